@@ -1,0 +1,85 @@
+"""Fixtures of the net tests. They need root, two cores help:  pytest -n 2 --dist loadfile tests/net"""
+
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+pytest.register_assert_rewrite("pylac")
+
+import netns  # noqa: E402
+from freeradius import FreeRadius  # noqa: E402
+from lns import Lns, binary  # noqa: E402
+from uml import Uml  # noqa: E402
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "san: part of the subset that runs under the sanitizers too")
+    config.addinivalue_line("markers", "long: takes minutes; `make check-long`")
+
+
+def pytest_collection_modifyitems(config, items):
+    """What is marked long runs only when it is asked for."""
+    if "long" not in (config.option.markexpr or ""):
+        rest = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=rest)
+        items[:] = [item for item in items if item not in rest]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def what_is_needed():
+    assert os.geteuid() == 0, "the net tests need root (namespaces, tun, raw sockets)"
+    assert os.access(binary(), os.X_OK), "there is no %s: run make" % binary()
+
+
+class Module:
+    """The plant that the tests of a module share: a network, and what was started in it."""
+
+    def __init__(self, factory):
+        self.factory = factory
+        self.network = netns.Network()
+        self.things = []
+
+    def folder(self, name):
+        return self.factory.mktemp(name)
+
+    def keep(self, thing):
+        self.things.append(thing)
+        return thing
+
+    def lns(self, settings=None, **kwargs):
+        return self.keep(Lns(self.network, self.folder("lns"), settings, **kwargs))
+
+    def uml(self, **kwargs):
+        return self.keep(Uml(self.network, self.folder("uml"), **kwargs))
+
+    def freeradius(self, users, **kwargs):
+        kwargs.setdefault("address", self.network.CORE)
+        return self.keep(FreeRadius(self.network.core, self.folder("radius"), users, **kwargs))
+
+    def close(self):
+        try:
+            for thing in reversed(self.things):
+                thing.close()
+        finally:
+            self.network.close()
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory):
+    plant = Module(tmp_path_factory)
+    try:
+        yield plant
+    finally:
+        plant.close()
+
+
+@pytest.fixture
+def plant(tmp_path_factory):
+    """The same for one test alone."""
+    plant = Module(tmp_path_factory)
+    try:
+        yield plant
+    finally:
+        plant.close()
