@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A map from a 64-bit key to a 32-bit value that is not 0, of a fixed size: open
+ * addressing with linear probing, twice as many cells as entries. No allocation
+ * after hash_init(), no cost that depends on the number of entries.
+ */
+#ifndef HASH_H
+#define HASH_H
+
+#include "l2tpns.h"
+
+struct hash_cell {
+	uint64_t key;
+	uint32_t value; /* 0: empty */
+	uint32_t spare;
+};
+
+struct hash {
+	struct hash_cell *cells;
+	uint64_t seed; /* so that peers cannot choose colliding keys */
+	uint32_t mask;
+	uint32_t used;
+	uint32_t limit; /* entries it may hold */
+};
+
+/* A private map for up to `limit` entries. Start-up only. */
+void hash_init(struct hash *h, const char *what, uint32_t limit);
+
+/* The value of `key`, 0 when there is none. */
+uint32_t hash_get(const struct hash *h, uint64_t key);
+
+/* Sets or replaces; -1 when the map is full. */
+int hash_put(struct hash *h, uint64_t key, uint32_t value);
+
+/* Removes; returns the value that was there or 0. */
+uint32_t hash_del(struct hash *h, uint64_t key);
+
+/* Brings the cell of `key` into the cache, ahead of hash_get(). */
+void hash_prefetch(const struct hash *h, uint64_t key);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The one select() loop: descriptors, signals, timers and the end of each turn.
+ * Nothing called from here may block; the counter loop_longest_us tells.
+ */
+#ifndef LOOP_H
+#define LOOP_H
+
+#include "l2tpns.h"
+
+#include <time.h>
+
+typedef void (*loop_fn)(int fd, void *arg);
+typedef void (*loop_turn_fn)(void);
+typedef void (*loop_signal_fn)(int signo);
+
+/*
+ * Calls `fn(fd, arg)` whenever fd is readable. -1 when the descriptor does not fit
+ * into select(); it is then counted and the caller closes it.
+ */
+int loop_add(int fd, loop_fn fn, void *arg);
+
+/* Asks for (or gives up) a call when fd is writable. */
+void loop_want_write(int fd, loop_fn fn);
+
+/* Forgets fd; the caller closes it. */
+void loop_del(int fd);
+
+/* Calls `fn` at the end of each turn, in the order of registration: flushing output. */
+void loop_at_turn_end(loop_turn_fn fn);
+
+/* Calls `fn(signo)` from the loop, never from the handler. Blocks the signal outside select(). */
+void loop_on_signal(int signo, loop_signal_fn fn);
+
+/* In a forked child: no more signals taken here, default actions again. */
+void loop_child(void);
+
+/* Monotonic milliseconds and wall clock seconds, as of the start of this turn. */
+uint64_t loop_now_ms(void);
+time_t loop_time(void);
+
+/* Reads the clocks again: for use before the loop runs. */
+void loop_clock(void);
+
+/* Runs until loop_stop(). */
+void loop_run(void);
+void loop_stop(void);
+
+#endif
