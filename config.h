@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The configuration: struct config, and the one table (config.c) from which come
+ * the parser, range errors, `show running-config`, `write memory` and the check of
+ * the man page. Acting on a change is not done here: a row names a subject, and
+ * whoever cares registers an apply function for it.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include "l2tpns.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+
+enum { CONF_TEXT = 256, CONF_LIST = 1024 };
+
+enum conf_auto { CONF_AUTO, CONF_YES, CONF_NO };
+
+/* One member a row of SPEC 3, of the row's name. IPv4 addresses in network order; 0: unset. */
+struct config {
+	unsigned int debug;
+	char log_file[CONF_TEXT], pid_file[CONF_TEXT], hostname[HOSTNAME_LEN];
+	char random_device[CONF_TEXT];
+	char plugin_dir[CONF_TEXT], state_dir[CONF_TEXT], cli_socket[CONF_TEXT];
+	unsigned int hello_interval;  /* s */
+	unsigned int receive_window;  /* messages */
+	unsigned int shutdown_drain;  /* 0.1 s */
+	char l2tp_secret[SECRET_LEN];
+	bool require_tunnel_auth;
+	unsigned int l2tp_mtu;
+	unsigned int ppp_restart_time, ppp_max_configure, ppp_max_failure; /* s, tries, tries */
+	bool ppp_keepalive;
+	unsigned int echo_timeout, idle_echo_timeout; /* s */
+	bool kill_timedout_sessions;
+	uint32_t primary_dns, secondary_dns;
+	uint32_t primary_radius, secondary_radius;
+	unsigned int primary_radius_port, secondary_radius_port; /* secondary 0: as primary */
+	bool radius_accounting;
+	unsigned int radius_interim, radius_interim_min; /* s */
+	uint32_t radius_nas_ip;
+	unsigned int radius_acct_retry_time; /* s */
+	char radius_dae_client[CONF_LIST];
+	char radius_secret[SECRET_LEN];
+	char radius_authtypes[CONF_TEXT];
+	unsigned int radius_dae_port;
+	unsigned int radius_bind_min, radius_bind_max;
+	unsigned int radius_require_message_authenticator; /* enum conf_auto */
+	bool allow_duplicate_users;
+	char guest_account[USER_LEN];
+	uint32_t bind_address;
+	char bind_multi_address[CONF_LIST];
+	uint32_t iftun_address;
+	char tundevicename[CONF_TEXT];
+	uint32_t peer_address;
+	bool send_garp;
+	unsigned int throttle_speed, throttle_buckets; /* kbit/s, buckets */
+	unsigned int filter_unknown;		       /* 0 ignore, 1 reject */
+	uint32_t snoop_host;
+	unsigned int snoop_port;
+	bool no_throttle_local_IP;
+	char accounting_dir[CONF_TEXT];
+	bool account_all_origin;
+	unsigned int setuid;
+	bool dump_speed;
+	unsigned int multi_read_count;
+	bool scheduler_fifo, lock_pages;
+	unsigned int icmp_rate, packet_limit;
+	uint32_t cluster_address;
+	unsigned int cluster_port;
+	char cluster_interface[CONF_TEXT];
+	unsigned int cluster_mcast_ttl, cluster_hb_interval, cluster_hb_timeout;
+	unsigned int cluster_master_min_adv;
+	char cluster_secret[SECRET_LEN];
+	uint32_t nexthop_address;
+	struct in6_addr nexthop6_address;
+	bool disable_lac_func;
+	char nsctl_secret[SECRET_LEN];
+	bool cli_local_login;
+	uint32_t cli_bind_address;
+	unsigned int cli_port;
+	uint32_t nsctl_bind_address;
+	bool auth_tunnel_change_addr_src;
+	uint32_t bind_address_remotelns;
+	unsigned int bind_portremotelns;
+	bool disable_sending_hello, disable_no_spoof;
+	char multi_hostname[CONF_LIST];
+	struct in6_addr ipv6_prefix;
+	unsigned int dhcp6_preferred_lifetime, dhcp6_valid_lifetime;
+	char dhcp6_server_duid[CONF_TEXT];
+	unsigned int dns6_lifetime;
+	struct in6_addr primary_ipv6_dns, secondary_ipv6_dns;
+	char default_ipv6_domain_list[CONF_TEXT];
+	char pppoe_if_to_bind[CONF_TEXT], pppoe_service_name[CONF_TEXT], pppoe_ac_name[CONF_TEXT];
+	bool pppoe_only_equal_svc_name;
+	unsigned int max_sessions, max_tunnels;
+	char local_users[CONF_TEXT];
+
+	uint64_t is_set[2]; /* a bit a row: named by the operator, not a default */
+};
+
+/* The configuration in force. Lies in shared memory after config_share(). */
+extern const struct config *conf;
+
+/* Where errors of a configuration text go: "FILE:LINE: message". */
+typedef void (*config_error_fn)(const char *line);
+
+/* Defaults into force; the system's host name. Before everything else. */
+void config_init(void);
+
+/* Moves the configuration to shared memory, for the CLI's children. */
+void config_share(void);
+
+/*
+ * Reads a file of configuration commands into force. Each error goes to `error` as
+ * "FILE:LINE: set l2tp_mtu: 9 is not in 576..9216"; the rest is still read. Returns
+ * the number of errors, or -1 when the file cannot be read (also told to `error`).
+ */
+int config_read(const char *file, config_error_fn error);
+
+/* Where a parser of configuration lines stands: config mode's sub-modes come later. */
+struct config_mode {
+	int mode;      /* 0: top */
+	char arg[64];  /* what the mode is about */
+};
+
+/*
+ * One line of configuration, from a file or typed in configuration mode. 0, or -1
+ * with a message in `why` ("set l2tp_mtu: 9 is not in 576..9216"); on success `why`
+ * holds a remark for the operator or "" ("takes effect at restart").
+ */
+int config_line(struct config_mode *mode, const char *line, char *why, size_t why_size);
+
+/* Does something at a change of the named item at run time, after the new value is in force. */
+typedef void (*config_apply_fn)(void);
+void config_on_change(const char *name, config_apply_fn fn);
+
+/* Before any change of `name` is accepted: false refuses it with `why`. */
+typedef bool (*config_check_fn)(const char *value, char *why, size_t why_size);
+void config_check(const char *name, config_check_fn fn);
+
+/* Prints all as configuration commands, secrets only when `secrets`; each line to `out`. */
+typedef void (*config_out_fn)(void *arg, const char *line);
+void config_show(config_out_fn out, void *arg, bool secrets);
+
+/* Walks the table: for completion, man page checks, json. False at the end. */
+struct config_row {
+	const char *name, *help;
+	const char *type;	 /* "int", "bool", "string", "ip"... */
+	bool secret, at_restart; /* never printed in user mode; new value serves after a restart */
+};
+bool config_row(unsigned int i, struct config_row *row);
+
+/* Text of one item's present value, as `set` would take it back. -1: no such item. */
+int config_value(const char *name, char *text, size_t size);
+
+/* True when the operator named the item. */
+bool config_is_set(const char *name);
+
+/* The directory of the file given to config_read(), for users, ip_pool, build-garden. */
+const char *config_dir(void);
+
+/* Derived values, worked out at each call from the configuration. */
+uint16_t config_mru(void);		     /* MRU offered = tun MTU, see l2tp_mtu */
+uint32_t config_tun_address(void);	     /* iftun_address, else bind_address, else 1.1.1.1 */
+uint32_t config_our_address(void);	     /* what we call ours in IPCP: peer_address, else the tun's */
+uint32_t config_nas_ip(void);		     /* radius_nas_ip, else bind_address */
+unsigned int config_radius_port(int server); /* 0 primary, 1 secondary; default 1645 */
+
+/* Addresses to listen on for L2TP: bind_multi_address or bind_address. Returns how many. */
+unsigned int config_bind_addresses(uint32_t *addrs, unsigned int most);
+
+/* Authentication protocols to offer, in order; returns how many (at least 1). */
+unsigned int config_authtypes(enum auth_proto *protos, unsigned int most);
+
+#endif

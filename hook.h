@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * How engines talk without knowing each other: events and requests that go to the
+ * subscribers named in the one list in l2tpns.c, in its order. So the life of a
+ * call is read in one place.
+ */
+#ifndef HOOK_H
+#define HOOK_H
+
+#include "config.h"
+#include "l2tpns.h"
+#include "session.h"
+#include "wire.h"
+
+enum sess_event {
+	SESS_EV_UP,	 /* has an address; forwarding begins */
+	SESS_EV_CHANGED, /* policy changed while up */
+	SESS_EV_DOWN,	 /* forwarding ends; give back what it holds */
+	SESS_EV_GONE,	 /* the record is about to be freed: stop timers, forget requests */
+};
+
+/* What a subscriber said to prove who he is. Lives during the call only. */
+struct auth_request {
+	enum auth_proto proto;
+	uint8_t id; /* of the PAP or CHAP packet */
+	const char *user;
+	const uint8_t *password; /* PAP: in clear; CHAP: 16 octets; MS-CHAPv2: 49 octets */
+	size_t password_len;
+	const uint8_t *challenge; /* CHAP: ours */
+	size_t challenge_len;
+};
+
+enum auth_verdict { AUTH_ACCEPTED, AUTH_REFUSED, AUTH_NO_ANSWER };
+
+enum { AUTH_MAX_ROUTES = 64, AUTH_MAX_CLASS = 4, AUTH_TEXT = 254 };
+
+/* What the server answered, as far as it is known. Lives during the call only. */
+struct auth_result {
+	enum auth_verdict verdict;
+	char message[AUTH_TEXT];	/* Reply-Message, or "" */
+	char mschap[AUTH_TEXT];		/* MS-CHAP2-Success ("S=...") or MS-CHAP-Error ("E=...") text */
+	uint32_t ip4;			/* network order; 0 or 255.255.255.254: pool; 255.255.255.255: asked */
+	uint32_t netmask;		/* network order; 0: none */
+	char pool[32];			/* Framed-Pool */
+	uint32_t dns1, dns2;		/* network order; 0: not given */
+	uint32_t session_timeout, idle_timeout; /* s; 0: none */
+	uint16_t mtu;			/* Framed-MTU; 0: none */
+	unsigned int n_routes;
+	struct {
+		uint32_t addr;
+		uint8_t len;
+	} routes[AUTH_MAX_ROUTES];
+	unsigned int n_class;
+	struct {
+		const uint8_t *p;
+		uint8_t len;
+	} class[AUTH_MAX_CLASS];
+};
+
+/* The lists; each array ends with NULL. */
+struct hook_table {
+	void (*const *session)(sess_id s, enum sess_event ev);
+	void (*const *frame)(sess_id s, struct rd frame);
+	void (*const *call_up)(sess_id s);
+	void (*const *call_close)(sess_id s);
+	void (*const *close)(sess_id s, const struct sess_end *end);
+	bool (*const *authenticate)(sess_id s, const struct auth_request *req);
+	void (*const *auth_result)(sess_id s, const struct auth_result *res);
+	void (*const *tunnel_close)(tunn_id t);
+};
+
+/* Start-up: the one list of who hears what. */
+void hook_init(const struct hook_table *table);
+
+/* An event of a session, to all. */
+void hook_session(sess_id s, enum sess_event ev);
+
+/* A PPP frame that is not an IP packet (protocol field still in front), from the data path. */
+void hook_frame(sess_id s, struct rd frame);
+
+/* The call is up: PPP may begin. */
+void hook_call_up(sess_id s);
+
+/* PPP has said good-bye (or never will): send CDN and free the session. */
+void hook_call_close(sess_id s);
+
+/* Anybody: end this session, with a word to the subscriber. Nothing happens when it is ending. */
+void hook_close(sess_id s, const struct sess_end *end);
+
+/* Who this is: the first subscriber that takes the request answers later by hook_auth_result(). */
+bool hook_authenticate(sess_id s, const struct auth_request *req);
+void hook_auth_result(sess_id s, const struct auth_result *res);
+
+/* An operator: close the tunnel, CDN for each session first. */
+void hook_tunnel_close(tunn_id t);
+
+/* Takes a session down once: remembers why, stops forwarding, raises SESS_EV_DOWN. False: was down. */
+bool hook_session_down(sess_id s, const struct sess_end *end);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The address pool of the ip_pool file: networks, some with a name (Framed-Pool).
+ * Memory is used for addresses that were given out only, so a /8 costs nothing. A
+ * user gets the address he had before when it is free, else the least recently
+ * used one; addresses never used come first.
+ */
+#ifndef IPPOOL_H
+#define IPPOOL_H
+
+#include "l2tpns.h"
+
+/* Room for `entries` addresses in use or remembered. In shared memory: `show pool` walks it. */
+void ippool_init(uint32_t entries);
+
+/*
+ * Reads the file: a network or address a line, "A.B.C.D:" in front for one member
+ * only, "pool NAME NETWORK", comments with # or !. Errors go to `error` as
+ * "FILE:LINE: message"; returns their number, -1 when it cannot be read. May be
+ * called again: addresses in use stay in use.
+ */
+int ippool_read(const char *file, const uint32_t *our_addrs, unsigned int n_addrs,
+    void (*error)(const char *line));
+
+/* An address for a session, network order; 0 when the pool ("" or NULL: the unnamed ones) is empty. */
+uint32_t ippool_take(const char *pool, const char *user, sess_id s);
+
+/*
+ * Marks a given address as used by the session when it lies in the pool. 0: fine
+ * (or not in the pool at all); -1: another session has it.
+ */
+int ippool_claim(uint32_t addr, const char *user, sess_id s);
+
+/* The session has done with the address. Nothing happens when it is not the pool's or not his. */
+void ippool_give(uint32_t addr, sess_id s);
+
+/* True when the address lies in one of the pool's networks (and may be handed out). */
+bool ippool_has(uint32_t addr);
+
+/* Addresses free and used. */
+void ippool_counts(uint64_t *free_count, uint64_t *used_count);
+
+/* The networks, for routes; false behind the last. */
+struct ippool_net {
+	uint32_t addr; /* network order */
+	uint8_t len;
+	char name[32]; /* "": the unnamed pool */
+};
+bool ippool_net(unsigned int i, struct ippool_net *net);
+
+/* One remembered address after the other, for `show pool`; *pos starts at 0. False at the end. */
+struct ippool_row {
+	uint32_t addr;	/* network order */
+	sess_id s;	/* 0: free */
+	uint32_t freed; /* 0.1 s of the loop clock when it became free */
+	char user[USER_LEN];
+};
+bool ippool_row(uint32_t *pos, struct ippool_row *row);
+
+/* The row of one address that may be remembered or not: `show pool all` asks for each. */
+bool ippool_find(uint32_t addr, struct ippool_row *row);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The embedded default: users of a file in the style of pppd's chap-secrets,
+ * authenticated without RADIUS. A line: NAME SERVER SECRET [ADDRESS], words may be
+ * quoted, `*` as address (or none) means the pool.
+ */
+#ifndef LOCAL_USERS_H
+#define LOCAL_USERS_H
+
+#include "hook.h"
+
+/*
+ * Reads the file named by the local_users item ("" forgets all). Errors go to
+ * `error` as "FILE:LINE: message"; the number of errors, -1 when it cannot be read
+ * (then what was known stays).
+ */
+int local_users_read(const char *file, void (*error)(const char *line));
+
+/* For the hook list, before RADIUS: answers at once for names in the file; false for others. */
+bool local_users_authenticate(sess_id s, const struct auth_request *req);
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Notes: things of variable length that few sessions have (routes, Class, access
+ * line AVPs...), as (kind, tag, octets) records in chains of small cells of shared
+ * memory, so that a session without any pays four octets.
+ */
+#ifndef NOTE_H
+#define NOTE_H
+
+#include "l2tpns.h"
+
+enum note_kind {
+	NOTE_END,
+	NOTE_ROUTE,  /* struct note_route */
+	NOTE_LINE,   /* RFC 5515 access line AVP; tag: its attribute type */
+	NOTE_CLASS,  /* RADIUS Class, as it came */
+	NOTE_REPLY,  /* Reply-Message */
+	NOTE_STATE,  /* RADIUS State */
+	NOTE_PROXY,  /* proxy LCP and authentication AVPs; tag: the AVP's type */
+};
+
+enum { NOTE_MAX = 255 };
+
+/* A network behind a subscriber. */
+struct note_route {
+	uint32_t addr; /* network order */
+	uint8_t len;   /* prefix length */
+	uint8_t spare[3];
+};
+
+struct note {
+	uint8_t kind;
+	uint8_t len;
+	uint16_t tag;
+	uint8_t data[NOTE_MAX];
+};
+
+/* A place in a chain while it is read. */
+struct note_pos {
+	uint32_t cell;
+	unsigned int offset;
+};
+
+/* Room for `cells` cells. Start-up only. */
+void note_init(uint32_t cells);
+
+/* Adds a record to the chain whose head is *head (0: empty). -1 when there is no room: counted by the caller. */
+int note_add(uint32_t *head, uint8_t kind, uint16_t tag, const void *data, size_t len);
+
+/* Starts reading a chain; note_next() copies out one record after the other, false at the end. */
+struct note_pos note_first(uint32_t head);
+bool note_next(struct note_pos *pos, struct note *n);
+
+/* Frees the chain; *head is 0 afterwards. */
+void note_free(uint32_t *head);
+
+#endif

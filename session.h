@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The session table. struct session is the cold part, struct sess_fast the cache
+ * line that the data path touches; both lie in shared memory and are written here
+ * only. Engines read through const pointers and change by setters; a CLI child
+ * copies with session_snapshot().
+ */
+#ifndef SESSION_H
+#define SESSION_H
+
+#include "l2tpns.h"
+#include "ll.h"
+#include "log.h"
+
+enum sess_state {
+	SESS_FREE,
+	SESS_OPENING, /* ICRQ taken, ICRP sent, waiting for ICCN */
+	SESS_OPEN,    /* call is up; PPP runs */
+	SESS_CLOSING, /* down; PPP says good-bye, CDN follows */
+};
+
+enum ppp_phase { PPP_DEAD, PPP_ESTABLISH, PPP_AUTHENTICATE, PPP_NETWORK, PPP_TERMINATE };
+
+/* Control protocols whose state is kept in struct session for `show session`. */
+enum sess_cp { SESS_CP_LCP, SESS_CP_IPCP, SESS_CP_IPV6CP, SESS_CP_CCP, SESS_CPS };
+
+/* Acct-Terminate-Cause, RFC 2866 5.10: also our name for why a session ended. */
+enum term_cause {
+	TERM_NONE = 0,
+	TERM_USER_REQUEST = 1,
+	TERM_LOST_CARRIER = 2,
+	TERM_LOST_SERVICE = 3,
+	TERM_IDLE_TIMEOUT = 4,
+	TERM_SESSION_TIMEOUT = 5,
+	TERM_ADMIN_RESET = 6,
+	TERM_ADMIN_REBOOT = 7,
+	TERM_PORT_ERROR = 8,
+	TERM_NAS_ERROR = 9,
+	TERM_NAS_REQUEST = 10,
+	TERM_NAS_REBOOT = 11,
+	TERM_USER_ERROR = 17,
+	TERM_HOST_REQUEST = 18,
+};
+
+/* Why and how a session ends: for the Stop record, the CDN and the log. */
+struct sess_end {
+	uint16_t cause;	     /* enum term_cause */
+	uint16_t result;     /* CDN result code, RFC 2661 4.4.2 */
+	uint16_t error;	     /* its general error code, for result 2 */
+	uint16_t disconnect; /* PPP Disconnect Cause Code, RFC 3145 2.2; 0: none */
+	char message[64];    /* for people; in the CDN too */
+};
+
+enum sess_flags {
+	SF_ON = 1,	   /* forwarding; set last, cleared first */
+	SF_SEQUENCE = 2,   /* data packets carry Ns and Nr */
+	SF_ROUTES = 4,	   /* has more than its own address: ask iptab for the source */
+	SF_ANY_SOURCE = 8, /* no source check (disable_no_spoof) */
+	SF_SLOW = 16,	   /* something that only the slow path knows: limits, taps */
+};
+
+struct sess_fast {
+	uint32_t flags;	    /* enum sess_flags */
+	uint32_t peer_ip;   /* LAC, network order */
+	uint16_t peer_port; /* network order */
+	uint16_t peer_tid;  /* the LAC's ids, network order */
+	uint16_t peer_sid;
+	uint16_t mtu;	    /* of inner packets to the subscriber */
+	uint32_t ip4;	    /* the subscriber's, network order */
+	uint16_t tunnel;    /* tunn_id */
+	uint8_t local;	    /* which local address it talks to, see udp.h */
+	uint8_t spare;
+	uint32_t last_data; /* 0.1 s of the loop clock: last IP packet either way */
+	uint32_t last_rx;   /* the same: last frame of any kind from the peer */
+	uint64_t rx_bytes, rx_packets; /* from the subscriber, inner IP */
+	uint64_t tx_bytes, tx_packets; /* to him */
+};
+
+_Static_assert(sizeof(struct sess_fast) == 64, "a cache line");
+
+/* What a member of a cluster must know of a session, beside its counters. */
+struct sess_rec {
+	uint32_t tunnel;	     /* tunn_id */
+	uint16_t wire_sid, peer_sid; /* our id and the LAC's, host order */
+	uint32_t unique;	     /* number of this session since start, for Acct-Session-Id */
+	int64_t opened;		     /* wall clock, seconds */
+	uint32_t call_serial;
+	uint32_t tx_speed, rx_speed; /* of the line, bit/s, as the LAC says */
+	uint32_t ip4, netmask;	     /* network order; 0: none yet */
+	uint32_t dns1, dns2;	     /* network order; 0: not given */
+	uint32_t session_timeout;    /* s; 0: none */
+	uint32_t idle_timeout;	     /* s; 0: none */
+	uint16_t mru;		     /* the peer may send us so much */
+	uint16_t peer_mru;	     /* we may send the peer so much */
+	uint16_t radius_mtu;	     /* Framed-MTU; 0: none */
+	uint8_t state;		     /* enum sess_state */
+	uint8_t phase;		     /* enum ppp_phase */
+	uint8_t cp[SESS_CPS];	     /* enum cp_state of each */
+	uint8_t auth;		     /* enum auth_proto agreed */
+	uint8_t pooled;		     /* its address is from the pool */
+	uint8_t sequencing;	     /* the LAC asked for sequence numbers */
+	uint8_t down;		     /* SESS_DOWN was raised */
+	uint32_t magic, peer_magic;  /* LCP magic numbers */
+	uint32_t notes;		     /* chain of note.h */
+	char user[USER_LEN];
+	char called[NUMBER_LEN], calling[NUMBER_LEN];
+	struct sess_end end;
+};
+
+struct session {
+	uint32_t seq; /* odd while being written */
+	struct id_link tunnel_link, user_link;
+	struct sess_rec;
+};
+
+/* Tables for max_sessions sessions. Start-up only. */
+void session_init(uint32_t max_sessions);
+
+/*
+ * A new session inside a tunnel, SESS_OPENING, with an unpredictable wire id that is
+ * unique in it. 0 when the table or the tunnel's ids are full (counted).
+ */
+sess_id session_new(tunn_id t, uint16_t peer_sid);
+
+/* Gives the record back. The caller has raised the hooks. */
+void session_free(sess_id id);
+
+/* The record of a session in use, NULL for any other id. Not to be kept past a callback. */
+const struct session *session_get(sess_id id);
+struct sess_fast *session_fast(sess_id id);
+sess_id session_id(const struct session *s);
+
+/* The session that a LAC's packet names; 0 when there is none. The prefetch warms the cache for it. */
+sess_id session_by_wire(uint16_t wire_tid, uint16_t wire_sid);
+void session_prefetch(uint16_t wire_tid, uint16_t wire_sid);
+
+/* The call that a LAC names by its own session id, for repeated ICRQs; 0: none. */
+sess_id session_by_peer(tunn_id t, uint16_t peer_sid);
+
+/* The first session of a user; session_next_of_user() gives the others, then 0. */
+sess_id session_by_user(const char *user);
+sess_id session_next_of_user(sess_id id);
+
+/* Sessions of a tunnel: head of the list and the next one; 0 at the end. */
+sess_id session_first_of_tunnel(tunn_id t);
+sess_id session_next_of_tunnel(sess_id id);
+
+uint32_t session_count(void);
+sess_id session_highest(void);
+
+/* For CLI children and slow walks only. */
+#define FOR_EACH_SESSION(id)                                                                       \
+	for (sess_id id = 1, last_ = session_highest(); id <= last_; id++)                         \
+		if (session_get(id))
+
+/* A consistent copy while the parent may write; false: not in use (or too busy, after many tries). */
+bool session_snapshot(sess_id id, struct session *copy);
+
+/* Setters. Each is one write section, and marks the session changed for the cluster. */
+void session_set_state(sess_id id, enum sess_state state);
+void session_set_phase(sess_id id, enum ppp_phase phase);
+void session_set_cp(sess_id id, enum sess_cp cp, uint8_t state);
+void session_set_numbers(sess_id id, const char *called, const char *calling, uint32_t serial);
+void session_set_speeds(sess_id id, uint32_t tx_speed, uint32_t rx_speed);
+void session_set_sequencing(sess_id id, bool on);
+void session_set_lcp(sess_id id, uint16_t mru, uint16_t peer_mru, uint32_t magic, uint32_t peer_magic);
+void session_set_auth(sess_id id, enum auth_proto auth);
+void session_set_user(sess_id id, const char *user);
+void session_set_ip4(sess_id id, uint32_t ip4, uint32_t netmask, bool pooled);
+void session_set_dns(sess_id id, uint32_t dns1, uint32_t dns2);
+void session_set_timeouts(sess_id id, uint32_t session_sec, uint32_t idle_sec);
+void session_set_mtu(sess_id id, uint16_t radius_mtu);
+
+/* Remembers why it ends. False when it was ending already: the first reason stays. */
+bool session_set_end(sess_id id, const struct sess_end *end);
+void session_set_down(sess_id id);
+
+/* Adds a note (note.h). -1 when there is no room. */
+int session_add_note(sess_id id, uint8_t kind, uint16_t tag, const void *data, size_t len);
+
+/*
+ * The session MTU: the least of our tun's, the peer's MRU and Framed-MTU.
+ */
+uint16_t session_mtu(const struct session *s);
+
+/* Works out the fast part afresh from session and tunnel, and sets or clears SF_ON. */
+void session_forwarding(sess_id id, bool on);
+
+/* Seconds since it was opened, and since its last data. */
+uint32_t session_age(const struct session *s);
+uint32_t session_idle(sess_id id);
+
+extern const char *const ppp_phase_names[];
+extern const char *const term_cause_names[]; /* by number, holes are NULL; up to TERM_HOST_REQUEST */
+
+/* Log lines with tunnel and session in front. */
+#define slog(s, level, ...)                                                                        \
+	do {                                                                                       \
+		if (log_on(level))                                                                 \
+			log_write((level), session_id(s), (s)->tunnel, __VA_ARGS__);               \
+	} while (0)
+#define slog_limit(s, level, ...) log_limited(level, session_id(s), (s)->tunnel, __VA_ARGS__)
+
+#endif
