@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The RADIUS servers of the configuration and what is known of each: whether it
+ * answers, and whether it signs its replies. Two for now, in the operator's order.
+ */
+#ifndef RAD_SERVER_H
+#define RAD_SERVER_H
+
+#include "l2tpns.h"
+
+enum { RAD_SERVERS = 2 };
+
+/* Where a request goes. A request keeps its own copy, so a change of configuration leaves it alone.
+ */
+struct rad_dest {
+	uint32_t ip;   /* network order */
+	uint16_t port; /* host order */
+};
+
+/* Takes the servers from the configuration, and again whenever they are changed. */
+void rad_server_init(void);
+
+/* Whether there is a server, and a secret for it. */
+bool rad_server_configured(void);
+
+/*
+ * The servers for a new request, the one to ask first in front; returns how many. A
+ * dead one comes last, unless it is time for its probe or all are dead.
+ */
+unsigned int rad_server_order(struct rad_dest dest[RAD_SERVERS]);
+
+/* A request had all its tries at this server and no answer. */
+void rad_server_silent(const struct rad_dest *d);
+
+/* A reply of this server was found genuine; `has_ma`: it carried a Message-Authenticator. */
+void rad_server_answered(const struct rad_dest *d, bool has_ma);
+
+/* Whether a reply of this server must carry a Message-Authenticator to be taken. */
+bool rad_server_must_sign(const struct rad_dest *d);
+
+#endif
