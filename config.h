@@ -23,9 +23,9 @@ struct config {
 	char log_file[CONF_TEXT], pid_file[CONF_TEXT], hostname[HOSTNAME_LEN];
 	char random_device[CONF_TEXT];
 	char plugin_dir[CONF_TEXT], state_dir[CONF_TEXT], cli_socket[CONF_TEXT];
-	unsigned int hello_interval;  /* s */
-	unsigned int receive_window;  /* messages */
-	unsigned int shutdown_drain;  /* 0.1 s */
+	unsigned int hello_interval; /* s */
+	unsigned int receive_window; /* messages */
+	unsigned int shutdown_drain; /* 0.1 s */
 	char l2tp_secret[SECRET_LEN];
 	bool require_tunnel_auth;
 	unsigned int l2tp_mtu;
@@ -111,17 +111,26 @@ void config_init(void);
 /* Moves the configuration to shared memory, for the CLI's children. */
 void config_share(void);
 
+/* The host name of -h: it stays, whatever a file or an operator says. */
+void config_force_hostname(const char *name);
+
 /*
- * Reads a file of configuration commands into force. Each error goes to `error` as
- * "FILE:LINE: set l2tp_mtu: 9 is not in 576..9216"; the rest is still read. Returns
- * the number of errors, or -1 when the file cannot be read (also told to `error`).
+ * Reads a file of configuration commands into force, over the defaults. Each error goes to `error`
+ * as "FILE:LINE: set l2tp_mtu: 9 is not in 576..9216"; the rest is still read. Returns the number
+ * of errors, or -1 when the file cannot be read (also told to `error`).
  */
 int config_read(const char *file, config_error_fn error);
 
+/*
+ * Reads the same file again, for SIGHUP: it comes into force as a whole when it has
+ * no error; else the running configuration is kept. Result as config_read().
+ */
+int config_reload(config_error_fn error);
+
 /* Where a parser of configuration lines stands: config mode's sub-modes come later. */
 struct config_mode {
-	int mode;      /* 0: top */
-	char arg[64];  /* what the mode is about */
+	int mode;     /* 0: top */
+	char arg[64]; /* what the mode is about */
 };
 
 /*
@@ -131,7 +140,11 @@ struct config_mode {
  */
 int config_line(struct config_mode *mode, const char *line, char *why, size_t why_size);
 
-/* Does something at a change of the named item at run time, after the new value is in force. */
+/*
+ * Does something at a change of the named item at run time, after all new values are
+ * in force. A function registered for several items is called once for a file that
+ * changes more than one. Register behind config_read().
+ */
 typedef void (*config_apply_fn)(void);
 void config_on_change(const char *name, config_apply_fn fn);
 
@@ -139,14 +152,18 @@ void config_on_change(const char *name, config_apply_fn fn);
 typedef bool (*config_check_fn)(const char *value, char *why, size_t why_size);
 void config_check(const char *name, config_check_fn fn);
 
-/* Prints all as configuration commands, secrets only when `secrets`; each line to `out`. */
+/*
+ * Prints all as configuration commands that read back to the same configuration; each
+ * line to `out`. Without `secrets` those become comments, `# set l2tp_secret ****`.
+ */
 typedef void (*config_out_fn)(void *arg, const char *line);
 void config_show(config_out_fn out, void *arg, bool secrets);
 
 /* Walks the table: for completion, man page checks, json. False at the end. */
 struct config_row {
 	const char *name, *help;
-	const char *type;	 /* "int", "bool", "string", "ip"... */
+	const char *type;	 /* "int", "bool", "enum", "string", "list", "ip", "ip6" */
+	const char *initial;	 /* default, as text without quotes */
 	bool secret, at_restart; /* never printed in user mode; new value serves after a restart */
 };
 bool config_row(unsigned int i, struct config_row *row);
@@ -161,10 +178,10 @@ bool config_is_set(const char *name);
 const char *config_dir(void);
 
 /* Derived values, worked out at each call from the configuration. */
-uint16_t config_mru(void);		     /* MRU offered = tun MTU, see l2tp_mtu */
-uint32_t config_tun_address(void);	     /* iftun_address, else bind_address, else 1.1.1.1 */
-uint32_t config_our_address(void);	     /* what we call ours in IPCP: peer_address, else the tun's */
-uint32_t config_nas_ip(void);		     /* radius_nas_ip, else bind_address */
+uint16_t config_mru(void);	   /* MRU offered = tun MTU, see l2tp_mtu */
+uint32_t config_tun_address(void); /* iftun_address, else bind_address, else 1.1.1.1 */
+uint32_t config_our_address(void); /* in IPCP: peer_address, else bind_address, else the tun's */
+uint32_t config_nas_ip(void);	   /* radius_nas_ip, else bind_address */
 unsigned int config_radius_port(int server); /* 0 primary, 1 secondary; default 1645 */
 
 /* Addresses to listen on for L2TP: bind_multi_address or bind_address. Returns how many. */
