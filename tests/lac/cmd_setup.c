@@ -1,0 +1,638 @@
+/*
+ * Commands that open and end tunnels and sessions.
+ *
+ * `session` feeds new calls in by a pump, so many in flight and so many a second at most, and
+ * gathers each one's fate as call.c reports it.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "call.h"
+#include "cmd.h"
+#include "blast.h"
+#include "net.h"
+#include "ppp.h"
+#include "tunnel.h"
+
+/* The running `session` command. */
+static struct {
+	struct profile *prof;
+	uint32_t want, started, in_flight, up, failed;
+	uint32_t first_number, number_given;
+	uint32_t parallel, rate;
+	uint32_t tunnel_first, tunnel_last, tunnel_next;
+	uint32_t by_why[WHY_PPP + 1];
+	uint32_t no_room, renegotiated;
+	uint32_t *setup_us;
+	uint64_t start_us, end_us;
+	const struct session *last_failed;
+	const char *auth_text;
+	uint16_t cdn_result, cdn_error;
+	const char *cdn_text;
+} job;
+
+static void
+copy_text(char *dst, const char *src)
+{
+	snprintf(dst, TEXT_MAX, "%s", src);
+}
+
+static bool
+range(struct run *r, const char *name, uint32_t n, uint32_t *first, uint32_t *last)
+{
+	const struct arg_val *v = arg(r, name);
+
+	if (!n)
+		return cmd_fail(r, "there is no %s", name);
+	*first = v->all ? 0 : v->num;
+	*last = v->all ? n - 1 : v->num2;
+	if (*last >= n)
+		return cmd_fail(r, "%s=%s: there are %u", name, v->str, n);
+	return true;
+}
+
+bool
+arg_sessions(struct run *r, uint32_t *first, uint32_t *last)
+{
+	return range(r, "session", session_count, first, last);
+}
+
+bool
+arg_tunnels(struct run *r, uint32_t *first, uint32_t *last)
+{
+	return range(r, "tunnel", tunnel_count, first, last);
+}
+
+static bool
+tunnels_settled(void *pending)
+{
+	(void)pending;
+	return tunnels_pending == 0;
+}
+
+static struct tunnel_profile *
+tunnel_profile(struct run *r, uint32_t number)
+{
+	struct tunnel_profile *p = calloc(1, sizeof(*p));
+	const struct arg_val *challenge = arg(r, "challenge");
+
+	if (!p)
+		abort();
+	copy_text(p->secret, arg_str(r, "secret"));
+	expand(p->hostname, sizeof(p->hostname), arg_str(r, "hostname"), number);
+	p->challenge = challenge->given ? challenge->num != 0 : p->secret[0] != 0;
+	p->hidden = arg_num(r, "hidden");
+	p->half = arg_num(r, "half");
+	p->tie_breaker = arg_num(r, "tie_breaker");
+	p->window = (uint16_t)arg_num(r, "window");
+	p->timeout_ms = arg_num(r, "timeout") * 1000;
+	p->hello_ms = arg_num(r, "hello") * 1000;
+	p->extra_len = r->hex_len < sizeof(p->extra) ? r->hex_len : sizeof(p->extra);
+	memcpy(p->extra, r->hex, p->extra_len);
+	return p;
+}
+
+static struct sock *
+tunnel_sock(struct run *r)
+{
+	const struct arg_val *port = arg(r, "port"), *local = arg(r, "local");
+	struct in_addr addr = lac_addr;
+	struct sock *k;
+
+	if (local->given)
+		addr.s_addr = htonl(local->num);
+	k = net_sock(addr, (uint16_t)port->num, port->given && port->num == 0);
+	if (!k)
+		cmd_fail(r, "socket: %s", strerror(errno));
+	return k;
+}
+
+static bool
+start_tunnels(struct run *r, uint32_t count)
+{
+	bool each = strchr(arg_str(r, "hostname"), '%') != NULL;
+	struct tunnel_profile *p = tunnel_profile(r, tunnel_count);
+	struct sock *k;
+	uint32_t i;
+
+	for (i = 0; i < count; i++) {
+		if (each && i)
+			p = tunnel_profile(r, tunnel_count);
+		k = tunnel_sock(r);
+		if (!k)
+			return false;
+		if (!tunnel_start(p, k))
+			return cmd_fail(r, "tunnel table full");
+		if (i % 256 == 255)
+			net_turn(0);
+	}
+	return true;
+}
+
+static void
+report_tunnels(struct run *r, uint32_t first, uint64_t start_us)
+{
+	const struct tunnel *t, *bad = NULL;
+	uint32_t up = 0, failed = 0, half = 0;
+	uint64_t last = start_us;
+
+	for (t = tunnels + first; t < tunnels + tunnel_count; t++) {
+		if (t->state == T_UP)
+			up++;
+		else if (t->prof && t->prof->half && t->state == T_WAIT_REPLY)
+			half++;
+		else if (t->state != T_FREE)
+			failed++;
+		if (t->state == T_CLOSED || t->state == T_STOPPING)
+			bad = t;
+		if (t->up_us > last)
+			last = t->up_us;
+	}
+	cmd_reply(r, "first=%u up=%u failed=%u half=%u ms=%llu", first, up, failed, half,
+	    (unsigned long long)(last - start_us) / 1000);
+	if (bad)
+		cmd_reply(r, "result=%u error=%u text=\"%s\"", bad->result, bad->error,
+		    bad->text ? bad->text : "");
+	if (failed)
+		cmd_fail(r, "%u tunnels failed", failed);
+}
+
+bool
+cmd_tunnel(struct run *r)
+{
+	uint32_t first = tunnel_count, count = arg_num(r, "count");
+	uint64_t start = (clock_update(), now_us);
+
+	if (arg_num(r, "hidden") && !*arg_str(r, "secret"))
+		return cmd_fail(r, "hidden needs a secret");
+	if (!start_tunnels(r, count))
+		return false;
+	net_until(tunnels_settled, NULL, arg_num(r, "timeout") * 1000 + 5000);
+	report_tunnels(r, first, start);
+	return !r->why[0];
+}
+
+static bool
+parse_auth(const char *s, enum auth_kind *kind)
+{
+	static const char *const words[] = {
+		[AUTH_NONE] = "none",
+		[AUTH_PAP] = "pap",
+		[AUTH_CHAP] = "chap",
+		[AUTH_ANY] = "any",
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(s, words[i]) == 0) {
+			*kind = (enum auth_kind)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static struct profile *
+session_profile(struct run *r)
+{
+	struct profile *p = calloc(1, sizeof(*p));
+
+	if (!p || getrandom(&p->magic_seed, 4, 0) != 4)
+		abort();
+	copy_text(p->user, arg_str(r, "user"));
+	copy_text(p->password, arg_str(r, "password"));
+	copy_text(p->calling, arg_str(r, "calling"));
+	copy_text(p->called, arg_str(r, "called"));
+	p->mru = (uint16_t)arg_num(r, "mru");
+	p->ip = arg_num(r, "ip");
+	p->tx_speed = arg_num(r, "tx_speed");
+	p->rx_speed = arg_num(r, "rx_speed");
+	p->timeout_ms = arg_num(r, "timeout") * 1000;
+	p->restart_ms = arg_num(r, "restart");
+	p->offset = (uint8_t)arg_num(r, "offset");
+	p->dns = arg_num(r, "dns");
+	p->pfc = arg_num(r, "pfc");
+	p->acfc = arg_num(r, "acfc");
+	p->race = arg_num(r, "race");
+	p->sequencing = arg_num(r, "sequencing");
+	p->proxy = arg_num(r, "proxy");
+	p->length_bit = arg_num(r, "length");
+	p->router = arg_num(r, "router");
+	return p;
+}
+
+static void
+note_failure(const struct session *s)
+{
+	job.failed++;
+	job.by_why[s->why <= WHY_PPP ? s->why : WHY_NONE]++;
+	if (s->why == WHY_AUTH)
+		job.auth_text = s->text;
+	if (s->why == WHY_CDN) {
+		job.cdn_result = s->result;
+		job.cdn_error = s->error;
+		job.cdn_text = s->text;
+	}
+}
+
+static void
+job_settled(struct session *s)
+{
+	if (s->prof != job.prof)
+		return;
+	job.in_flight--;
+	job.end_us = now_us;
+	if (s->renegotiations)
+		job.renegotiated++;
+	if (s->state == S_UP)
+		job.setup_us[job.up++] = s->setup_us;
+	else
+		note_failure(s);
+}
+
+/* The next tunnel of the range that is up; NULL: none. */
+static struct tunnel *
+next_tunnel(void)
+{
+	struct tunnel *t;
+	uint32_t tries;
+
+	for (tries = job.tunnel_first; tries <= job.tunnel_last; tries++) {
+		if (job.tunnel_next > job.tunnel_last)
+			job.tunnel_next = job.tunnel_first;
+		t = &tunnels[job.tunnel_next++];
+		if (t->state == T_UP)
+			return t;
+	}
+	return NULL;
+}
+
+static bool
+start_one(void)
+{
+	struct tunnel *t = next_tunnel();
+	uint32_t number = job.number_given ? job.first_number + job.started : session_count;
+
+	if (!t)
+		return false;
+	job.started++;
+	if (call_start(t, job.prof, number))
+		job.in_flight++;
+	else
+		job.no_room++;
+	return true;
+}
+
+static bool
+feed(int *wait_ms)
+{
+	uint64_t due = job.want;
+
+	if (job.started == job.want)
+		return false;
+	if (job.rate) {
+		due = (now_us - job.start_us) * job.rate / 1000000 + 1;
+		if (due > job.want)
+			due = job.want;
+		*wait_ms = 1;
+	}
+	while (job.started < due && job.in_flight < job.parallel) {
+		if (!start_one()) {
+			job.no_room += job.want - job.started;
+			job.started = job.want;
+		}
+	}
+	return job.started < job.want;
+}
+
+static bool
+job_done(void *unused)
+{
+	(void)unused;
+	return job.started == job.want && job.in_flight == 0;
+}
+
+static int
+by_value(const void *a, const void *b)
+{
+	uint32_t x, y;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return x < y ? -1 : x > y;
+}
+
+static double
+setup_ms(uint32_t percent)
+{
+	return job.up ? (double)job.setup_us[(uint64_t)(job.up - 1) * percent / 100] / 1000 : 0;
+}
+
+static void
+report_job(struct run *r, uint32_t first)
+{
+	double s = (double)(job.end_us - job.start_us) / 1e6;
+
+	qsort(job.setup_us, job.up, sizeof(job.setup_us[0]), by_value);
+	cmd_reply(r, "first=%u up=%u failed=%u seconds=%.3f rate=%.1f", first, job.up,
+	    job.failed + job.no_room, s, s > 0 ? job.up / s : 0);
+	cmd_reply(r, "min_ms=%.2f median_ms=%.2f p99_ms=%.2f max_ms=%.2f", setup_ms(0),
+	    setup_ms(50), setup_ms(99), setup_ms(100));
+	if (job.renegotiated)
+		cmd_reply(r, "lcp_renegotiated=%u", job.renegotiated);
+	if (job.no_room)
+		cmd_reply(r, "no_room=%u", job.no_room);
+	if (job.by_why[WHY_AUTH])
+		cmd_reply(r, "auth_refused=%u auth_text=\"%s\"", job.by_why[WHY_AUTH],
+		    job.auth_text ? job.auth_text : "");
+	if (job.by_why[WHY_CDN])
+		cmd_reply(r, "cdn=%u cdn_result=%u cdn_error=%u cdn_text=\"%s\"",
+		    job.by_why[WHY_CDN], job.cdn_result, job.cdn_error,
+		    job.cdn_text ? job.cdn_text : "");
+	if (job.by_why[WHY_TIMEOUT])
+		cmd_reply(r, "timeout=%u", job.by_why[WHY_TIMEOUT]);
+	if (job.by_why[WHY_TUNNEL])
+		cmd_reply(r, "tunnel_lost=%u", job.by_why[WHY_TUNNEL]);
+	if (job.by_why[WHY_LCP])
+		cmd_reply(r, "lcp_terminated=%u", job.by_why[WHY_LCP]);
+	if (job.failed + job.no_room)
+		cmd_fail(r, "%u of %u sessions failed", job.failed + job.no_room, job.want);
+}
+
+bool
+cmd_session(struct run *r)
+{
+	uint32_t first = session_count;
+	enum auth_kind auth;
+
+	memset(&job, 0, sizeof(job));
+	if (!parse_auth(arg_str(r, "auth"), &auth))
+		return cmd_fail(r, "auth=%s: pap, chap, any or none wanted", arg_str(r, "auth"));
+	if (!arg_tunnels(r, &job.tunnel_first, &job.tunnel_last))
+		return false;
+	job.want = arg_num(r, "count");
+	job.parallel = arg_num(r, "parallel");
+	job.rate = arg_num(r, "rate");
+	job.number_given = arg(r, "first")->given;
+	job.first_number = arg_num(r, "first");
+	job.tunnel_next = job.tunnel_first;
+	job.prof = session_profile(r);
+	job.prof->auth = auth;
+	job.setup_us = calloc(job.want, sizeof(job.setup_us[0]));
+	if (!job.setup_us)
+		return cmd_fail(r, "out of memory");
+	clock_update();
+	job.start_us = job.end_us = now_us;
+	call_settled = job_settled;
+	net_pump(feed);
+	net_until(job_done, NULL, 0);
+	call_settled = NULL;
+	report_job(r, first);
+	free(job.setup_us);
+	return !r->why[0];
+}
+
+/* All tunnels have nothing left that is not acknowledged. */
+static bool
+queues_empty(void *unused)
+{
+	const struct tunnel *t;
+
+	(void)unused;
+	for (t = tunnels; t < tunnels + tunnel_count; t++) {
+		if (t->state != T_CLOSED && t->chan.queued && !t->frozen)
+			return false;
+	}
+	return true;
+}
+
+struct sess_range {
+	uint32_t first, last;
+};
+
+static bool
+all_closed(void *arg_)
+{
+	const struct sess_range *g = arg_;
+	uint32_t i;
+
+	for (i = g->first; i <= g->last; i++) {
+		if (session_open(&sessions[i]))
+			return false;
+	}
+	return true;
+}
+
+bool
+cmd_close(struct run *r)
+{
+	const char *how = arg_str(r, "how");
+	bool cdn = !strcmp(how, "cdn"), lcp = !strcmp(how, "lcp");
+	uint64_t start = (clock_update(), now_us);
+	struct sess_range g;
+	uint32_t i, n = 0;
+
+	if (!cdn && !lcp && strcmp(how, "vanish") != 0)
+		return cmd_fail(r, "how=%s: cdn, lcp or vanish wanted", how);
+	if (!arg_sessions(r, &g.first, &g.last))
+		return false;
+	for (i = g.first; i <= g.last; i++) {
+		if (!session_open(&sessions[i]))
+			continue;
+		n++;
+		if (cdn)
+			call_hangup(&sessions[i], WHY_LOCAL, (uint16_t)arg_num(r, "result"),
+			    (uint16_t)arg_num(r, "error"));
+		else if (lcp)
+			ppp_terminate(&sessions[i]);
+		else
+			call_ended(&sessions[i], WHY_LOCAL);
+		if (n % 256 == 0)
+			net_turn(0);
+	}
+	if (!net_until(all_closed, &g, arg_num(r, "timeout") * 1000) ||
+	    !net_until(queues_empty, NULL, arg_num(r, "timeout") * 1000))
+		cmd_fail(r, "not all acknowledged in time");
+	cmd_reply(r, "closed=%u ms=%llu", n, (unsigned long long)(now_us - start) / 1000);
+	return !r->why[0];
+}
+
+static bool
+tunnels_closed(void *arg_)
+{
+	const struct sess_range *g = arg_;
+	uint32_t i;
+
+	for (i = g->first; i <= g->last; i++) {
+		if (tunnels[i].state != T_CLOSED && tunnels[i].state != T_FREE)
+			return false;
+	}
+	return true;
+}
+
+bool
+cmd_stop(struct run *r)
+{
+	struct sess_range g;
+	uint32_t i;
+
+	if (!arg_tunnels(r, &g.first, &g.last))
+		return false;
+	for (i = g.first; i <= g.last; i++) {
+		if (tunnels[i].state != T_FREE)
+			tunnel_stop(&tunnels[i], (uint16_t)arg_num(r, "result"),
+			    (uint16_t)arg_num(r, "error"), "local request");
+	}
+	if (!net_until(tunnels_closed, &g, arg_num(r, "timeout") * 1000))
+		return cmd_fail(r, "not acknowledged in time");
+	return true;
+}
+
+bool
+cmd_forget(struct run *r)
+{
+	if (!call_forget())
+		return cmd_fail(r, "a session is open");
+	tunnel_forget();
+	cmd_reply(r, "tunnels=%u", tunnel_count);
+	return true;
+}
+
+static bool
+sessions_up(void *arg_)
+{
+	const struct sess_range *g = arg_;
+	uint32_t i;
+
+	for (i = g->first; i <= g->last; i++) {
+		if (sessions[i].state != S_UP)
+			return false;
+	}
+	return true;
+}
+
+/* Terminate-Request or login refusal has come, or it is closed. */
+static bool
+sessions_ended(void *arg_)
+{
+	const struct sess_range *g = arg_;
+	uint32_t i;
+
+	for (i = g->first; i <= g->last; i++) {
+		if (sessions[i].state < S_REFUSED)
+			return false;
+	}
+	return true;
+}
+
+static bool
+blast_over(void *unused)
+{
+	(void)unused;
+	return !blast_running();
+}
+
+static bool
+received(void *arg_)
+{
+	const uint32_t *n = arg_;
+
+	return totals.rx_packets >= *n;
+}
+
+static bool
+quiet(void *arg_)
+{
+	const uint32_t *ms = arg_;
+
+	return now_us - totals.rx_last_us > (uint64_t)*ms * 1000;
+}
+
+static void
+report_ended(struct run *r, const struct sess_range *g)
+{
+	const struct session *s = &sessions[g->last];
+
+	cmd_reply(r, "session=%u state=%s why=%s result=%u error=%u cause=%u text=\"%s\"", g->last,
+	    call_state_name(s), call_why_name(s), s->result, s->error, s->cause,
+	    s->text ? s->text : "");
+}
+
+static bool
+wait_session(struct run *r, uint64_t ms)
+{
+	bool (*done)(void *) = all_closed;
+	struct sess_range g;
+
+	if (!arg_sessions(r, &g.first, &g.last))
+		return false;
+	if (!strcmp(arg_str(r, "event"), "up"))
+		done = sessions_up;
+	else if (!strcmp(arg_str(r, "event"), "ended"))
+		done = sessions_ended;
+	if (!net_until(done, &g, ms))
+		cmd_fail(r, "timeout");
+	report_ended(r, &g);
+	return !r->why[0];
+}
+
+static bool
+wait_tunnel(struct run *r, uint64_t ms)
+{
+	const struct tunnel *t;
+	struct sess_range g;
+
+	if (!arg_tunnels(r, &g.first, &g.last))
+		return false;
+	if (!net_until(tunnels_closed, &g, ms))
+		cmd_fail(r, "timeout");
+	t = &tunnels[g.last];
+	cmd_reply(r, "tunnel=%u state=%s result=%u error=%u text=\"%s\"", g.last,
+	    tunnel_state_name(t), t->result, t->error, t->text ? t->text : "");
+	return !r->why[0];
+}
+
+static bool
+wait_traffic(struct run *r, const char *what, uint64_t ms)
+{
+	uint32_t n = arg_num(r, "packets"), quiet_ms = arg_num(r, "ms");
+	const struct blast *b;
+	bool done;
+
+	if (!strcmp(what, "blast"))
+		done = net_until(blast_over, NULL, ms);
+	else if (!strcmp(what, "received"))
+		done = net_until(received, &n, ms);
+	else if (!strcmp(what, "quiet"))
+		done = net_until(quiet, &quiet_ms, ms);
+	else
+		return cmd_fail(
+		    r, "event=%s: closed, ended, up, blast, received or quiet wanted", what);
+	b = blast_now();
+	if (!strcmp(what, "blast"))
+		cmd_reply(r, "sent=%llu ms=%llu", (unsigned long long)b->sent,
+		    (unsigned long long)(b->end_us - b->start_us) / 1000);
+	else
+		cmd_reply(r, "rx_packets=%llu", (unsigned long long)totals.rx_packets);
+	return done ? true : cmd_fail(r, "timeout");
+}
+
+bool
+cmd_wait(struct run *r)
+{
+	const char *what = arg_str(r, "event");
+	uint64_t ms = (uint64_t)arg_num(r, "timeout") * 1000 + 1;
+	bool about_state = !strcmp(what, "closed") || !strcmp(what, "up") || !strcmp(what, "ended");
+
+	if (!about_state)
+		return wait_traffic(r, what, ms);
+	if (arg(r, "tunnel")->given)
+		return wait_tunnel(r, ms);
+	if (!arg(r, "session")->given)
+		return cmd_fail(r, "wait: session= or tunnel= is missing");
+	return wait_session(r, ms);
+}
