@@ -22,6 +22,7 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { MTU_LEAST = 64 /* RFC 2865 5.12 */ };
 
@@ -59,7 +60,7 @@ static void
 take_pool(struct auth_result *res, const struct rad_attr *a)
 {
 	if (a->len == 0 || !str_copy_n(res->pool, sizeof(res->pool), a->value, a->len)) {
-		res->pool[0] = '\0'; /* a part of a name is another name */
+		memset(res->pool, 0, sizeof(res->pool)); /* a part of a name is another name */
 		bad_value(a);
 	}
 }
