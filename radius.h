@@ -11,7 +11,8 @@
 
 enum { RADIUS_SOCKETS = 64, RADIUS_SLOTS = RADIUS_SOCKETS * 256 };
 
-/* Tables and sockets. Sockets are opened within radius_bind_min..max when those are set. Start-up only. */
+/* Tables and sockets. Sockets are opened within radius_bind_min..max when those are set. Start-up
+ * only. */
 void radius_init(void);
 void radius_fini(void);
 
@@ -26,11 +27,19 @@ bool radius_authenticate(sess_id s, const struct auth_request *req);
 void radius_session(sess_id s, enum sess_event ev);
 
 /* For `show radius`: one row a slot. */
-enum radius_state { RADIUS_NULL, RADIUS_CHAP, RADIUS_AUTH, RADIUS_WAIT, RADIUS_START, RADIUS_STOP, RADIUS_INTERIM };
+enum radius_state {
+	RADIUS_NULL,
+	RADIUS_CHAP,
+	RADIUS_AUTH,
+	RADIUS_WAIT,
+	RADIUS_START,
+	RADIUS_STOP,
+	RADIUS_INTERIM
+};
 struct radius_row {
-	uint32_t id;	/* slot: 256 * socket + RADIUS id */
-	uint8_t state;	/* enum radius_state */
-	uint8_t tries;	/* sent so often */
+	uint32_t id;   /* slot: 256 * socket + RADIUS id */
+	uint8_t state; /* enum radius_state */
+	uint8_t tries; /* sent so often */
 	sess_id s;
 	uint32_t retry; /* 0.1 s of the loop clock at the next sending */
 };
