@@ -60,7 +60,7 @@ struct list {
 /* While a file is read. */
 struct reader {
 	const char *file;
-	unsigned int line;
+	unsigned int line; /* 0: it is about the file */
 	int errors;
 	void (*error)(const char *line);
 };
@@ -78,7 +78,10 @@ complain(struct reader *rd, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	snprintf(text, sizeof(text), "%s:%u: %s", rd->file, rd->line, what);
+	if (rd->line > 0)
+		snprintf(text, sizeof(text), "%s:%u: %s", rd->file, rd->line, what);
+	else
+		snprintf(text, sizeof(text), "%s: %s", rd->file, what);
 	rd->errors++;
 	rd->error(text);
 }

@@ -2,7 +2,7 @@
 /*
  * The embedded default: users of a file in the style of pppd's chap-secrets,
  * authenticated without RADIUS. A line: NAME SERVER SECRET [ADDRESS], words may be
- * quoted, `*` as address (or none) means the pool.
+ * quoted, SERVER is not looked at, `*` as address (or none) means the pool.
  */
 #ifndef LOCAL_USERS_H
 #define LOCAL_USERS_H
@@ -11,8 +11,8 @@
 
 /*
  * Reads the file named by the local_users item ("" forgets all). Errors go to
- * `error` as "FILE:LINE: message"; the number of errors, -1 when it cannot be read
- * (then what was known stays).
+ * `error` as "FILE:LINE: message", and the rest is still taken; the number of errors,
+ * -1 when it cannot be read (told too; then what was known stays).
  */
 int local_users_read(const char *file, void (*error)(const char *line));
 

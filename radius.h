@@ -11,15 +11,19 @@
 
 enum { RADIUS_SOCKETS = 64, RADIUS_SLOTS = RADIUS_SOCKETS * 256 };
 
-/* Tables and sockets. Sockets are opened within radius_bind_min..max when those are set. Start-up
- * only. */
+/*
+ * Tables; start-up only, after session_init(). Sockets are opened as they are needed, within
+ * radius_bind_min..max when those are set.
+ */
 void radius_init(void);
 void radius_fini(void);
 
 /*
  * Takes an authentication request, for the hook list: true when it will be
- * answered (later) by hook_auth_result(), also when one is pending already for the
- * session; false when no server is configured.
+ * answered by hook_auth_result() - later, or at once when no packet can hold it -,
+ * also when one is pending already for the session; false when no server (or no
+ * secret) is configured. With all slots in use it is true, and nothing comes: the
+ * subscriber asks again.
  */
 bool radius_authenticate(sess_id s, const struct auth_request *req);
 
@@ -28,19 +32,20 @@ void radius_session(sess_id s, enum sess_event ev);
 
 /* For `show radius`: one row a slot. */
 enum radius_state {
-	RADIUS_NULL,
-	RADIUS_CHAP,
-	RADIUS_AUTH,
+	RADIUS_NULL, /* free */
+	RADIUS_CHAP, /* Access-Request for CHAP or MS-CHAPv2 */
+	RADIUS_AUTH, /* the same for PAP */
 	RADIUS_WAIT,
 	RADIUS_START,
 	RADIUS_STOP,
-	RADIUS_INTERIM
+	RADIUS_INTERIM,
 };
+
 struct radius_row {
-	uint32_t id;   /* slot: 256 * socket + RADIUS id */
-	uint8_t state; /* enum radius_state */
-	uint8_t tries; /* sent so often */
-	sess_id s;
+	uint32_t id;	/* slot: 256 * socket + RADIUS id */
+	uint8_t state;	/* enum radius_state */
+	uint8_t tries;	/* sent so often */
+	sess_id s;	/* whose login it is */
 	uint32_t retry; /* 0.1 s of the loop clock at the next sending */
 };
 bool radius_row(uint32_t slot, struct radius_row *row); /* false: slot free */
