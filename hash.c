@@ -85,6 +85,21 @@ hash_del(struct hash *h, uint64_t key)
 	return value;
 }
 
+uint64_t
+hash_text(const char *text)
+{
+	static uint64_t seed;
+	uint64_t h;
+
+	while (!seed)
+		random_bytes(&seed, sizeof(seed));
+	for (h = seed; *text; text++) {
+		h = (h ^ (uint8_t)*text) * UINT64_C(0x9fb21c651e98df25);
+		h ^= h >> 28;
+	}
+	return h;
+}
+
 void
 hash_prefetch(const struct hash *h, uint64_t key)
 {

@@ -135,6 +135,12 @@ loop_now_ms(void)
 	return now_ms;
 }
 
+uint32_t
+loop_now_ds(void)
+{
+	return (uint32_t)(now_ms / 100);
+}
+
 time_t
 loop_time(void)
 {

@@ -35,11 +35,12 @@ void loop_on_signal(int signo, loop_signal_fn fn);
 /* In a forked child: no more signals taken here, default actions again. */
 void loop_child(void);
 
-/* Monotonic milliseconds and wall clock seconds, as of the start of this turn. */
+/* Monotonic milliseconds, the same in tenths of a second, and wall clock seconds; all as of the start of this turn. */
 uint64_t loop_now_ms(void);
+uint32_t loop_now_ds(void);
 time_t loop_time(void);
 
-/* Reads the clocks again: for use before the loop runs. */
+/* Reads the clocks again: for use before the loop runs, and in a child. */
 void loop_clock(void);
 
 /* Runs until loop_stop(). */

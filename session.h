@@ -99,7 +99,8 @@ struct sess_rec {
 	uint8_t auth;		     /* enum auth_proto agreed */
 	uint8_t pooled;		     /* its address is from the pool */
 	uint8_t sequencing;	     /* the LAC asked for sequence numbers */
-	uint8_t down;		     /* SESS_DOWN was raised */
+	uint8_t authed;		     /* the name is proven; before, people see "*" */
+	uint8_t down;		     /* SESS_EV_DOWN was raised */
 	uint32_t magic, peer_magic;  /* LCP magic numbers */
 	uint32_t notes;		     /* chain of note.h */
 	char user[USER_LEN];
@@ -115,6 +116,13 @@ struct session {
 
 /* Tables for max_sessions sessions. Start-up only. */
 void session_init(uint32_t max_sessions);
+
+/*
+ * A private array beside the session table, one zeroed record of `size` octets a
+ * session id, for an engine's own state. Its owner zeroes a record at SESS_EV_GONE;
+ * when many sessions have gone, the memory of the upper part is given back.
+ */
+void *session_table(const char *what, size_t size);
 
 /*
  * A new session inside a tunnel, SESS_OPENING, with an unpredictable wire id that is
@@ -137,7 +145,7 @@ void session_prefetch(uint16_t wire_tid, uint16_t wire_sid);
 /* The call that a LAC names by its own session id, for repeated ICRQs; 0: none. */
 sess_id session_by_peer(tunn_id t, uint16_t peer_sid);
 
-/* The first session of a user; session_next_of_user() gives the others, then 0. */
+/* The first session of a user who has logged in; session_next_of_user() gives the others, then 0. */
 sess_id session_by_user(const char *user);
 sess_id session_next_of_user(sess_id id);
 
@@ -165,7 +173,8 @@ void session_set_speeds(sess_id id, uint32_t tx_speed, uint32_t rx_speed);
 void session_set_sequencing(sess_id id, bool on);
 void session_set_lcp(sess_id id, uint16_t mru, uint16_t peer_mru, uint32_t magic, uint32_t peer_magic);
 void session_set_auth(sess_id id, enum auth_proto auth);
-void session_set_user(sess_id id, const char *user);
+void session_set_user(sess_id id, const char *user); /* claimed */
+void session_set_authed(sess_id id);		     /* proven: session_by_user() finds it now */
 void session_set_ip4(sess_id id, uint32_t ip4, uint32_t netmask, bool pooled);
 void session_set_dns(sess_id id, uint32_t dns1, uint32_t dns2);
 void session_set_timeouts(sess_id id, uint32_t session_sec, uint32_t idle_sec);
@@ -178,9 +187,7 @@ void session_set_down(sess_id id);
 /* Adds a note (note.h). -1 when there is no room. */
 int session_add_note(sess_id id, uint8_t kind, uint16_t tag, const void *data, size_t len);
 
-/*
- * The session MTU: the least of our tun's, the peer's MRU and Framed-MTU.
- */
+/* The session MTU: the least of our tun's, the peer's MRU and Framed-MTU. */
 uint16_t session_mtu(const struct session *s);
 
 /* Works out the fast part afresh from session and tunnel, and sets or clears SF_ON. */

@@ -14,7 +14,7 @@ enum tunnel_state { TUNNEL_FREE, TUNNEL_OPEN, TUNNEL_DIEING, TUNNEL_OPENING, TUN
 
 struct tunnel {
 	uint32_t seq;		 /* odd while being written */
-	struct id_link link;	 /* in the list of half-open ones */
+	struct id_link link;	 /* in the list of half-open or of dieing ones */
 	struct id_list sessions; /* through session.c */
 	uint8_t state;		 /* enum tunnel_state */
 	uint8_t local;		 /* local address, see udp.h */
@@ -52,6 +52,9 @@ tunn_id tunnel_by_peer(uint32_t peer_ip, uint16_t peer_port, uint16_t peer_tid);
 /* Half-open tunnels: how many, and the oldest. */
 uint32_t tunnel_half_open(void);
 tunn_id tunnel_oldest_half_open(void);
+
+/* The tunnel that has been dieing longest; 0: none. */
+tunn_id tunnel_oldest_dieing(void);
 
 uint32_t tunnel_count(void);
 tunn_id tunnel_highest(void);

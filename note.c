@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Notes of sessions: records (kind, length, tag, octets) packed one behind the other
+ * into chains of 64-octet cells. A chain is only ever appended to and freed whole.
+ * Lies in shared memory; a CLI child may read a chain while the parent writes, so
+ * reading checks every step and stops at nonsense.
+ */
+#include "note.h"
+#include "idset.h"
+#include "shm.h"
+
+#include <string.h>
+
+enum { CELL_DATA = 59, RECORD_HEAD = 4 };
+
+struct cell {
+	uint32_t next; /* 0: last of the chain */
+	uint8_t used;  /* octets of data in it */
+	uint8_t data[CELL_DATA];
+};
+
+_Static_assert(sizeof(struct cell) == 64, "a cache line");
+
+static struct cell *cells;
+static struct idset ids;
+
+void
+note_init(uint32_t n)
+{
+	cells = shm_map("notes", ((size_t)n + 1) * sizeof(*cells));
+	idset_init(&ids, "note ids", n);
+}
+
+static uint32_t
+last_cell(uint32_t head)
+{
+	while (cells[head].next)
+		head = cells[head].next;
+	return head;
+}
+
+/* Cells that must be new for `len` more octets. */
+static uint32_t
+cells_needed(uint32_t head, size_t len)
+{
+	size_t room = head ? (size_t)CELL_DATA - cells[last_cell(head)].used : 0;
+
+	return len <= room ? 0 : (uint32_t)((len - room + CELL_DATA - 1) / CELL_DATA);
+}
+
+static uint32_t
+append_cell(uint32_t *head)
+{
+	uint32_t id = idset_take(&ids);
+
+	cells[id] = (struct cell){ 0 };
+	if (*head)
+		cells[last_cell(*head)].next = id;
+	else
+		*head = id;
+	return id;
+}
+
+static void
+append(uint32_t *head, const uint8_t *p, size_t len)
+{
+	uint32_t id = *head ? last_cell(*head) : append_cell(head);
+
+	while (len > 0) {
+		size_t n = MIN(len, (size_t)CELL_DATA - cells[id].used);
+
+		memcpy(cells[id].data + cells[id].used, p, n);
+		cells[id].used = (uint8_t)(cells[id].used + n);
+		p += n;
+		len -= n;
+		if (len > 0)
+			id = append_cell(head);
+	}
+}
+
+int
+note_add(uint32_t *head, uint8_t kind, uint16_t tag, const void *data, size_t len)
+{
+	uint8_t record[RECORD_HEAD + NOTE_MAX];
+
+	if (len > NOTE_MAX || cells_needed(*head, len + RECORD_HEAD) > ids.limit - ids.used)
+		return -1;
+	record[0] = kind;
+	record[1] = (uint8_t)len;
+	memcpy(record + 2, &tag, sizeof(tag));
+	memcpy(record + RECORD_HEAD, data, len);
+	append(head, record, len + RECORD_HEAD);
+	return 0;
+}
+
+struct note_pos
+note_first(uint32_t head)
+{
+	return (struct note_pos){ .cell = head };
+}
+
+static bool
+take(struct note_pos *pos, uint8_t *to, size_t len)
+{
+	while (len > 0) {
+		const struct cell *c;
+		size_t n;
+
+		if (pos->cell == 0 || pos->cell > ids.limit)
+			return false;
+		c = &cells[pos->cell];
+		if (c->used > CELL_DATA)
+			return false;
+		if (pos->offset >= c->used) {
+			pos->cell = c->next;
+			pos->offset = 0;
+			continue;
+		}
+		n = MIN(len, (size_t)c->used - pos->offset);
+		memcpy(to, c->data + pos->offset, n);
+		pos->offset += (unsigned int)n;
+		to += n;
+		len -= n;
+	}
+	return true;
+}
+
+bool
+note_next(struct note_pos *pos, struct note *n)
+{
+	uint8_t head[RECORD_HEAD];
+
+	if (!take(pos, head, sizeof(head)) || head[0] == NOTE_END)
+		return false;
+	n->kind = head[0];
+	n->len = head[1];
+	memcpy(&n->tag, head + 2, sizeof(n->tag));
+	return take(pos, n->data, n->len);
+}
+
+void
+note_free(uint32_t *head)
+{
+	uint32_t id = *head, next;
+
+	*head = 0;
+	for (; id; id = next) {
+		next = cells[id].next;
+		cells[id] = (struct cell){ 0 };
+		idset_give(&ids, id);
+	}
+}

@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The session table, its indices and all writing to it. Owns struct session, struct
+ * sess_fast and the maps (wire ids, the LAC's ids, user names) that find a session.
+ * Ids are given lowest first, so that the table stays dense and its upper pages can
+ * be given back after a rush; a slow timer does that, for the private tables of the
+ * engines too.
+ *
+ * Called by the engines and the CLI's children (reading only). Sends nothing.
+ */
+#include "session.h"
+#include "config.h"
+#include "counter.h"
+#include "hash.h"
+#include "idset.h"
+#include "loop.h"
+#include "note.h"
+#include "seq.h"
+#include "shm.h"
+#include "timer.h"
+#include "tunnel.h"
+#include "util.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+enum { MAX_TABLES = 8, TRIM_SECONDS = 10, TRIM_SLACK = 1024, RANDOM_TRIES = 64 };
+
+/* What children must see of the indices. */
+struct shared {
+	uint32_t count;
+	uint32_t highest;
+};
+
+static struct session *sessions;
+static struct sess_fast *fast;
+static struct shared *shared;
+static uint32_t limit;
+static struct idset ids;
+static struct hash by_wire, by_peer, by_user;
+static uint32_t next_unique = 1;
+
+static struct {
+	void *map;
+	size_t size; /* of a record */
+} tables[MAX_TABLES];
+static unsigned int n_tables;
+static struct timer trim_timer;
+static uint32_t touched; /* records up to this one may have memory */
+
+const char *const ppp_phase_names[] = {
+	[PPP_DEAD] = "Dead",
+	[PPP_ESTABLISH] = "Establish",
+	[PPP_AUTHENTICATE] = "Authenticate",
+	[PPP_NETWORK] = "Network",
+	[PPP_TERMINATE] = "Terminate",
+};
+
+const char *const term_cause_names[] = {
+	[TERM_NONE] = "none",
+	[TERM_USER_REQUEST] = "User-Request",
+	[TERM_LOST_CARRIER] = "Lost-Carrier",
+	[TERM_LOST_SERVICE] = "Lost-Service",
+	[TERM_IDLE_TIMEOUT] = "Idle-Timeout",
+	[TERM_SESSION_TIMEOUT] = "Session-Timeout",
+	[TERM_ADMIN_RESET] = "Admin-Reset",
+	[TERM_ADMIN_REBOOT] = "Admin-Reboot",
+	[TERM_PORT_ERROR] = "Port-Error",
+	[TERM_NAS_ERROR] = "NAS-Error",
+	[TERM_NAS_REQUEST] = "NAS-Request",
+	[TERM_NAS_REBOOT] = "NAS-Reboot",
+	[TERM_USER_ERROR] = "User-Error",
+	[TERM_HOST_REQUEST] = "Host-Request",
+};
+
+static void
+give_back_memory(uint32_t unused)
+{
+	unsigned int i;
+
+	(void)unused;
+	if (touched > shared->highest + TRIM_SLACK) {
+		for (i = 0; i < n_tables; i++)
+			shm_trim(tables[i].map, (limit + (size_t)1) * tables[i].size,
+			    (shared->highest + (size_t)1) * tables[i].size);
+		touched = shared->highest;
+	}
+	timer_set(&trim_timer, SEC(TRIM_SECONDS));
+}
+
+static void *
+add_table(void *map, size_t size)
+{
+	if (n_tables == MAX_TABLES)
+		fatal("too many tables beside the session table");
+	tables[n_tables].map = map;
+	tables[n_tables].size = size;
+	n_tables++;
+	return map;
+}
+
+void
+session_init(uint32_t max_sessions)
+{
+	size_t n = max_sessions + (size_t)1;
+
+	limit = max_sessions;
+	sessions = add_table(shm_map("sessions", n * sizeof(*sessions)), sizeof(*sessions));
+	fast = add_table(shm_map("session fast part", n * sizeof(*fast)), sizeof(*fast));
+	shared = shm_map("session counts", sizeof(*shared));
+	idset_init(&ids, "session ids", max_sessions);
+	hash_init(&by_wire, "sessions by wire id", max_sessions);
+	hash_init(&by_peer, "sessions by LAC id", max_sessions);
+	hash_init(&by_user, "sessions by user", max_sessions);
+	timer_init(&trim_timer, give_back_memory, 0);
+	timer_set(&trim_timer, SEC(TRIM_SECONDS));
+}
+
+void *
+session_table(const char *what, size_t size)
+{
+	return add_table(shm_map_private(what, (limit + (size_t)1) * size), size);
+}
+
+static uint64_t
+pair_key(uint32_t high, uint16_t low)
+{
+	return (uint64_t)high << 16 | low;
+}
+
+const struct session *
+session_get(sess_id id)
+{
+	if (id == 0 || id > limit || sessions[id].state == SESS_FREE)
+		return NULL;
+	return &sessions[id];
+}
+
+struct sess_fast *
+session_fast(sess_id id)
+{
+	return &fast[id];
+}
+
+sess_id
+session_id(const struct session *s)
+{
+	return (sess_id)(s - sessions);
+}
+
+sess_id
+session_by_wire(uint16_t wire_tid, uint16_t wire_sid)
+{
+	return hash_get(&by_wire, pair_key(wire_tid, wire_sid));
+}
+
+void
+session_prefetch(uint16_t wire_tid, uint16_t wire_sid)
+{
+	hash_prefetch(&by_wire, pair_key(wire_tid, wire_sid));
+}
+
+sess_id
+session_by_peer(tunn_id t, uint16_t peer_sid)
+{
+	return hash_get(&by_peer, pair_key(t, peer_sid));
+}
+
+uint32_t
+session_count(void)
+{
+	return shared->count;
+}
+
+sess_id
+session_highest(void)
+{
+	return shared->highest;
+}
+
+/* An id that is free in the tunnel: by chance, or, in a very full one, the next free behind a random one. */
+static uint16_t
+free_wire_sid(uint16_t wire_tid)
+{
+	uint16_t sid = 0;
+	unsigned int i;
+
+	for (i = 0; i < RANDOM_TRIES; i++) {
+		sid = random_u16();
+		if (sid && !session_by_wire(wire_tid, sid))
+			return sid;
+	}
+	for (i = 0; i < 0x10000; i++, sid++)
+		if (sid && !session_by_wire(wire_tid, sid))
+			return sid;
+	return 0;
+}
+
+static struct id_link *
+tunnel_link(uint32_t id)
+{
+	return &sessions[id].tunnel_link;
+}
+
+static struct id_link *
+user_link(uint32_t id)
+{
+	return &sessions[id].user_link;
+}
+
+static void
+update_shared(void)
+{
+	shared->count = ids.used;
+	shared->highest = idset_highest(&ids);
+	touched = MAX(touched, shared->highest);
+}
+
+sess_id
+session_new(tunn_id tid, uint16_t peer_sid)
+{
+	const struct tunnel *t = tunnel_get(tid);
+	uint16_t wire_sid = tunnel_sessions(tid)->count < UINT16_MAX ? free_wire_sid(t->wire_tid) : 0;
+	sess_id id = wire_sid ? idset_take(&ids) : 0;
+	struct session *s = &sessions[id];
+
+	if (!id) {
+		COUNT(session_overflow);
+		return 0;
+	}
+	seq_begin(&s->seq);
+	s->tunnel = tid;
+	s->wire_sid = wire_sid;
+	s->peer_sid = peer_sid;
+	s->unique = next_unique++;
+	s->opened = loop_time();
+	s->peer_mru = 1500;
+	s->state = SESS_OPENING;
+	seq_end(&s->seq);
+	hash_put(&by_wire, pair_key(t->wire_tid, wire_sid), id);
+	hash_put(&by_peer, pair_key(tid, peer_sid), id);
+	ll_append(tunnel_sessions(tid), id, tunnel_link);
+	update_shared();
+	COUNT(session_created);
+	return id;
+}
+
+/* The list of sessions of one name hangs on its first member, which the map knows. */
+static void
+forget_user(sess_id id)
+{
+	struct session *s = &sessions[id];
+	uint64_t key = hash_text(s->user);
+
+	if (!s->authed)
+		return;
+	if (s->user_link.prev)
+		sessions[s->user_link.prev].user_link.next = s->user_link.next;
+	else if (s->user_link.next)
+		hash_put(&by_user, key, s->user_link.next);
+	else
+		hash_del(&by_user, key);
+	if (s->user_link.next)
+		sessions[s->user_link.next].user_link.prev = s->user_link.prev;
+	*user_link(id) = (struct id_link){ 0 };
+}
+
+static void
+remember_user(sess_id id)
+{
+	uint64_t key = hash_text(sessions[id].user);
+	sess_id head = hash_get(&by_user, key);
+
+	*user_link(id) = (struct id_link){ .next = head };
+	if (head)
+		sessions[head].user_link.prev = id;
+	hash_put(&by_user, key, id);
+}
+
+void
+session_free(sess_id id)
+{
+	struct session *s = &sessions[id];
+	const struct tunnel *t = tunnel_get(s->tunnel);
+
+	forget_user(id);
+	ll_remove(tunnel_sessions(s->tunnel), id, tunnel_link);
+	hash_del(&by_wire, pair_key(t->wire_tid, s->wire_sid));
+	if (session_by_peer(s->tunnel, s->peer_sid) == id)
+		hash_del(&by_peer, pair_key(s->tunnel, s->peer_sid));
+	note_free(&s->notes);
+	seq_begin(&s->seq);
+	memset((char *)s + sizeof(s->seq), 0, sizeof(*s) - sizeof(s->seq));
+	seq_end(&s->seq);
+	fast[id] = (struct sess_fast){ 0 };
+	idset_give(&ids, id);
+	update_shared();
+}
+
+sess_id
+session_by_user(const char *user)
+{
+	sess_id id = user[0] ? hash_get(&by_user, hash_text(user)) : 0;
+
+	while (id && strcmp(sessions[id].user, user) != 0) /* another name of the same hash */
+		id = sessions[id].user_link.next;
+	return id;
+}
+
+sess_id
+session_next_of_user(sess_id id)
+{
+	const char *user = sessions[id].user;
+
+	do
+		id = sessions[id].user_link.next;
+	while (id && strcmp(sessions[id].user, user) != 0);
+	return id;
+}
+
+sess_id
+session_first_of_tunnel(tunn_id t)
+{
+	return tunnel_sessions(t)->head;
+}
+
+sess_id
+session_next_of_tunnel(sess_id id)
+{
+	return sessions[id].tunnel_link.next;
+}
+
+bool
+session_snapshot(sess_id id, struct session *copy)
+{
+	if (id == 0 || id > limit)
+		return false;
+	return seq_copy(&sessions[id].seq, copy, &sessions[id], sizeof(*copy)) &&
+	       copy->state != SESS_FREE;
+}
+
+/* Setters: each opens and closes the record's number round its change. */
+#define WRITE(id, ...)                                                                             \
+	do {                                                                                       \
+		struct session *s = &sessions[id];                                                 \
+		seq_begin(&s->seq);                                                                \
+		__VA_ARGS__;                                                                       \
+		seq_end(&s->seq);                                                                  \
+	} while (0)
+
+void
+session_set_state(sess_id id, enum sess_state state)
+{
+	WRITE(id, s->state = (uint8_t)state);
+}
+
+void
+session_set_phase(sess_id id, enum ppp_phase phase)
+{
+	slog(&sessions[id], LOG_CALL, "PPP phase %s --> %s", ppp_phase_names[sessions[id].phase],
+	    ppp_phase_names[phase]);
+	WRITE(id, s->phase = (uint8_t)phase);
+}
+
+void
+session_set_cp(sess_id id, enum sess_cp cp, uint8_t state)
+{
+	WRITE(id, s->cp[cp] = state);
+}
+
+void
+session_set_numbers(sess_id id, const char *called, const char *calling, uint32_t serial)
+{
+	WRITE(id, str_copy(s->called, sizeof(s->called), called);
+	      str_copy(s->calling, sizeof(s->calling), calling); s->call_serial = serial);
+}
+
+void
+session_set_speeds(sess_id id, uint32_t tx_speed, uint32_t rx_speed)
+{
+	WRITE(id, s->tx_speed = tx_speed; s->rx_speed = rx_speed);
+}
+
+void
+session_set_sequencing(sess_id id, bool on)
+{
+	WRITE(id, s->sequencing = on);
+}
+
+void
+session_set_lcp(sess_id id, uint16_t mru, uint16_t peer_mru, uint32_t magic, uint32_t peer_magic)
+{
+	WRITE(id, s->mru = mru; s->peer_mru = peer_mru; s->magic = magic; s->peer_magic = peer_magic);
+}
+
+void
+session_set_auth(sess_id id, enum auth_proto auth)
+{
+	WRITE(id, s->auth = (uint8_t)auth);
+}
+
+void
+session_set_user(sess_id id, const char *user)
+{
+	forget_user(id);
+	WRITE(id, str_copy(s->user, sizeof(s->user), user); s->authed = 0);
+}
+
+void
+session_set_authed(sess_id id)
+{
+	forget_user(id);
+	WRITE(id, s->authed = 1);
+	remember_user(id);
+}
+
+void
+session_set_ip4(sess_id id, uint32_t ip4, uint32_t netmask, bool pooled)
+{
+	WRITE(id, s->ip4 = ip4; s->netmask = netmask; s->pooled = pooled);
+}
+
+void
+session_set_dns(sess_id id, uint32_t dns1, uint32_t dns2)
+{
+	WRITE(id, s->dns1 = dns1; s->dns2 = dns2);
+}
+
+void
+session_set_timeouts(sess_id id, uint32_t session_sec, uint32_t idle_sec)
+{
+	WRITE(id, s->session_timeout = session_sec; s->idle_timeout = idle_sec);
+}
+
+void
+session_set_mtu(sess_id id, uint16_t radius_mtu)
+{
+	WRITE(id, s->radius_mtu = radius_mtu);
+}
+
+bool
+session_set_end(sess_id id, const struct sess_end *end)
+{
+	if (sessions[id].end.cause != TERM_NONE)
+		return false;
+	WRITE(id, s->end = *end);
+	return true;
+}
+
+void
+session_set_down(sess_id id)
+{
+	WRITE(id, s->down = 1);
+}
+
+int
+session_add_note(sess_id id, uint8_t kind, uint16_t tag, const void *data, size_t len)
+{
+	int result;
+
+	WRITE(id, result = note_add(&s->notes, kind, tag, data, len));
+	return result;
+}
+
+uint16_t
+session_mtu(const struct session *s)
+{
+	uint16_t mtu = MIN(config_mru(), s->peer_mru);
+
+	return s->radius_mtu ? MIN(mtu, s->radius_mtu) : mtu;
+}
+
+static uint32_t
+fast_flags(const struct session *s)
+{
+	struct note_pos pos = note_first(s->notes);
+	struct note n;
+	uint32_t flags = 0;
+
+	if (s->sequencing)
+		flags |= SF_SEQUENCE;
+	if (conf->disable_no_spoof)
+		flags |= SF_ANY_SOURCE;
+	while (note_next(&pos, &n))
+		if (n.kind == NOTE_ROUTE)
+			flags |= SF_ROUTES;
+	return flags;
+}
+
+void
+session_forwarding(sess_id id, bool on)
+{
+	const struct session *s = &sessions[id];
+	const struct tunnel *t = tunnel_get(s->tunnel);
+	struct sess_fast *f = &fast[id];
+
+	f->flags &= ~(uint32_t)SF_ON;
+	atomic_thread_fence(memory_order_release);
+	f->peer_ip = t->peer_ip;
+	f->peer_port = htons(t->peer_port);
+	f->peer_tid = htons(t->peer_tid);
+	f->peer_sid = htons(s->peer_sid);
+	f->mtu = session_mtu(s);
+	f->ip4 = s->ip4;
+	f->tunnel = (uint16_t)s->tunnel;
+	f->local = t->local;
+	f->flags = fast_flags(s);
+	atomic_thread_fence(memory_order_release);
+	if (on)
+		f->flags |= SF_ON;
+}
+
+uint32_t
+session_age(const struct session *s)
+{
+	return (uint32_t)MAX(loop_time() - s->opened, 0);
+}
+
+uint32_t
+session_idle(sess_id id)
+{
+	return (loop_now_ds() - fast[id].last_data) / 10;
+}
