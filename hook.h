@@ -8,9 +8,9 @@
 #define HOOK_H
 
 #include "config.h"
-#include "l2tpns.h"
+#include "l2tp_hdr.h"
 #include "session.h"
-#include "wire.h"
+#include "udp.h"
 
 enum sess_event {
 	SESS_EV_UP,	 /* has an address; forwarding begins */
@@ -60,6 +60,7 @@ struct auth_result {
 /* The lists; each array ends with NULL. */
 struct hook_table {
 	void (*const *session)(sess_id s, enum sess_event ev);
+	void (*const *control)(const struct pkt *pkt, const struct l2tp_hdr *h, struct rd avps);
 	void (*const *frame)(sess_id s, struct rd frame);
 	void (*const *call_up)(sess_id s);
 	void (*const *call_close)(sess_id s);
@@ -74,6 +75,9 @@ void hook_init(const struct hook_table *table);
 
 /* An event of a session, to all. */
 void hook_session(sess_id s, enum sess_event ev);
+
+/* An L2TP control message, from the data path: its header and a cursor over its AVPs. */
+void hook_control(const struct pkt *pkt, const struct l2tp_hdr *h, struct rd avps);
 
 /* A PPP frame that is not an IP packet (protocol field still in front), from the data path. */
 void hook_frame(sess_id s, struct rd frame);

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Passing events and requests to the subscribers of the one table in l2tpns.c. This
+ * file knows nobody; it walks arrays of functions. The one thing done here is the
+ * end of a session's service, which must happen once whoever begins it.
+ */
+#include "hook.h"
+#include "counter.h"
+
+static const struct hook_table *hooks;
+
+#define CALL_ALL(list, ...)                                                                        \
+	for (unsigned int i_ = 0; hooks->list[i_]; i_++)                                           \
+	hooks->list[i_](__VA_ARGS__)
+
+void
+hook_init(const struct hook_table *table)
+{
+	hooks = table;
+}
+
+void
+hook_session(sess_id s, enum sess_event ev)
+{
+	CALL_ALL(session, s, ev);
+}
+
+void
+hook_control(const struct pkt *pkt, const struct l2tp_hdr *h, struct rd avps)
+{
+	CALL_ALL(control, pkt, h, avps);
+}
+
+void
+hook_frame(sess_id s, struct rd frame)
+{
+	CALL_ALL(frame, s, frame);
+}
+
+void
+hook_call_up(sess_id s)
+{
+	CALL_ALL(call_up, s);
+}
+
+void
+hook_call_close(sess_id s)
+{
+	CALL_ALL(call_close, s);
+}
+
+void
+hook_close(sess_id s, const struct sess_end *end)
+{
+	CALL_ALL(close, s, end);
+}
+
+bool
+hook_authenticate(sess_id s, const struct auth_request *req)
+{
+	unsigned int i;
+
+	for (i = 0; hooks->authenticate[i]; i++)
+		if (hooks->authenticate[i](s, req))
+			return true;
+	return false;
+}
+
+void
+hook_auth_result(sess_id s, const struct auth_result *res)
+{
+	CALL_ALL(auth_result, s, res);
+}
+
+void
+hook_tunnel_close(tunn_id t)
+{
+	CALL_ALL(tunnel_close, t);
+}
+
+bool
+hook_session_down(sess_id id, const struct sess_end *end)
+{
+	const struct session *s = session_get(id);
+
+	session_set_end(id, end);
+	if (s->down)
+		return false;
+	session_forwarding(id, false);
+	session_set_down(id);
+	slog(s, LOG_INFO, "session of %s ends: %s, %s", s->user[0] ? s->user : "*",
+	    term_cause_names[s->end.cause], s->end.message);
+	hook_session(id, SESS_EV_DOWN);
+	return true;
+}
