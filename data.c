@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The life of a packet. Up: L2TP header, session by wire ids, PPP protocol, source
+ * check, MSS, tun. Down: session by destination, limits, MTU, MSS, L2TP header in
+ * place, output batch. A packet of an up session touches one cell of a map and one
+ * struct sess_fast, whatever the number of sessions.
+ *
+ * Nothing here allocates, logs (but by the rate-limited DROP) or makes a system call
+ * of its own. Everything that is not IP for an up session leaves by a hook.
+ * RFC 2661 3.1 and 5.4, RFC 1661 2, RFC 791, RFC 1191.
+ */
+#include "data.h"
+#include "config.h"
+#include "counter.h"
+#include "cpopt.h"
+#include "frame.h"
+#include "hook.h"
+#include "ip4.h"
+#include "iptab.h"
+#include "l2tp_hdr.h"
+#include "loop.h"
+#include "session.h"
+#include "tundev.h"
+#include "tunnel.h"
+#include "util.h"
+
+enum { TCP_IP_HEADERS = 40, TOO_BIG_PER_SECOND = 1000, SMALLEST_MTU = 68 };
+
+/* Downstream packets of the running tenth of a second, for packet_limit. */
+struct limit {
+	uint32_t tenth;
+	uint32_t packets;
+};
+
+/* ICMP errors sent in the running second. */
+struct icmp_budget {
+	uint64_t second;
+	unsigned int used;
+};
+
+static struct limit *limits;
+static struct icmp_budget unreachable_budget, too_big_budget;
+
+void
+data_init(void)
+{
+	limits = session_table("packet limits", sizeof(*limits));
+}
+
+static bool
+budget_ok(struct icmp_budget *b, unsigned int per_second)
+{
+	uint64_t second = loop_now_ms() / 1000;
+
+	if (b->second != second)
+		*b = (struct icmp_budget){ .second = second };
+	if (b->used >= per_second) {
+		COUNT(icmp_limited);
+		return false;
+	}
+	b->used++;
+	return true;
+}
+
+/* Tells the sender of a packet from the core what is wrong with it. */
+static void
+send_icmp(const struct ip4 *ip, uint8_t code, uint16_t mtu)
+{
+	uint8_t buf[ICMP_ERROR_MAX];
+	size_t len = ip4_icmp_error(buf, ip, config_tun_address(), code, mtu);
+
+	if (len == 0)
+		return;
+	COUNT(icmp_sent);
+	tundev_write(buf, len);
+}
+
+static bool
+source_ok(const struct sess_fast *f, sess_id s, uint32_t src)
+{
+	if (src == f->ip4 || f->flags & SF_ANY_SOURCE)
+		return true;
+	return f->flags & SF_ROUTES && iptab_lookup(src) == s;
+}
+
+/* An IP packet from a subscriber. */
+static int
+ip_up(sess_id s, struct sess_fast *f, uint8_t *data, size_t len)
+{
+	struct ip4 ip;
+
+	if (!(f->flags & SF_ON))
+		return DROP(rx_not_up, "session %u", (unsigned)s);
+	if (!ip4_decode(data, len, &ip))
+		return DROP(rx_bad_ip, "session %u, %zu octets", (unsigned)s, len);
+	if (!source_ok(f, s, ip.src))
+		return DROP(rx_spoofed, "session %u, from %s", (unsigned)s, ip4_text(ip.src));
+	ip4_clamp_mss(&ip, (uint16_t)(f->mtu - TCP_IP_HEADERS));
+	f->rx_bytes += ip.len;
+	f->rx_packets++;
+	f->last_data = loop_now_ds();
+	tundev_write(ip.data, ip.len);
+	return 0;
+}
+
+/* The information field of an IP frame, for the usual ways of writing its header; 0: something else. */
+static size_t
+ip_header_len(const struct rd *frame)
+{
+	const uint8_t *p = frame->pos;
+	size_t left = rd_left(frame);
+
+	if (left > 4 && p[0] == 0xff && p[1] == 0x03 && p[2] == 0x00 && p[3] == 0x21)
+		return 4;
+	if (left > 2 && p[0] == 0x00 && p[1] == 0x21)
+		return 2;
+	if (left > 3 && p[0] == 0xff && p[1] == 0x03 && p[2] == 0x21)
+		return 3;
+	return left > 1 && p[0] == 0x21;
+}
+
+/* A data packet whose session is known. */
+static int
+frame_up(struct pkt *pkt, const struct l2tp_hdr *h, struct rd frame, sess_id s)
+{
+	struct sess_fast *f = session_fast(s);
+	const struct session *sess;
+	size_t skip;
+
+	if (f->peer_ip != pkt->from_ip)
+		return DROP(rx_wrong_source, "data for session %u from %s", (unsigned)s,
+		    ip4_text(pkt->from_ip));
+	if (h->flags & L2TP_FLAG_SEQUENCE && f->flags & SF_SEQUENCE && !frame_in_sequence(s, h->ns))
+		return -1;
+	f->last_rx = loop_now_ds();
+	tunnel_seen(f->tunnel);
+	skip = ip_header_len(&frame);
+	if (skip)
+		return ip_up(s, f, pkt->data + (frame.pos - pkt->data) + skip, rd_left(&frame) - skip);
+	sess = session_get(s);
+	if (sess->state == SESS_OPENING)
+		frame_keep_early(s, frame);
+	else
+		hook_frame(s, frame);
+	return 0;
+}
+
+static int
+packet_up(struct pkt *pkt, const struct l2tp_hdr *h, struct rd payload, enum l2tp_hdr_result r)
+{
+	sess_id s;
+
+	if (r == L2TP_HDR_VERSION)
+		return DROP(rx_bad_version, "from %s", ip4_text(pkt->from_ip));
+	if (r == L2TP_HDR_SHORT)
+		return DROP(rx_short, "from %s, %u octets", ip4_text(pkt->from_ip), pkt->len);
+	if (r == L2TP_HDR_BAD)
+		return DROP(rx_bad_header, "from %s, flags 0x%04x", ip4_text(pkt->from_ip), h->flags);
+	if (h->flags & L2TP_FLAG_TYPE) {
+		hook_control(pkt, h, payload);
+		return 0;
+	}
+	s = session_by_wire(h->wire_tid, h->wire_sid);
+	if (!s)
+		return DROP(rx_unknown_session, "tunnel %u session %u from %s", h->wire_tid,
+		    h->wire_sid, ip4_text(pkt->from_ip));
+	return frame_up(pkt, h, payload, s);
+}
+
+void
+data_from_lacs(struct pkt *pkts, unsigned int n)
+{
+	struct l2tp_hdr h[UDP_BATCH];
+	struct rd payload[UDP_BATCH];
+	enum l2tp_hdr_result r[UDP_BATCH];
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		payload[i] = rd_init(pkts[i].data, pkts[i].len);
+		r[i] = l2tp_hdr_decode(&payload[i], &h[i]);
+		if (r[i] == L2TP_HDR_OK && !(h[i].flags & L2TP_FLAG_TYPE))
+			session_prefetch(h[i].wire_tid, h[i].wire_sid);
+	}
+	for (i = 0; i < n; i++) {
+		if (log_on(LOG_PACKET))
+			log_hex("from a LAC", pkts[i].data, pkts[i].len);
+		if (packet_up(&pkts[i], &h[i], payload[i], r[i]) < 0)
+			COUNT(tunnel_rx_dropped);
+	}
+}
+
+static bool
+limit_ok(sess_id s)
+{
+	struct limit *l = &limits[s];
+
+	if (l->tenth != loop_now_ds())
+		*l = (struct limit){ .tenth = loop_now_ds() };
+	return ++l->packets <= conf->packet_limit;
+}
+
+static void
+send_fragments(sess_id s, const struct ip4 *ip, uint16_t mtu)
+{
+	uint8_t buf[2048];
+	uint16_t offset = 0;
+	size_t len;
+
+	while ((len = ip4_fragment(buf, ip, mtu, &offset)) > 0)
+		frame_send(s, PPP_IP, buf, len);
+}
+
+/* A packet that does not fit into the session's MTU. */
+static int
+large_packet(sess_id s, const struct sess_fast *f, const struct ip4 *ip)
+{
+	if (ip->frag & IP4_DF) {
+		if (budget_ok(&too_big_budget, TOO_BIG_PER_SECOND))
+			send_icmp(ip, ICMP_FRAG_NEEDED, f->mtu);
+		return DROP(tx_too_big, "session %u, %u octets", (unsigned)s, ip->len);
+	}
+	COUNT(tx_fragmented);
+	send_fragments(s, ip, MAX(f->mtu, SMALLEST_MTU));
+	return 0;
+}
+
+static int
+packet_down(struct pkt *pkt)
+{
+	struct sess_fast *f;
+	struct ip4 ip;
+	sess_id s;
+
+	if (!ip4_decode(pkt->data, pkt->len, &ip)) {
+		COUNT(tun_rx_errors);
+		return 0; /* IPv6 neighbour discovery of the kernel and the like */
+	}
+	s = iptab_lookup(ip.dst);
+	f = session_fast(s);
+	if (!s || !(f->flags & SF_ON)) {
+		if (conf->icmp_rate && budget_ok(&unreachable_budget, conf->icmp_rate))
+			send_icmp(&ip, ICMP_HOST, 0);
+		return DROP(tx_no_session, "to %s", ip4_text(ip.dst));
+	}
+	if (conf->packet_limit && !limit_ok(s))
+		return DROP(tx_packet_limit, "session %u", (unsigned)s);
+	ip4_clamp_mss(&ip, (uint16_t)(f->mtu - TCP_IP_HEADERS));
+	if (ip.len > f->mtu && large_packet(s, f, &ip) < 0)
+		return -1;
+	f->tx_bytes += ip.len;
+	f->tx_packets++;
+	f->last_data = loop_now_ds();
+	if (ip.len <= f->mtu)
+		frame_send_ip(f, s, ip.data, ip.len);
+	return 0;
+}
+
+void
+data_from_tun(struct pkt *pkts, unsigned int n)
+{
+	struct rd dst;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		dst = rd_init(pkts[i].data, pkts[i].len);
+		rd_skip(&dst, 16);
+		iptab_prefetch(rd_be32(&dst));
+	}
+	for (i = 0; i < n; i++) {
+		if (log_on(LOG_PACKET))
+			log_hex("from the tun", pkts[i].data, pkts[i].len);
+		if (packet_down(&pkts[i]) < 0)
+			COUNT(tun_rx_dropped);
+	}
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The forwarding path, both directions. Its input functions are given to udp_init() and tundev_init(). */
+#ifndef DATA_H
+#define DATA_H
+
+#include "udp.h"
+
+/* After session_init(). */
+void data_init(void);
+
+/* A batch from the LACs: control messages go to hook_control(), PPP to hook_frame(), IP to the tun. */
+void data_from_lacs(struct pkt *pkts, unsigned int n);
+
+/* A batch from the tun device, to the subscribers. */
+void data_from_tun(struct pkt *pkts, unsigned int n);
+
+#endif
