@@ -1,0 +1,861 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Tunnels and calls: the automata of RFC 2661 7.2.1 (control connection, the side
+ * that answers) and 7.4.2 (incoming call, LNS), as tables of message by state.
+ * Owns the timers of both. l2tp_chan.c delivers messages in order; avp.c has decoded
+ * them; tunnel.c and session.c remember.
+ *
+ * A tunnel that ends is TUNNEL_DIEING until its sessions have been ended, a batch a
+ * tick, and the peer has had a full retransmission cycle (5.7) or has acknowledged
+ * our StopCCN. Who refuses what with which result code stands at each refusal.
+ */
+#include "l2tp.h"
+#include "avp.h"
+#include "config.h"
+#include "counter.h"
+#include "frame.h"
+#include "l2tp_chan.h"
+#include "loop.h"
+#include "note.h"
+#include "shm.h"
+#include "timer.h"
+#include "tunnel.h"
+#include "util.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	MSG_MAX = 1400,
+	CHALLENGE_LEN = 16,
+	FULL_CYCLE_SEC = 31, /* RFC 2661 5.7 */
+	OPEN_SEC = 60,	     /* for the peer to go on with what it began */
+	END_BATCH = 256,     /* sessions ended in one tick */
+	HALF_OPEN_SHARE = 4, /* at most a quarter of the table */
+	DEFAULT_WINDOW = 4,  /* RFC 2661 4.4.3, Receive Window Size */
+	OUR_VERSION = 0x0100,
+	FRAMING_BOTH = 3,
+	FIRMWARE = 0x0300,
+};
+
+/* StopCCN result codes, RFC 2661 4.4.2. */
+enum stop_result {
+	STOP_CLEAR = 1,
+	STOP_GENERAL = 2,
+	STOP_NOT_AUTHORIZED = 4,
+	STOP_VERSION = 5,
+	STOP_SHUTDOWN = 6,
+	STOP_FSM = 7,
+};
+
+/* CDN result codes, RFC 2661 4.4.2. */
+enum cdn_result {
+	CDN_LOST_CARRIER = 1,
+	CDN_GENERAL = 2,
+	CDN_ADMIN = 3,
+	CDN_NO_FACILITY = 4,
+	CDN_NO_FACILITY_EVER = 5,
+};
+
+/* What a tunnel has beside struct tunnel. */
+struct control {
+	struct timer hello;
+	struct timer life; /* opening: give up; dieing: end sessions, then linger */
+	uint8_t challenge[CHALLENGE_LEN];
+	bool challenged; /* we sent that challenge */
+	bool with_cdn;	 /* dieing: tell the peer of each call's end */
+	uint8_t stop;	 /* dieing: result code of the StopCCN still to send; 0: none */
+	uint8_t stop_error;
+	bool stop_sent;
+	const char *stop_why;
+};
+
+static struct control *controls;
+static struct timer *call_timers; /* waiting for ICCN */
+static struct ctl_msg msg;	  /* the message in hand */
+static bool stopping;
+
+static void on_hello(uint32_t t);
+static void on_life(uint32_t t);
+static void on_message(tunn_id t, uint16_t wire_sid, struct rd avps);
+static void on_dead(tunn_id t);
+static void on_drained(tunn_id t);
+
+static const struct chan_events channel_events = {
+	.message = on_message,
+	.dead = on_dead,
+	.drained = on_drained,
+};
+
+void
+l2tp_init(void)
+{
+	controls = shm_map_private("tunnel timers",
+	    (conf->max_tunnels + (size_t)1) * sizeof(*controls));
+	call_timers = session_table("call timers", sizeof(*call_timers));
+	l2tp_chan_init(conf->max_tunnels, conf->max_sessions, &channel_events);
+}
+
+/* --- sending --- */
+
+static void
+send_message(tunn_id t, struct wr *w, uint16_t peer_sid)
+{
+	const struct tunnel *tun = tunnel_get(t);
+	uint16_t type = (uint16_t)(w->buf[L2TP_CONTROL_HEADER + 6] << 8 | w->buf[L2TP_CONTROL_HEADER + 7]);
+	size_t len = ctl_end(w, tun->peer_tid, peer_sid);
+
+	tlog(tun, LOG_INFO, "send %s to %s session %u", ctl_type_name(type), ip4_text(tun->peer_ip),
+	    peer_sid);
+	if (len == 0 || l2tp_chan_send(t, w->buf, len) < 0)
+		tlog_limit(tun, LOG_ERROR, "%s could not be queued", ctl_type_name(type));
+}
+
+/* The name of the local end: of the list multi_hostname, by the address that was called. */
+static const char *
+host_name(const struct tunnel *t)
+{
+	static char name[HOSTNAME_LEN];
+	const char *p = conf->multi_hostname;
+	unsigned int skip = udp_local_index(t->local);
+
+	while (skip > 0 && (p = strchr(p, ',')) != NULL) {
+		p++;
+		skip--;
+	}
+	if (!p || *p == '\0')
+		return conf->hostname;
+	p += strspn(p, " ");
+	str_copy_n(name, sizeof(name), p, strcspn(p, ", "));
+	return name;
+}
+
+static const char *
+secret_of(const struct tunnel *t)
+{
+	(void)t;
+	return conf->l2tp_secret;
+}
+
+static void
+send_sccrp(tunn_id t)
+{
+	const struct tunnel *tun = tunnel_get(t);
+	struct control *c = &controls[t];
+	uint8_t buf[MSG_MAX], response[16];
+	struct wr w = wr_init(buf, sizeof(buf));
+
+	ctl_begin(&w, CTL_SCCRP);
+	avp_put_u16(&w, AVP_MANDATORY, AVP_PROTOCOL_VERSION, OUR_VERSION);
+	avp_put_u32(&w, AVP_MANDATORY, AVP_FRAMING_CAPABILITIES, FRAMING_BOTH);
+	avp_put_u16(&w, 0, AVP_FIRMWARE_REVISION, FIRMWARE);
+	avp_put_str(&w, AVP_MANDATORY, AVP_HOST_NAME, host_name(tun));
+	avp_put_str(&w, 0, AVP_VENDOR_NAME, "l2tpns");
+	avp_put_u16(&w, AVP_MANDATORY, AVP_ASSIGNED_TUNNEL_ID, tun->wire_tid);
+	avp_put_u16(&w, AVP_MANDATORY, AVP_RECEIVE_WINDOW_SIZE, (uint16_t)conf->receive_window);
+	if (CTL_HAS(&msg, AVP_CHALLENGE)) {
+		l2tp_response(CTL_SCCRP, secret_of(tun), msg.challenge.p, msg.challenge.len, response);
+		avp_put(&w, AVP_MANDATORY, AVP_CHALLENGE_RESPONSE, response, sizeof(response));
+	}
+	if (c->challenged) {
+		random_bytes(c->challenge, sizeof(c->challenge));
+		avp_put(&w, AVP_MANDATORY, AVP_CHALLENGE, c->challenge, sizeof(c->challenge));
+	}
+	send_message(t, &w, 0);
+}
+
+static void
+send_stopccn(tunn_id t)
+{
+	struct control *c = &controls[t];
+	uint8_t buf[MSG_MAX];
+	struct wr w = wr_init(buf, sizeof(buf));
+
+	ctl_begin(&w, CTL_STOPCCN);
+	avp_put_u16(&w, AVP_MANDATORY, AVP_ASSIGNED_TUNNEL_ID, tunnel_get(t)->wire_tid);
+	avp_put_result(&w, c->stop, c->stop_error, c->stop_why);
+	c->stop = 0;
+	c->stop_sent = true;
+	send_message(t, &w, 0);
+}
+
+static void
+send_cdn(tunn_id t, uint16_t wire_sid, uint16_t peer_sid, const struct sess_end *end)
+{
+	uint8_t buf[MSG_MAX];
+	struct wr w = wr_init(buf, sizeof(buf));
+
+	ctl_begin(&w, CTL_CDN);
+	avp_put_result(&w, end->result, end->error, end->message);
+	avp_put_u16(&w, AVP_MANDATORY, AVP_ASSIGNED_SESSION_ID, wire_sid);
+	if (end->disconnect)
+		avp_put_disconnect(&w, end->disconnect, 0, 0, NULL);
+	send_message(t, &w, peer_sid);
+}
+
+/* Refuses a call that never became a session. */
+static void
+refuse_call(tunn_id t, uint16_t result, uint16_t error, const char *why)
+{
+	struct sess_end end = { .result = result, .error = error };
+
+	if (!CTL_HAS(&msg, AVP_ASSIGNED_SESSION_ID))
+		return;
+	str_copy(end.message, sizeof(end.message), why);
+	tlog_limit(tunnel_get(t), LOG_WARNING, "call refused: %s", why);
+	send_cdn(t, (uint16_t)(random_u16() | 1), msg.assigned_sid, &end);
+}
+
+/* --- ends --- */
+
+static void
+end_session(sess_id s, const struct sess_end *end, bool cdn)
+{
+	const struct session *sess = session_get(s);
+
+	hook_session_down(s, end);
+	if (cdn)
+		send_cdn(sess->tunnel, sess->wire_sid, sess->peer_sid, &sess->end);
+	hook_session(s, SESS_EV_GONE);
+	session_free(s);
+}
+
+static void
+free_tunnel(tunn_id t)
+{
+	struct control *c = &controls[t];
+
+	tlog(tunnel_get(t), LOG_CALL, "tunnel is gone");
+	timer_stop(&c->hello);
+	timer_stop(&c->life);
+	l2tp_chan_close(t);
+	tunnel_free(t);
+}
+
+/* Why the sessions of a dieing tunnel end. */
+static struct sess_end
+end_with_tunnel(const struct control *c)
+{
+	struct sess_end end = { .cause = TERM_LOST_CARRIER, .result = CDN_LOST_CARRIER };
+
+	if (c->with_cdn || c->stop) {
+		end.cause = stopping ? TERM_NAS_REBOOT : TERM_ADMIN_RESET;
+		end.result = CDN_ADMIN;
+	}
+	str_copy(end.message, sizeof(end.message), c->stop_why ? c->stop_why : "tunnel closed");
+	return end;
+}
+
+/* One batch of sessions; true when none is left. */
+static bool
+end_sessions(tunn_id t)
+{
+	struct sess_end end = end_with_tunnel(&controls[t]);
+	unsigned int i;
+	sess_id s;
+
+	for (i = 0; i < END_BATCH && (s = session_first_of_tunnel(t)); i++)
+		end_session(s, &end, controls[t].with_cdn);
+	return session_first_of_tunnel(t) == 0;
+}
+
+static void
+dieing(tunn_id t)
+{
+	struct control *c = &controls[t];
+
+	if (!end_sessions(t)) {
+		timer_set(&c->life, MS(TIMER_TICK_MS));
+		return;
+	}
+	if (c->stop)
+		send_stopccn(t);
+	timer_set(&c->life, SEC(FULL_CYCLE_SEC));
+}
+
+/*
+ * The tunnel ends: `result` is for the StopCCN we send, 0 to send none. Its sessions
+ * end from the next tick on. `why` is a text that stays.
+ */
+static void
+end_tunnel(tunn_id t, uint8_t result, uint8_t error, const char *why, bool with_cdn)
+{
+	struct control *c = &controls[t];
+	const struct tunnel *tun = tunnel_get(t);
+
+	if (tun->state == TUNNEL_DIEING)
+		return;
+	tlog(tun, LOG_WARNING, "tunnel to %s (%s) ends: %s", ip4_text(tun->peer_ip),
+	    tun->hostname[0] ? tun->hostname : "no name yet", why);
+	if (tun->state == TUNNEL_OPENING && result)
+		COUNT(tunnel_refused);
+	tunnel_set_state(t, TUNNEL_DIEING);
+	timer_stop(&c->hello);
+	c->stop = result;
+	c->stop_error = error;
+	c->stop_why = why;
+	c->with_cdn = with_cdn;
+	dieing(t);
+}
+
+void
+l2tp_call_close(sess_id s)
+{
+	const struct session *sess = session_get(s);
+
+	if (sess)
+		end_session(s, &sess->end, true);
+}
+
+void
+l2tp_tunnel_close(tunn_id t)
+{
+	if (tunnel_get(t))
+		end_tunnel(t, STOP_CLEAR, 0, "closed by the operator", true);
+}
+
+void
+l2tp_session(sess_id s, enum sess_event ev)
+{
+	if (ev == SESS_EV_GONE)
+		timer_stop(&call_timers[s]);
+}
+
+void
+l2tp_stop(void)
+{
+	stopping = true;
+	FOR_EACH_TUNNEL(t)
+		end_tunnel(t, STOP_SHUTDOWN, 0, "shutting down", false);
+}
+
+bool
+l2tp_stopped(void)
+{
+	return tunnel_count() == 0;
+}
+
+/* --- timers and the channel's news --- */
+
+static void
+on_life(uint32_t t)
+{
+	const struct tunnel *tun = tunnel_get(t);
+
+	if (!tun)
+		return;
+	if (tun->state == TUNNEL_OPENING)
+		end_tunnel(t, STOP_GENERAL, L2TP_ERR_NONE, "no SCCCN came", false);
+	else if (tun->state == TUNNEL_DIEING && session_first_of_tunnel(t))
+		dieing(t);
+	else if (tun->state == TUNNEL_DIEING)
+		free_tunnel(t);
+}
+
+static void
+on_hello(uint32_t t)
+{
+	const struct tunnel *tun = tunnel_get(t);
+	uint64_t silent, interval = SEC(conf->hello_interval);
+	uint8_t buf[64];
+	struct wr w = wr_init(buf, sizeof(buf));
+
+	if (!tun || tun->state != TUNNEL_OPEN)
+		return;
+	silent = (loop_now_ds() - tun->last_packet) * (uint64_t)100;
+	if (silent < interval) {
+		timer_set(&controls[t].hello, interval - silent);
+		return;
+	}
+	timer_set(&controls[t].hello, interval);
+	if (conf->disable_sending_hello || !l2tp_chan_idle(t))
+		return;
+	ctl_begin(&w, CTL_HELLO);
+	send_message(t, &w, 0);
+}
+
+void
+l2tp_reconfigure(void)
+{
+	FOR_EACH_TUNNEL(t)
+		if (tunnel_get(t)->state == TUNNEL_OPEN)
+			timer_set_jitter(&controls[t].hello, MS(TIMER_TICK_MS));
+}
+
+static void
+on_dead(tunn_id t)
+{
+	if (tunnel_get(t)->state == TUNNEL_DIEING && !session_first_of_tunnel(t)) {
+		free_tunnel(t);
+		return;
+	}
+	COUNT(tunnel_timeout);
+	l2tp_chan_close(t); /* nobody hears us: no StopCCN either */
+	end_tunnel(t, 0, 0, "the peer does not answer", false);
+}
+
+static void
+on_drained(tunn_id t)
+{
+	if (tunnel_get(t)->state == TUNNEL_DIEING && controls[t].stop_sent)
+		free_tunnel(t);
+}
+
+static void
+on_call_timeout(uint32_t s)
+{
+	const struct session *sess = session_get(s);
+	struct sess_end end = {
+		.cause = TERM_LOST_CARRIER, .result = CDN_GENERAL, .message = "no ICCN came",
+	};
+
+	if (sess && sess->state == SESS_OPENING)
+		end_session(s, &end, true);
+}
+
+/* --- the control connection, RFC 2661 7.2.1 --- */
+
+static void
+text_of(char *to, size_t size, const struct avp_val *v)
+{
+	str_copy_n(to, size, v->p ? (const char *)v->p : "", v->len);
+}
+
+/* SCCRQ on a tunnel just made for it: why it cannot be taken, or NULL. */
+static const char *
+sccrq_refusal(const struct tunnel *t, uint8_t *result)
+{
+	*result = STOP_NOT_AUTHORIZED;
+	if (stopping) {
+		*result = STOP_SHUTDOWN;
+		return "shutting down";
+	}
+	if (msg.protocol_version >> 8 != OUR_VERSION >> 8) {
+		*result = STOP_VERSION;
+		return "protocol version is not 1";
+	}
+	if (conf->require_tunnel_auth && secret_of(t)[0] == '\0')
+		return "tunnel authentication is required and no secret is configured";
+	if (CTL_HAS(&msg, AVP_CHALLENGE) && secret_of(t)[0] == '\0')
+		return "challenged, and no secret is configured";
+	return NULL;
+}
+
+static void
+take_sccrq(tunn_id t)
+{
+	const struct tunnel *tun = tunnel_get(t);
+	char name[HOSTNAME_LEN], vendor[HOSTNAME_LEN];
+	const char *why;
+	uint8_t result;
+
+	if (timer_running(&controls[t].life)) {
+		end_tunnel(t, STOP_FSM, 0, "a second SCCRQ in the tunnel", false);
+		return;
+	}
+	text_of(name, sizeof(name), &msg.host_name);
+	text_of(vendor, sizeof(vendor), &msg.vendor_name);
+	tunnel_set_peer(t, name, vendor,
+	    CTL_HAS(&msg, AVP_RECEIVE_WINDOW_SIZE) ? msg.window : DEFAULT_WINDOW,
+	    msg.framing_capabilities);
+	why = sccrq_refusal(tun, &result);
+	if (why) {
+		end_tunnel(t, result, 0, why, false);
+		return;
+	}
+	controls[t].challenged = secret_of(tun)[0] &&
+				 (conf->require_tunnel_auth || CTL_HAS(&msg, AVP_CHALLENGE));
+	timer_set(&controls[t].life, SEC(OPEN_SEC));
+	send_sccrp(t);
+}
+
+static void
+take_scccn(tunn_id t)
+{
+	const struct tunnel *tun = tunnel_get(t);
+	struct control *c = &controls[t];
+	uint8_t want[16];
+
+	if (c->challenged) {
+		l2tp_response(CTL_SCCCN, secret_of(tun), c->challenge, sizeof(c->challenge), want);
+		if (!CTL_HAS(&msg, AVP_CHALLENGE_RESPONSE) || msg.challenge_response.len != 16 ||
+		    !secret_equal(want, msg.challenge_response.p, sizeof(want))) {
+			end_tunnel(t, STOP_NOT_AUTHORIZED, 0, "wrong tunnel secret", false);
+			return;
+		}
+	}
+	timer_stop(&c->life);
+	tunnel_set_state(t, TUNNEL_OPEN);
+	COUNT(tunnel_created);
+	tlog(tun, LOG_INFO, "tunnel to %s port %u (%s) is open", ip4_text(tun->peer_ip),
+	    tun->peer_port, tun->hostname);
+	timer_set_jitter(&c->hello, SEC(conf->hello_interval));
+}
+
+static void
+take_stopccn(tunn_id t)
+{
+	tlog(tunnel_get(t), LOG_INFO, "StopCCN: result %u error %u %.*s", msg.result, msg.error,
+	    (int)msg.error_message.len, msg.error_message.p ? (const char *)msg.error_message.p : "");
+	end_tunnel(t, 0, 0, "closed by the peer", false);
+}
+
+static void
+take_nothing(tunn_id t)
+{
+	(void)t;
+}
+
+static void
+take_icrq(tunn_id t)
+{
+	sess_id old = session_by_peer(t, msg.assigned_sid), s;
+	struct sess_end lost = {
+		.cause = TERM_LOST_CARRIER,
+		.result = CDN_GENERAL,
+		.error = L2TP_ERR_SESSION_ID,
+		.message = "the LAC uses the id again",
+	};
+	char called[NUMBER_LEN], calling[NUMBER_LEN];
+	uint8_t buf[64];
+	struct wr w = wr_init(buf, sizeof(buf));
+	unsigned int i;
+
+	if (stopping) {
+		refuse_call(t, CDN_ADMIN, 0, "shutting down");
+		return;
+	}
+	if (old && session_get(old)->state == SESS_OPENING) {
+		COUNT(control_duplicate);
+		return;
+	}
+	if (old)
+		end_session(old, &lost, false);
+	s = session_new(t, msg.assigned_sid);
+	if (!s) {
+		refuse_call(t, CDN_NO_FACILITY, 0, "no room for more sessions");
+		return;
+	}
+	text_of(called, sizeof(called), &msg.called);
+	text_of(calling, sizeof(calling), &msg.calling);
+	session_set_numbers(s, called, calling, msg.call_serial);
+	for (i = 0; i < msg.n_line; i++)
+		session_add_note(s, NOTE_LINE, msg.line[i].type, msg.line[i].val.p,
+		    MIN(msg.line[i].val.len, NOTE_MAX));
+	session_forwarding(s, false); /* where frames go is known now */
+	timer_init(&call_timers[s], on_call_timeout, s);
+	timer_set(&call_timers[s], SEC(OPEN_SEC));
+	ctl_begin(&w, CTL_ICRP);
+	avp_put_u16(&w, AVP_MANDATORY, AVP_ASSIGNED_SESSION_ID, session_get(s)->wire_sid);
+	send_message(t, &w, msg.assigned_sid);
+}
+
+static void
+take_ocrq(tunn_id t)
+{
+	refuse_call(t, CDN_NO_FACILITY_EVER, 0, "outgoing calls are not made here");
+}
+
+typedef void (*tunnel_fn)(tunn_id t);
+
+/* clang-format off */
+static const tunnel_fn tunnel_table[CTL_TYPES][TUNNEL_STATES] = {
+	[CTL_SCCRQ]   = { [TUNNEL_OPENING] = take_sccrq },
+	[CTL_SCCCN]   = { [TUNNEL_OPENING] = take_scccn },
+	[CTL_STOPCCN] = { [TUNNEL_OPENING] = take_stopccn, [TUNNEL_OPEN] = take_stopccn },
+	[CTL_HELLO]   = { [TUNNEL_OPENING] = take_nothing, [TUNNEL_OPEN] = take_nothing },
+	[CTL_ICRQ]    = { [TUNNEL_OPEN] = take_icrq },
+	[CTL_OCRQ]    = { [TUNNEL_OPEN] = take_ocrq },
+	[CTL_CSUN]    = { [TUNNEL_OPEN] = take_nothing },
+	[CTL_CSURQ]   = { [TUNNEL_OPEN] = take_nothing },
+};
+/* clang-format on */
+
+static void
+tunnel_event(tunn_id t)
+{
+	const struct tunnel *tun = tunnel_get(t);
+	tunnel_fn fn = tunnel_table[msg.type][tun->state];
+
+	if (fn) {
+		fn(t);
+		return;
+	}
+	COUNT(control_unexpected);
+	tlog_limit(tun, LOG_WARNING, "%s in state %s", ctl_type_name(msg.type),
+	    tunnel_state_names[tun->state]);
+	if (msg.type != CTL_STOPCCN)
+		end_tunnel(t, STOP_FSM, 0, "message in the wrong state", false);
+}
+
+/* --- the incoming call, RFC 2661 7.4.2 --- */
+
+static void
+keep_proxy_avp(sess_id s, uint16_t type, const struct avp_val *v)
+{
+	if (CTL_HAS(&msg, type))
+		session_add_note(s, NOTE_PROXY, type, v->p, MIN(v->len, NOTE_MAX));
+}
+
+static void
+take_iccn(sess_id s)
+{
+	uint8_t numbers[3] = { (uint8_t)(msg.proxy_type >> 8), (uint8_t)msg.proxy_type, msg.proxy_id };
+
+	timer_stop(&call_timers[s]);
+	session_set_speeds(s, msg.tx_speed, CTL_HAS(&msg, AVP_RX_CONNECT_SPEED) ? msg.rx_speed : msg.tx_speed);
+	session_set_sequencing(s, CTL_HAS(&msg, AVP_SEQUENCING_REQUIRED));
+	keep_proxy_avp(s, AVP_INITIAL_RECEIVED_LCP, &msg.initial_rx_lcp);
+	keep_proxy_avp(s, AVP_LAST_SENT_LCP, &msg.last_tx_lcp);
+	keep_proxy_avp(s, AVP_LAST_RECEIVED_LCP, &msg.last_rx_lcp);
+	keep_proxy_avp(s, AVP_PROXY_AUTHEN_NAME, &msg.proxy_name);
+	keep_proxy_avp(s, AVP_PROXY_AUTHEN_CHALLENGE, &msg.proxy_challenge);
+	keep_proxy_avp(s, AVP_PROXY_AUTHEN_RESPONSE, &msg.proxy_response);
+	if (CTL_HAS(&msg, AVP_PROXY_AUTHEN_TYPE))
+		session_add_note(s, NOTE_PROXY, AVP_PROXY_AUTHEN_TYPE, numbers, sizeof(numbers));
+	session_set_state(s, SESS_OPEN);
+	session_forwarding(s, false);
+	hook_call_up(s);
+	frame_replay_early(s);
+}
+
+static void
+take_cdn(sess_id s)
+{
+	struct sess_end end = {
+		.cause = TERM_USER_REQUEST,
+		.result = msg.result,
+		.error = msg.error,
+		.disconnect = msg.disconnect_code,
+	};
+	char text[48];
+
+	if (msg.result == CDN_LOST_CARRIER)
+		end.cause = TERM_LOST_CARRIER;
+	else if (msg.result == CDN_GENERAL)
+		end.cause = TERM_PORT_ERROR;
+	else if (msg.result == CDN_ADMIN)
+		end.cause = TERM_ADMIN_RESET;
+	text_of(text, sizeof(text), &msg.error_message);
+	snprintf(end.message, sizeof(end.message), "CDN %u/%u %s", msg.result, msg.error, text);
+	end_session(s, &end, false);
+}
+
+static void
+take_wen(sess_id s)
+{
+	slog(session_get(s), LOG_INFO, "WAN error notify from the LAC");
+}
+
+static void
+take_sli(sess_id s)
+{
+	slog(session_get(s), LOG_INFO, "SLI: ACCM send %08x receive %08x", (unsigned)msg.accm_send,
+	    (unsigned)msg.accm_receive);
+}
+
+typedef void (*call_fn)(sess_id s);
+
+/* clang-format off */
+static const call_fn call_table[CTL_TYPES][SESS_CLOSING + 1] = {
+	[CTL_ICCN] = { [SESS_OPENING] = take_iccn },
+	[CTL_CDN]  = { [SESS_OPENING] = take_cdn, [SESS_OPEN] = take_cdn, [SESS_CLOSING] = take_cdn },
+	[CTL_WEN]  = { [SESS_OPENING] = take_wen, [SESS_OPEN] = take_wen, [SESS_CLOSING] = take_wen },
+	[CTL_SLI]  = { [SESS_OPENING] = take_sli, [SESS_OPEN] = take_sli, [SESS_CLOSING] = take_sli },
+};
+/* clang-format on */
+
+static bool
+is_call_message(uint16_t type)
+{
+	return type == CTL_ICRP || type == CTL_OCRP || type == CTL_OCCN || type == CTL_ICCN ||
+	       type == CTL_CDN || type == CTL_WEN || type == CTL_SLI;
+}
+
+static bool
+is_known(uint16_t type)
+{
+	return is_call_message(type) || type == CTL_SCCRP ||
+	       (type < CTL_TYPES &&
+		   (tunnel_table[type][TUNNEL_OPENING] || tunnel_table[type][TUNNEL_OPEN]));
+}
+
+/* The session a call message is for: by our id in its header, else (a CDN may) by the LAC's. */
+static sess_id
+call_of(tunn_id t, uint16_t wire_sid)
+{
+	if (wire_sid)
+		return session_by_wire(tunnel_get(t)->wire_tid, wire_sid);
+	if (msg.type == CTL_CDN && CTL_HAS(&msg, AVP_ASSIGNED_SESSION_ID))
+		return session_by_peer(t, msg.assigned_sid);
+	return 0;
+}
+
+static void
+call_event(sess_id s)
+{
+	const struct session *sess = session_get(s);
+	call_fn fn = call_table[msg.type][sess->state];
+	struct sess_end end = {
+		.cause = TERM_PORT_ERROR, .result = CDN_GENERAL, .message = "message in the wrong state",
+	};
+
+	if (fn) {
+		fn(s);
+		return;
+	}
+	COUNT(control_unexpected);
+	slog_limit(sess, LOG_WARNING, "%s in the wrong state", ctl_type_name(msg.type));
+	if (sess->state != SESS_CLOSING) /* RFC 2661 7.4.2: clean up */
+		end_session(s, &end, true);
+}
+
+/* A message that cannot be understood ends the call it belongs to, or the tunnel. */
+static void
+refuse_message(tunn_id t, uint16_t wire_sid, enum ctl_result result)
+{
+	const struct tunnel *tun = tunnel_get(t);
+	uint8_t error = (uint8_t)ctl_result_error(result);
+	sess_id s = is_call_message(msg.type) ? call_of(t, wire_sid) : 0;
+	struct sess_end end = {
+		.cause = TERM_PORT_ERROR, .result = CDN_GENERAL, .error = error, .message = "bad message",
+	};
+
+	COUNT(control_malformed);
+	tlog_limit(tun, LOG_WARNING, "%s refused: error %u at %s of vendor %u",
+	    ctl_type_name(msg.type), error, avp_type_name(msg.bad_type), msg.bad_vendor);
+	if (tun->state == TUNNEL_DIEING)
+		return;
+	if (msg.type == CTL_STOPCCN) /* whatever else it says, the peer goes */
+		end_tunnel(t, 0, 0, "closed by the peer", false);
+	else if (msg.type == CTL_CDN && s)
+		end_session(s, &end, false);
+	else if (s)
+		end_session(s, &end, true);
+	else if (msg.type == CTL_ICRQ && CTL_HAS(&msg, AVP_ASSIGNED_SESSION_ID))
+		refuse_call(t, CDN_GENERAL, error, "bad ICRQ");
+	else if (!is_call_message(msg.type))
+		end_tunnel(t, STOP_GENERAL, error, "bad message", false);
+}
+
+/* --- input --- */
+
+static void
+on_message(tunn_id t, uint16_t wire_sid, struct rd avps)
+{
+	const struct tunnel *tun = tunnel_get(t);
+	enum ctl_result result = ctl_decode(avps, secret_of(tun), &msg);
+	sess_id s;
+
+	tlog(tun, LOG_INFO, "%s from %s session %u", ctl_type_name(msg.type), ip4_text(tun->peer_ip),
+	    wire_sid);
+	if (result != CTL_OK) {
+		refuse_message(t, wire_sid, result);
+		return;
+	}
+	if (tun->state == TUNNEL_DIEING)
+		return;
+	if (!is_known(msg.type)) {
+		COUNT(control_unknown);
+		if (msg.type_mandatory)
+			end_tunnel(t, STOP_GENERAL, L2TP_ERR_UNKNOWN_AVP, "unknown message type", false);
+		return;
+	}
+	if (!is_call_message(msg.type)) {
+		tunnel_event(t);
+		return;
+	}
+	s = call_of(t, wire_sid);
+	if (s)
+		call_event(s);
+	else
+		COUNT(control_unexpected); /* crossed with our CDN */
+}
+
+/* Makes room in the table by the rules of SPEC 5. */
+static void
+make_room(void)
+{
+	tunn_id t;
+
+	if (tunnel_half_open() >= MAX(conf->max_tunnels / HALF_OPEN_SHARE, 1)) {
+		COUNT(tunnel_halfopen_dropped);
+		free_tunnel(tunnel_oldest_half_open());
+	}
+	t = tunnel_oldest_dieing();
+	if (tunnel_count() >= conf->max_tunnels && t && !session_first_of_tunnel(t))
+		free_tunnel(t);
+}
+
+/* A packet for tunnel 0: only an SCCRQ may be that. */
+static int
+new_tunnel(const struct pkt *pkt, const struct l2tp_hdr *h, struct rd avps)
+{
+	enum ctl_result result = ctl_decode(avps, conf->l2tp_secret, &msg);
+	tunn_id t;
+
+	if (rd_left(&avps) == 0 || msg.type != CTL_SCCRQ)
+		return DROP(rx_unknown_tunnel, "%s for tunnel 0 from %s", ctl_type_name(msg.type),
+		    ip4_text(pkt->from_ip));
+	if (!CTL_HAS(&msg, AVP_ASSIGNED_TUNNEL_ID) || msg.assigned_tid == 0 || h->ns != 0)
+		return DROP(control_malformed, "SCCRQ from %s that cannot be answered: %d",
+		    ip4_text(pkt->from_ip), (int)result);
+	t = tunnel_by_peer(pkt->from_ip, pkt->from_port, msg.assigned_tid);
+	if (t && tunnel_get(t)->state == TUNNEL_OPEN &&
+	    loop_time() - tunnel_get(t)->opened > FULL_CYCLE_SEC) {
+		/* too late for a duplicate: the LAC has started again */
+		end_tunnel(t, 0, 0, "the peer began anew", false);
+		t = 0;
+	}
+	if (!t) {
+		make_room();
+		t = tunnel_new(pkt->from_ip, pkt->from_port, msg.assigned_tid, pkt->local);
+		if (!t)
+			return DROP(tunnel_refused, "table full, SCCRQ from %s", ip4_text(pkt->from_ip));
+		controls[t] = (struct control){ 0 };
+		timer_init(&controls[t].hello, on_hello, t);
+		timer_init(&controls[t].life, on_life, t);
+		l2tp_chan_open(t);
+	}
+	l2tp_chan_input(t, h, avps);
+	return 0;
+}
+
+/* The peer speaks from elsewhere (a NAT has changed its mapping, SPEC 5). */
+static void
+follow_peer(tunn_id t, const struct pkt *pkt)
+{
+	sess_id s;
+
+	COUNT(tunnel_moved);
+	tlog(tunnel_get(t), LOG_WARNING, "the peer is now at %s port %u", ip4_text(pkt->from_ip),
+	    pkt->from_port);
+	tunnel_set_address(t, pkt->from_ip, pkt->from_port);
+	for (s = session_first_of_tunnel(t); s; s = session_next_of_tunnel(s))
+		session_forwarding(s, session_fast(s)->flags & SF_ON);
+}
+
+void
+l2tp_control(const struct pkt *pkt, const struct l2tp_hdr *h, struct rd avps)
+{
+	tunn_id t = tunnel_by_wire(h->wire_tid);
+	const struct tunnel *tun = tunnel_get(t);
+
+	if (h->wire_tid == 0) {
+		new_tunnel(pkt, h, avps);
+		return;
+	}
+	if (!tun) {
+		(void)DROP(rx_unknown_tunnel, "tunnel %u from %s", h->wire_tid, ip4_text(pkt->from_ip));
+		return;
+	}
+	if (tun->peer_ip != pkt->from_ip && !conf->auth_tunnel_change_addr_src) {
+		(void)DROP(rx_wrong_source, "tunnel %u from %s", h->wire_tid, ip4_text(pkt->from_ip));
+		return;
+	}
+	if ((tun->peer_port != pkt->from_port || tun->peer_ip != pkt->from_ip) &&
+	    l2tp_chan_judge(t, h, rd_left(&avps) == 0) == CHAN_IN_WINDOW)
+		follow_peer(t, pkt);
+	tunnel_seen(t);
+	l2tp_chan_input(t, h, avps);
+}

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reliable delivery of control messages, RFC 2661 5.8 and appendix A. Owns struct
+ * chan, one a tunnel in private memory, and two pools of message cells (small ones,
+ * since nearly all are ICRP and CDN, and large ones).
+ *
+ * Sending: messages get their Ns when queued; those from `unsent` on have not left
+ * (again). At a timeout everything unacknowledged counts as unsent and the window
+ * shrinks to one, so recovery is slow start over the same queue. Receiving: a message
+ * that is ahead is kept, within the window we advertise, until the gap is filled. An
+ * acknowledgement never waits for our own messages: what no message has carried by
+ * the end of the turn leaves as a ZLB.
+ *
+ * Called by l2tp.c, which gets back what arrived through struct chan_events.
+ */
+#include "l2tp_chan.h"
+#include "avp.h"
+#include "config.h"
+#include "counter.h"
+#include "idset.h"
+#include "log.h"
+#include "loop.h"
+#include "shm.h"
+#include "timer.h"
+#include "tunnel.h"
+#include "udp.h"
+
+enum {
+	SMALL_DATA = 112,
+	LARGE_DATA = 1400,
+	LARGE_CELLS = 32768,
+	LARGE_BIT = 0x80000000, /* in a cell id: it is of the large pool */
+	EARLY_MAX = 64,		/* messages ahead that are kept a tunnel */
+	MAX_RETRIES = 5,
+	FIRST_RETRY_SEC = 1,
+	LONGEST_RETRY_SEC = 8,
+};
+
+/* A queued message, out or ahead of its turn in. */
+struct cell {
+	uint32_t next; /* cell id; 0: last */
+	uint16_t ns;
+	uint16_t len;
+	uint16_t wire_sid; /* of one that came in */
+	uint8_t data[];
+};
+
+struct pool {
+	uint8_t *cells;
+	size_t size; /* of a cell */
+	struct idset ids;
+};
+
+struct chan {
+	struct timer retry;
+	uint32_t head, tail;	    /* queued out, oldest first */
+	uint32_t unsent;	    /* first that has to leave; 0: none */
+	uint32_t early;		    /* came ahead of their turn, by Ns */
+	uint16_t ns;		    /* the next message queued gets it */
+	uint16_t sent;		    /* Ns of `unsent`, or ns */
+	uint16_t high;		    /* Ns of the first that has never left */
+	uint16_t nr;		    /* expected next from the peer */
+	uint16_t acked;		    /* the peer expects this next: Ns of `head`, or ns */
+	uint16_t window, threshold; /* congestion window and ssthresh */
+	uint16_t credit;	    /* acknowledgements towards the next step of window */
+	uint8_t retries;
+	uint8_t n_early;
+	bool ack_due, in_ack_list;
+};
+
+static struct chan *chans;
+static struct pool small_pool, large_pool;
+static const struct chan_events *events;
+static uint16_t *ack_list; /* tunn_ids */
+static uint32_t n_acks;
+
+static void on_retry(uint32_t t);
+
+static void
+pool_init(struct pool *p, const char *what, size_t data, uint32_t n)
+{
+	p->size = (sizeof(struct cell) + data + 7) & ~(size_t)7;
+	p->cells = shm_map_private(what, (n + (size_t)1) * p->size);
+	idset_init(&p->ids, what, n);
+}
+
+void
+l2tp_chan_init(uint32_t max_tunnels, uint32_t max_sessions, const struct chan_events *ev)
+{
+	events = ev;
+	chans = shm_map_private("control channels", (max_tunnels + (size_t)1) * sizeof(*chans));
+	ack_list = shm_map_private("due acknowledgements", (max_tunnels + 1) * sizeof(*ack_list));
+	pool_init(&small_pool, "small control messages", SMALL_DATA, max_sessions + 65536);
+	pool_init(&large_pool, "large control messages", LARGE_DATA, LARGE_CELLS);
+}
+
+static struct cell *
+cell_get(uint32_t id)
+{
+	struct pool *p = id & LARGE_BIT ? &large_pool : &small_pool;
+
+	return (void *)(p->cells + (id & ~LARGE_BIT) * p->size);
+}
+
+static uint32_t
+cell_new(const void *data, size_t len)
+{
+	bool large = len > SMALL_DATA;
+	uint32_t id = len > LARGE_DATA ? 0 : idset_take(large ? &large_pool.ids : &small_pool.ids);
+	struct cell *c;
+
+	if (!id) {
+		COUNT(control_queue_full);
+		return 0;
+	}
+	if (large)
+		id |= LARGE_BIT;
+	c = cell_get(id);
+	c->next = 0;
+	c->len = (uint16_t)len;
+	memcpy(c->data, data, len);
+	return id;
+}
+
+static void
+cell_free(uint32_t id)
+{
+	idset_give(id & LARGE_BIT ? &large_pool.ids : &small_pool.ids, id & ~LARGE_BIT);
+}
+
+void
+l2tp_chan_open(tunn_id t)
+{
+	struct chan *c = &chans[t];
+
+	*c = (struct chan){ .window = 1, .threshold = UINT16_MAX, .in_ack_list = c->in_ack_list };
+	timer_init(&c->retry, on_retry, t);
+}
+
+void
+l2tp_chan_close(tunn_id t)
+{
+	struct chan *c = &chans[t];
+	uint32_t id, next;
+
+	timer_stop(&c->retry);
+	for (id = c->head; id; id = next) {
+		next = cell_get(id)->next;
+		cell_free(id);
+	}
+	for (id = c->early; id; id = next) {
+		next = cell_get(id)->next;
+		cell_free(id);
+	}
+	c->head = c->tail = c->unsent = c->early = 0;
+	c->ack_due = false;
+}
+
+static void
+show(tunn_id t)
+{
+	const struct chan *c = &chans[t];
+
+	tunnel_set_channel(t, c->ns, c->nr, (uint16_t)(c->ns - c->acked));
+}
+
+static uint64_t
+retry_delay(const struct chan *c)
+{
+	return SEC(MIN(FIRST_RETRY_SEC << c->retries, LONGEST_RETRY_SEC));
+}
+
+static void
+transmit(tunn_id t, const struct tunnel *tun, struct cell *m)
+{
+	struct chan *c = &chans[t];
+
+	ctl_set_sequence(m->data, m->ns, c->nr);
+	udp_send(tun->local, tun->peer_ip, tun->peer_port, m->data, m->len);
+	c->ack_due = false;
+}
+
+/* Sends what the windows allow; keeps the retransmission timer running while anything is out. */
+static void
+pump(tunn_id t)
+{
+	const struct tunnel *tun = tunnel_get(t);
+	struct chan *c = &chans[t];
+	uint16_t window = MIN(c->window, MAX(tun->peer_window, 1));
+
+	while (c->unsent && (uint16_t)(c->sent - c->acked) < window) {
+		struct cell *m = cell_get(c->unsent);
+
+		transmit(t, tun, m);
+		c->unsent = m->next;
+		c->sent++;
+		if ((int16_t)(c->sent - c->high) > 0)
+			c->high = c->sent;
+	}
+	if (c->head && !timer_running(&c->retry))
+		timer_set(&c->retry, retry_delay(c));
+}
+
+int
+l2tp_chan_send(tunn_id t, const void *msg, size_t len)
+{
+	struct chan *c = &chans[t];
+	uint32_t id = cell_new(msg, len);
+
+	if (!id)
+		return -1;
+	cell_get(id)->ns = c->ns++;
+	if (c->head)
+		cell_get(c->tail)->next = id;
+	else
+		c->head = id;
+	c->tail = id;
+	if (!c->unsent)
+		c->unsent = id;
+	pump(t);
+	show(t);
+	return 0;
+}
+
+static void
+on_retry(uint32_t t)
+{
+	struct chan *c = &chans[t];
+
+	if (!tunnel_get(t) || !c->head)
+		return;
+	if (c->retries == MAX_RETRIES) {
+		events->dead(t);
+		return;
+	}
+	c->retries++;
+	COUNT(tunnel_retries);
+	c->threshold = MAX((uint16_t)(c->sent - c->acked) / 2, 1);
+	c->window = 1;
+	c->credit = 0;
+	c->unsent = c->head;
+	c->sent = c->acked;
+	pump(t);
+}
+
+/* Slow start below the threshold, one step a window above it (RFC 2661 appendix A). */
+static void
+grow_window(struct chan *c)
+{
+	if (c->window < c->threshold) {
+		c->window = (uint16_t)MIN(c->window + 1, INT16_MAX);
+	} else if (++c->credit >= c->window) {
+		c->credit = 0;
+		c->window = (uint16_t)MIN(c->window + 1, INT16_MAX);
+	}
+}
+
+static void
+take_ack(tunn_id t, uint16_t nr)
+{
+	struct chan *c = &chans[t];
+
+	while (c->acked != nr) {
+		uint32_t id = c->head;
+
+		c->head = cell_get(id)->next;
+		if (c->unsent == id) { /* sent again in vain: it had arrived */
+			c->unsent = c->head;
+			c->sent++;
+		}
+		cell_free(id);
+		c->acked++;
+		grow_window(c);
+	}
+	c->retries = 0;
+	timer_stop(&c->retry);
+	if (!c->head)
+		c->tail = 0;
+	pump(t);
+	show(t);
+	if (!c->head)
+		events->drained(t);
+}
+
+static void
+ack_later(tunn_id t)
+{
+	struct chan *c = &chans[t];
+
+	c->ack_due = true;
+	if (c->in_ack_list)
+		return;
+	c->in_ack_list = true;
+	ack_list[n_acks++] = (uint16_t)t;
+}
+
+void
+l2tp_chan_flush(void)
+{
+	uint8_t zlb[L2TP_CONTROL_HEADER];
+	uint32_t i;
+
+	for (i = 0; i < n_acks; i++) {
+		const struct tunnel *tun = tunnel_get(ack_list[i]);
+		struct chan *c = &chans[ack_list[i]];
+		struct wr w = wr_init(zlb, sizeof(zlb));
+
+		c->in_ack_list = false;
+		if (!tun || !c->ack_due)
+			continue;
+		c->ack_due = false;
+		wr_u16(&w, L2TP_FLAG_TYPE | L2TP_FLAG_LENGTH | L2TP_FLAG_SEQUENCE | L2TP_VERSION);
+		wr_u16(&w, sizeof(zlb));
+		wr_u16(&w, tun->peer_tid);
+		wr_u16(&w, 0);
+		wr_u16(&w, c->high);
+		wr_u16(&w, c->nr);
+		udp_send(tun->local, tun->peer_ip, tun->peer_port, zlb, sizeof(zlb));
+	}
+	n_acks = 0;
+}
+
+enum chan_verdict
+l2tp_chan_judge(tunn_id t, const struct l2tp_hdr *h, bool empty)
+{
+	const struct chan *c = &chans[t];
+	uint16_t ahead = (uint16_t)(h->ns - c->nr);
+
+	if ((int16_t)(h->nr - c->high) > 0) /* acknowledges what was never sent */
+		return CHAN_OUTSIDE;
+	if (empty || (int16_t)ahead < 0)
+		return CHAN_ACK;
+	return ahead < conf->receive_window ? CHAN_IN_WINDOW : CHAN_OUTSIDE;
+}
+
+/* Keeps a message that is ahead, in order of Ns; a second copy or one too many is dropped. */
+static void
+keep_early(struct chan *c, const struct l2tp_hdr *h, struct rd avps)
+{
+	uint32_t *link = &c->early, id;
+	struct cell *m;
+
+	while (*link && (int16_t)(cell_get(*link)->ns - h->ns) < 0)
+		link = &cell_get(*link)->next;
+	if ((*link && cell_get(*link)->ns == h->ns) || c->n_early == EARLY_MAX)
+		return;
+	id = cell_new(avps.pos, rd_left(&avps));
+	if (!id)
+		return;
+	m = cell_get(id);
+	m->ns = h->ns;
+	m->wire_sid = h->wire_sid;
+	m->next = *link;
+	*link = id;
+	c->n_early++;
+	COUNT(control_reordered);
+}
+
+/* Delivers kept messages whose turn has come. The tunnel may end on the way. */
+static void
+deliver_kept(tunn_id t)
+{
+	struct chan *c = &chans[t];
+	uint8_t copy[LARGE_DATA];
+
+	while (tunnel_get(t) && c->early && cell_get(c->early)->ns == c->nr) {
+		uint32_t id = c->early;
+		struct cell *m = cell_get(id);
+		uint16_t len = m->len, wire_sid = m->wire_sid;
+
+		memcpy(copy, m->data, len);
+		c->early = m->next;
+		c->n_early--;
+		c->nr++;
+		cell_free(id);
+		events->message(t, wire_sid, rd_init(copy, len));
+	}
+}
+
+void
+l2tp_chan_input(tunn_id t, const struct l2tp_hdr *h, struct rd avps)
+{
+	struct chan *c = &chans[t];
+	bool empty = rd_left(&avps) == 0;
+
+	if (l2tp_chan_judge(t, h, empty) == CHAN_OUTSIDE) {
+		COUNT(control_outside_window);
+		return;
+	}
+	if ((int16_t)(h->nr - c->acked) > 0) /* else an old packet */
+		take_ack(t, h->nr);
+	if (empty || !tunnel_get(t))
+		return;
+	ack_later(t);
+	if (h->ns == c->nr) {
+		c->nr++;
+		events->message(t, h->wire_sid, avps);
+		deliver_kept(t);
+	} else if ((int16_t)(h->ns - c->nr) > 0) {
+		keep_early(c, h, avps);
+	} else {
+		COUNT(control_duplicate);
+	}
+	if (tunnel_get(t))
+		show(t);
+}
+
+bool
+l2tp_chan_idle(tunn_id t)
+{
+	return chans[t].head == 0;
+}
