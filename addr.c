@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who has which address. An address is a session's from addr_assign() on: it stands in
+ * iptab, which is also what makes it unique; the pool knows it too when it is the
+ * pool's. The kernel needs a route only for what lies outside the pool networks, whose
+ * routes stand from the start.
+ *
+ * Framed-Route and Framed-IP-Netmask (RFC 2865 5.9, 5.22) become notes of the session
+ * and entries of iptab; a route that another session has is left out and logged.
+ */
+#include "addr.h"
+#include "counter.h"
+#include "ippool.h"
+#include "iptab.h"
+#include "note.h"
+#include "rtnl.h"
+#include "tundev.h"
+#include "util.h"
+
+#include <netinet/in.h>
+
+/* RFC 2865 5.8: the user may choose; the NAS chooses. */
+#define ADDR_USER_CHOOSES htonl(0xffffffff)
+#define ADDR_NAS_CHOOSES  htonl(0xfffffffe)
+
+void
+addr_start(void)
+{
+	struct ippool_net net;
+	unsigned int i;
+
+	for (i = 0; ippool_net(i, &net); i++)
+		rtnl_route_add(tundev_ifindex(), net.addr, net.len);
+}
+
+static void
+add_route(sess_id s, uint32_t addr, uint8_t len)
+{
+	struct note_route r = { .addr = addr, .len = len };
+
+	if (iptab_add(addr, len, s) < 0) {
+		slog_limit(session_get(s), LOG_WARNING, "route %s/%u is another session's: left out",
+		    ip4_text(addr), len);
+		return;
+	}
+	if (session_add_note(s, NOTE_ROUTE, 0, &r, sizeof(r)) < 0) {
+		iptab_del(addr, len, s);
+		slog_limit(session_get(s), LOG_ERROR, "no room for route %s/%u", ip4_text(addr), len);
+	}
+}
+
+/* The one door by which a session gets an address. */
+static int
+take(sess_id s, uint32_t addr, uint32_t netmask, bool pooled)
+{
+	if (iptab_add(addr, 32, s) < 0) {
+		if (pooled)
+			ippool_give(addr, s);
+		return -1;
+	}
+	session_set_ip4(s, addr, netmask, pooled);
+	return 0;
+}
+
+static int
+take_from_pool(sess_id s, const char *pool)
+{
+	const struct session *sess = session_get(s);
+	uint32_t addr = ippool_take(pool, sess->user, s);
+
+	return addr ? take(s, addr, 0, true) : -1;
+}
+
+static int
+take_given(sess_id s, uint32_t addr, uint32_t netmask)
+{
+	const struct session *sess = session_get(s);
+
+	if (iptab_exact(addr, 32) || ippool_claim(addr, sess->user, s) < 0)
+		return -1;
+	return take(s, addr, netmask, ippool_has(addr));
+}
+
+static bool
+usable(uint32_t addr)
+{
+	uint32_t a = ntohl(addr);
+
+	return a >> 24 != 0 && a >> 24 != 127 && a >> 28 < 14;
+}
+
+static void
+add_routes(sess_id s, const struct auth_result *res)
+{
+	int mask = res->netmask ? ip4_mask_len(res->netmask) : 32;
+	unsigned int i;
+
+	if (mask > 0 && mask < 32)
+		add_route(s, session_get(s)->ip4 & res->netmask, (uint8_t)mask);
+	for (i = 0; i < res->n_routes; i++)
+		add_route(s, res->routes[i].addr, res->routes[i].len);
+}
+
+int
+addr_assign(sess_id s, const struct auth_result *res, const char **why)
+{
+	int done;
+
+	if (res->ip4 == ADDR_USER_CHOOSES) {
+		add_routes(s, res);
+		return 0;
+	}
+	if (res->ip4 == 0 || res->ip4 == ADDR_NAS_CHOOSES) {
+		done = take_from_pool(s, res->pool);
+		*why = "no address is free in the pool";
+	} else {
+		done = usable(res->ip4) ? take_given(s, res->ip4, res->netmask) : -1;
+		*why = "the address is in use or cannot be one";
+	}
+	if (done < 0) {
+		COUNT(address_refused);
+		return -1;
+	}
+	add_routes(s, res);
+	return 0;
+}
+
+int
+addr_assign_wanted(sess_id s, uint32_t wanted, const char *pool)
+{
+	if (usable(wanted) && ippool_has(wanted) && take_given(s, wanted, 0) == 0)
+		return 0;
+	return take_from_pool(s, pool);
+}
+
+typedef void (*route_fn)(unsigned int ifindex, uint32_t addr, unsigned int len);
+
+static void
+kernel_routes(const struct session *sess, route_fn fn)
+{
+	struct note_pos pos = note_first(sess->notes);
+	struct note_route r;
+	struct note n;
+
+	if (!ippool_has(sess->ip4))
+		fn(tundev_ifindex(), sess->ip4, 32);
+	while (note_next(&pos, &n)) {
+		if (n.kind != NOTE_ROUTE)
+			continue;
+		memcpy(&r, n.data, sizeof(r));
+		fn(tundev_ifindex(), r.addr, r.len);
+	}
+}
+
+static void
+give_back(sess_id s, const struct session *sess)
+{
+	struct note_pos pos = note_first(sess->notes);
+	struct note_route r;
+	struct note n;
+
+	while (note_next(&pos, &n)) {
+		if (n.kind != NOTE_ROUTE)
+			continue;
+		memcpy(&r, n.data, sizeof(r));
+		iptab_del(r.addr, r.len, s);
+	}
+	if (!sess->ip4)
+		return;
+	iptab_del(sess->ip4, 32, s);
+	ippool_give(sess->ip4, s);
+}
+
+void
+addr_session(sess_id s, enum sess_event ev)
+{
+	const struct session *sess = session_get(s);
+
+	if (ev == SESS_EV_UP)
+		kernel_routes(sess, rtnl_route_add);
+	if (ev != SESS_EV_DOWN)
+		return;
+	if (sess->ip4)
+		kernel_routes(sess, rtnl_route_del);
+	give_back(s, sess);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Addresses and routes of sessions: chosen at login, reachable while up, given back
+ * at the end. Keeps pool, lookup table and the kernel's routes in step.
+ */
+#ifndef ADDR_H
+#define ADDR_H
+
+#include "hook.h"
+
+/* Kernel routes for the pool's networks. After the tun device is up. And at the end: all of them away. */
+void addr_start(void);
+
+/*
+ * Gives the session its address, netmask and routes as the login's answer says. When
+ * that asks for "what the client wants" (255.255.255.255), none is given yet. -1 with
+ * a reason in *why.
+ */
+int addr_assign(sess_id s, const struct auth_result *res, const char **why);
+
+/* The address the client asked for if it is free and the pool's, else one of the named pool. -1: none. */
+int addr_assign_wanted(sess_id s, uint32_t wanted, const char *pool);
+
+/* Hook session: kernel routes at UP; everything given back at DOWN. */
+void addr_session(sess_id s, enum sess_event ev);
+
+#endif

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who the subscriber is: PAP (RFC 1334), CHAP with MD5 (RFC 1994) and MS-CHAPv2
+ * (RFC 2759). This file speaks the protocols; who knows the passwords is asked by
+ * hook_authenticate() and answers, at once or later, by auth_result().
+ *
+ * One question at a time: what the peer repeats while an answer is awaited is ignored,
+ * what it repeats after it gets the same answer again. An accepted login puts the
+ * policy of the answer into the session, and ends older sessions of the same name
+ * unless those are allowed.
+ */
+#include "addr.h"
+#include "config.h"
+#include "counter.h"
+#include "frame.h"
+#include "ppp.h"
+#include "loop.h"
+#include "note.h"
+#include "util.h"
+
+#include <stdio.h>
+
+enum {
+	PAP_REQUEST = 1,
+	PAP_ACK = 2,
+	PAP_NAK = 3,
+	CHAP_CHALLENGE = 1,
+	CHAP_RESPONSE = 2,
+	CHAP_SUCCESS = 3,
+	CHAP_FAILURE = 4,
+	MD5_LEN = 16,
+	MSCHAPV2_LEN = 49,
+	CHALLENGE_TRIES = 10,
+};
+
+static void
+send_challenge(sess_id s)
+{
+	struct ppp *p = ppp_get(s);
+	uint8_t buf[CP_HEADER + 1 + CHALLENGE_LEN + HOSTNAME_LEN];
+	struct wr w = wr_init(buf, sizeof(buf));
+
+	cp_begin(&w, CHAP_CHALLENGE, p->auth_id);
+	wr_u8(&w, CHALLENGE_LEN);
+	wr_bytes(&w, p->challenge, CHALLENGE_LEN);
+	wr_bytes(&w, conf->hostname, strlen(conf->hostname));
+	frame_send(s, PPP_CHAP, buf, cp_end(&w));
+	p->auth_sent++;
+	timer_set(&p->auth, SEC(conf->ppp_restart_time));
+}
+
+void
+auth_start(sess_id s)
+{
+	struct ppp *p = ppp_get(s);
+
+	p->auth_pending = p->auth_done = false;
+	p->auth_sent = 0;
+	if (session_get(s)->auth == AUTH_PAP)
+		return; /* the peer begins */
+	random_bytes(p->challenge, sizeof(p->challenge));
+	p->auth_id = (uint8_t)random_u16();
+	send_challenge(s);
+}
+
+void
+auth_stop(sess_id s)
+{
+	timer_stop(&ppp_get(s)->auth);
+}
+
+void
+auth_timeout(uint32_t s)
+{
+	struct ppp *p = ppp_get(s);
+	const struct session *sess = session_get(s);
+	struct sess_end end = {
+		.cause = TERM_USER_ERROR, .result = 3, .message = "no answer to the challenge",
+	};
+
+	if (!sess || sess->phase != PPP_AUTHENTICATE || p->auth_pending)
+		return;
+	if (p->auth_sent < CHALLENGE_TRIES)
+		send_challenge(s);
+	else
+		hook_close(s, &end);
+}
+
+/* PAP's Ack and Nak have the text behind its length, CHAP's have it bare. */
+static void
+send_verdict(sess_id s, bool good, const char *text)
+{
+	uint8_t buf[CP_HEADER + 256];
+	bool pap = session_get(s)->auth == AUTH_PAP;
+	struct wr w = wr_init(buf, sizeof(buf));
+	size_t len = strnlen(text, 250);
+
+	cp_begin(&w, good ? (pap ? PAP_ACK : CHAP_SUCCESS) : (pap ? PAP_NAK : CHAP_FAILURE),
+	    ppp_get(s)->auth_id);
+	if (pap)
+		wr_u8(&w, (uint8_t)len);
+	wr_bytes(&w, text, len);
+	frame_send(s, pap ? PPP_PAP : PPP_CHAP, buf, cp_end(&w));
+}
+
+/* The text of a refusal in the words of the protocol; `message` for people, `mschap` the server's or "". */
+static void
+failure_text(sess_id s, const char *message, const char *mschap, char *text, size_t size)
+{
+	if (session_get(s)->auth != AUTH_MSCHAPV2)
+		snprintf(text, size, "%.250s", message);
+	else if (strstr(mschap, " M="))
+		snprintf(text, size, "%.250s", mschap);
+	else if (mschap[0])
+		snprintf(text, size, "%.120s M=%.120s", mschap, message);
+	else /* RFC 2759 6: login failure, no retry, a challenge that will not be used */
+		snprintf(text, size, "E=691 R=0 C=%08x%08x%08x%08x V=3 M=%.120s",
+		    (unsigned)random_u32(), (unsigned)random_u32(), (unsigned)random_u32(),
+		    (unsigned)random_u32(), message);
+}
+
+static void
+refuse(sess_id s, uint16_t cause, const char *message, const char *mschap)
+{
+	struct sess_end end = { .cause = cause, .result = 3 };
+	char text[256];
+
+	COUNT(auth_refused);
+	if (cause == TERM_USER_ERROR)
+		end.disconnect = 14; /* RFC 3145 2.2: peer failed to authenticate */
+	str_copy(end.message, sizeof(end.message), message);
+	slog_limit(session_get(s), LOG_WARNING, "login of %s refused: %s", session_get(s)->user, message);
+	failure_text(s, message, mschap, text, sizeof(text));
+	send_verdict(s, false, text);
+	hook_close(s, &end);
+}
+
+static void
+accept_text(sess_id s, const struct auth_result *res, char *text, size_t size)
+{
+	if (session_get(s)->auth != AUTH_MSCHAPV2)
+		snprintf(text, size, "%.250s", res->message);
+	else if (strstr(res->mschap, " M=")) /* RFC 2759 5 */
+		snprintf(text, size, "%.250s", res->mschap);
+	else
+		snprintf(text, size, "%.120s M=%.120s", res->mschap, res->message);
+}
+
+static void
+end_older_sessions(sess_id s)
+{
+	const struct session *sess = session_get(s);
+	struct sess_end end = {
+		.cause = TERM_ADMIN_RESET, .result = 3, .message = "the user has logged in again",
+	};
+	sess_id other, next;
+
+	if (conf->allow_duplicate_users || strcmp(sess->user, conf->guest_account) == 0)
+		return;
+	for (other = session_by_user(sess->user); other; other = next) {
+		next = session_next_of_user(other);
+		if (other != s)
+			hook_close(other, &end);
+	}
+}
+
+static void
+set_policy(sess_id s, const struct auth_result *res)
+{
+	struct ppp *p = ppp_get(s);
+	unsigned int i;
+
+	session_set_dns(s, res->dns1 ? res->dns1 : conf->primary_dns,
+	    res->dns2 ? res->dns2 : conf->secondary_dns);
+	session_set_timeouts(s, res->session_timeout, res->idle_timeout);
+	session_set_mtu(s, res->mtu);
+	for (i = 0; i < res->n_class; i++)
+		session_add_note(s, NOTE_CLASS, 0, res->class[i].p, res->class[i].len);
+	str_copy(p->pool, sizeof(p->pool), res->pool);
+	p->any_address = res->ip4 == INADDR_BROADCAST;
+}
+
+/* A link that is renegotiated keeps what its session has. */
+static int
+give_service(sess_id s, const struct auth_result *res, const char **why)
+{
+	if (session_get(s)->ip4)
+		return 0;
+	end_older_sessions(s);
+	set_policy(s, res);
+	return addr_assign(s, res, why);
+}
+
+void
+auth_result(sess_id s, const struct auth_result *res)
+{
+	const struct session *sess = session_get(s);
+	struct ppp *p = ppp_get(s);
+	const char *why = "no address";
+	char text[256];
+
+	if (!sess || sess->phase != PPP_AUTHENTICATE || !p->auth_pending)
+		return;
+	p->auth_pending = false;
+	if (res->verdict == AUTH_NO_ANSWER) {
+		refuse(s, TERM_NAS_ERROR, "no answer from the RADIUS servers", "");
+		return;
+	}
+	if (res->verdict == AUTH_REFUSED) {
+		refuse(s, TERM_USER_ERROR,
+		    res->message[0] ? res->message : "wrong user name or password", res->mschap);
+		return;
+	}
+	if (give_service(s, res, &why) < 0) {
+		refuse(s, TERM_NAS_ERROR, why, "");
+		return;
+	}
+	COUNT(auth_accepted);
+	p->auth_done = true;
+	session_set_authed(s);
+	slog(sess, LOG_INFO, "login of %s accepted, address %s", sess->user, ip4_text(sess->ip4));
+	accept_text(s, res, text, sizeof(text));
+	send_verdict(s, true, text);
+	ppp_authenticated(s);
+}
+
+/* Asks whoever knows. The challenge timer rests: the peer has spoken. */
+static void
+ask(sess_id s, struct auth_request *req, const uint8_t *name, size_t name_len)
+{
+	char user[USER_LEN];
+	struct ppp *p = ppp_get(s);
+
+	if (!str_copy_n(user, sizeof(user), name, name_len) || strlen(user) != name_len || name_len == 0) {
+		COUNT(ppp_malformed);
+		refuse(s, TERM_USER_ERROR, "impossible user name", "");
+		return;
+	}
+	timer_stop(&p->auth);
+	session_set_user(s, user);
+	req->user = user;
+	p->auth_id = req->id;
+	p->auth_pending = true;
+	if (hook_authenticate(s, req))
+		return;
+	if (session_get(s) && p->auth_pending) {
+		p->auth_pending = false;
+		refuse(s, TERM_NAS_ERROR, "no authentication server is configured", "");
+	}
+}
+
+/* The peer repeats itself: true when there is nothing new to ask. */
+static bool
+repeated(sess_id s)
+{
+	struct ppp *p = ppp_get(s);
+
+	if (p->auth_done)
+		send_verdict(s, true, "");
+	return p->auth_done || p->auth_pending;
+}
+
+void
+auth_pap_input(sess_id s, struct rd frame)
+{
+	struct auth_request req = { .proto = AUTH_PAP };
+	const uint8_t *name;
+	struct cp_pkt pkt;
+	size_t name_len;
+
+	if (!cp_decode(frame, &pkt) || pkt.code != PAP_REQUEST) {
+		COUNT(ppp_malformed);
+		return;
+	}
+	if (session_get(s)->auth != AUTH_PAP || session_get(s)->phase < PPP_AUTHENTICATE) {
+		COUNT(ppp_unexpected);
+		return;
+	}
+	name_len = rd_u8(&pkt.data);
+	name = rd_bytes(&pkt.data, name_len);
+	req.password_len = rd_u8(&pkt.data);
+	req.password = rd_bytes(&pkt.data, req.password_len);
+	if (pkt.data.bad) {
+		COUNT(ppp_malformed);
+		return;
+	}
+	ppp_get(s)->auth_id = pkt.id;
+	if (repeated(s))
+		return;
+	req.id = pkt.id;
+	ask(s, &req, name, name_len);
+}
+
+void
+auth_chap_input(sess_id s, struct rd frame)
+{
+	const struct session *sess = session_get(s);
+	struct ppp *p = ppp_get(s);
+	struct auth_request req = { .proto = (enum auth_proto)sess->auth };
+	struct cp_pkt pkt;
+
+	if (!cp_decode(frame, &pkt) || pkt.code != CHAP_RESPONSE) {
+		COUNT(ppp_malformed);
+		return;
+	}
+	if (sess->auth == AUTH_PAP || sess->phase < PPP_AUTHENTICATE || pkt.id != p->auth_id) {
+		COUNT(ppp_unexpected);
+		return;
+	}
+	req.password_len = rd_u8(&pkt.data);
+	req.password = rd_bytes(&pkt.data, req.password_len);
+	if (pkt.data.bad || req.password_len != (sess->auth == AUTH_CHAP ? MD5_LEN : MSCHAPV2_LEN)) {
+		COUNT(ppp_malformed);
+		return;
+	}
+	if (repeated(s))
+		return;
+	req.id = pkt.id;
+	req.challenge = p->challenge;
+	req.challenge_len = sizeof(p->challenge);
+	ask(s, &req, pkt.data.pos, rd_left(&pkt.data));
+}

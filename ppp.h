@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * PPP of a session: phases, and what its protocols keep. The upper part is for the
+ * hook list, the lower for the group lcp.c, ipcp.c, auth.c, addr.c alone.
+ */
+#ifndef PPP_H
+#define PPP_H
+
+#include "cp.h"
+#include "hook.h"
+
+/* After session_init(). */
+void ppp_init(void);
+
+/* Hooks: the call is up; a frame came; end the session; the session goes. */
+void ppp_call_up(sess_id s);
+void ppp_frame(sess_id s, struct rd frame);
+void ppp_close(sess_id s, const struct sess_end *end);
+void ppp_session(sess_id s, enum sess_event ev);
+
+/* Hook auth_result. */
+void auth_result(sess_id s, const struct auth_result *res);
+
+/* ---- inside the group ---- */
+
+enum { CHALLENGE_LEN = 16, MAX_AUTHTYPES = 3 };
+
+struct ppp {
+	struct cp lcp, ipcp;
+	struct timer watch; /* echo, timeouts */
+	struct timer auth;  /* repeats our challenge; limits the wait for a login */
+
+	/* LCP: what we ask for */
+	uint32_t magic;
+	uint16_t mru;
+	bool ask_mru, ask_magic;
+	uint8_t authtype; /* index in the list of config_authtypes() */
+	/* and what the peer asks for */
+	uint32_t peer_magic;
+	uint16_t peer_mru;
+
+	/* authentication */
+	uint8_t challenge[CHALLENGE_LEN];
+	uint8_t auth_id;   /* of the challenge, or of the PAP request in hand */
+	uint8_t auth_sent; /* challenges sent */
+	bool auth_pending; /* asked somebody, no answer yet */
+	bool auth_done;	   /* accepted */
+
+	/* IPCP */
+	bool ask_address;	 /* our own address is put into the request */
+	bool any_address;	 /* he may have what he asks for (255.255.255.255) */
+	bool has_address;	 /* his request named his address */
+
+	uint8_t echo_id;
+	bool announced;	  /* SESS_EV_UP was raised */
+	char pool[32];	  /* Framed-Pool, while the address is to be chosen */
+};
+
+struct ppp *ppp_get(sess_id s);
+
+/* The door to a phase; what is in hand stops, the new phase's things start. */
+void ppp_set_phase(sess_id s, enum ppp_phase phase);
+
+/* LCP is open: authentication, or at once the network phase. */
+void ppp_established(sess_id s);
+
+/* He is who he says: NCPs start. */
+void ppp_authenticated(sess_id s);
+
+/* IPCP is open or not: forwarding. */
+void ppp_network(sess_id s, bool up);
+
+/* LCP has finished: nothing more to say on this call. */
+void ppp_finished(sess_id s);
+
+/* LCP (lcp.c). */
+extern const struct cp_proto lcp_proto;
+void lcp_start(sess_id s);
+void lcp_send_echo(sess_id s);
+void lcp_protocol_reject(sess_id s, uint16_t protocol, struct rd data);
+
+/* IPCP (ipcp.c). */
+extern const struct cp_proto ipcp_proto;
+void ipcp_start(sess_id s);
+
+/* Authentication (auth.c). */
+enum auth_proto auth_agreed(sess_id s);
+void auth_start(sess_id s);
+void auth_stop(sess_id s);
+void auth_pap_input(sess_id s, struct rd frame);
+void auth_chap_input(sess_id s, struct rd frame);
+void auth_timeout(uint32_t s);
+
+#endif
