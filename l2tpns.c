@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * main(): options, the order in which modules begin and end, the one list of who
+ * hears which event, signals. No logic of its own. Reading main() and `hooks` tells
+ * how the daemon hangs together; Docs/internals.md says the same in words.
+ */
+#include "addr.h"
+#include "cli.h"
+#include "config.h"
+#include "counter.h"
+#include "data.h"
+#include "frame.h"
+#include "hook.h"
+#include "ippool.h"
+#include "iptab.h"
+#include "l2tp.h"
+#include "l2tp_chan.h"
+#include "local_users.h"
+#include "log.h"
+#include "loop.h"
+#include "note.h"
+#include "ppp.h"
+#include "radius.h"
+#include "rtnl.h"
+#include "session.h"
+#include "timer.h"
+#include "tundev.h"
+#include "tunnel.h"
+#include "users.h"
+#include "util.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+enum { QUIT_SEC = 300, MAX_ADDRESSES = 32, PATH_SIZE = 4096, NOTE_CELLS_PER_SESSION = 4 };
+
+static const char default_config[] = "/etc/l2tpns/startup-config";
+
+/* --- who hears what, in this order --- */
+
+typedef void (*session_hook)(sess_id s, enum sess_event ev);
+
+static const struct hook_table hooks = {
+	.session = (const session_hook[]){ addr_session, radius_session, frame_session, ppp_session,
+	    l2tp_session, NULL },
+	.control = (void (*const[])(const struct pkt *, const struct l2tp_hdr *, struct rd)){
+	    l2tp_control, NULL },
+	.frame = (void (*const[])(sess_id, struct rd)){ ppp_frame, NULL },
+	.call_up = (void (*const[])(sess_id)){ ppp_call_up, NULL },
+	.call_close = (void (*const[])(sess_id)){ l2tp_call_close, NULL },
+	.close = (void (*const[])(sess_id, const struct sess_end *)){ ppp_close, NULL },
+	.authenticate = (bool (*const[])(sess_id, const struct auth_request *)){
+	    local_users_authenticate, radius_authenticate, NULL },
+	.auth_result = (void (*const[])(sess_id, const struct auth_result *)){ auth_result, NULL },
+	.tunnel_close = (void (*const[])(tunn_id)){ l2tp_tunnel_close, NULL },
+};
+
+/* --- options --- */
+
+struct options {
+	const char *config;
+	const char *hostname; /* NULL: as configured */
+	int verbose;
+	bool detach, test;
+};
+
+static const char usage[] = "usage: l2tpns [-d] [-v]... [-c FILE] [-h HOSTNAME] [-t] [-V]\n"
+			    "  -d           go into the background\n"
+			    "  -v           log more; may be repeated\n"
+			    "  -c FILE      configuration (/etc/l2tpns/startup-config)\n"
+			    "  -h HOSTNAME  host name to use instead of the system's\n"
+			    "  -t           check the configuration files and exit\n"
+			    "  -V           print the version and exit\n";
+
+static void
+read_options(int argc, char **argv, struct options *o)
+{
+	int c;
+
+	*o = (struct options){ .config = default_config };
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		fputs(usage, stdout);
+		exit(0);
+	}
+	while ((c = getopt(argc, argv, "dvc:h:tV")) != -1) {
+		switch (c) {
+		case 'd':
+			o->detach = true;
+			break;
+		case 'v':
+			o->verbose++;
+			break;
+		case 'c':
+			o->config = optarg;
+			break;
+		case 'h':
+			o->hostname = optarg;
+			break;
+		case 't':
+			o->test = true;
+			break;
+		case 'V':
+			printf("L2TPNS %s\n", L2TPNS_VERSION);
+			exit(0);
+		default:
+			fputs(usage, stderr);
+			exit(2);
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "l2tpns: unexpected argument '%s'\n%s", argv[optind], usage);
+		exit(2);
+	}
+}
+
+/* --- configuration files --- */
+
+static void
+report_line(const char *line)
+{
+	fprintf(stderr, "%s\n", line);
+}
+
+static void
+log_line(const char *line)
+{
+	plog(LOG_ERROR, "%s", line);
+}
+
+/* A file beside the startup-config. */
+static const char *
+beside(const char *name)
+{
+	static char path[PATH_SIZE];
+
+	snprintf(path, sizeof(path), "%s/%s", config_dir(), name);
+	return path;
+}
+
+static bool
+is_there(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+/* The files that the configuration leads to. Returns the number of errors. */
+static int
+read_other_files(void (*error)(const char *line))
+{
+	uint32_t addrs[MAX_ADDRESSES];
+	unsigned int n = config_bind_addresses(addrs, MAX_ADDRESSES);
+	int bad = 0;
+
+	if (is_there(beside("ip_pool")))
+		bad += abs(ippool_read(beside("ip_pool"), addrs, n, error));
+	if (is_there(beside("users")))
+		bad += abs(users_read(beside("users"), error));
+	if (conf->local_users[0])
+		bad += abs(local_users_read(conf->local_users, error));
+	return bad;
+}
+
+static int
+test_configuration(const char *file)
+{
+	int bad = abs(config_read(file, report_line));
+
+	ippool_init(conf->max_sessions);
+	bad += read_other_files(report_line);
+	return bad ? 1 : 0;
+}
+
+static void
+apply_debug(void)
+{
+	log_set_level((int)conf->debug);
+}
+
+static void
+apply_log_file(void)
+{
+	char why[512];
+
+	if (log_open(conf->log_file, why, sizeof(why)) < 0)
+		plog(LOG_ERROR, "log_file: %s; going on with the old one", why);
+}
+
+static void
+apply_local_users(void)
+{
+	local_users_read(conf->local_users, log_line);
+}
+
+static void
+watch_settings(void)
+{
+	config_on_change("debug", apply_debug);
+	config_on_change("log_file", apply_log_file);
+	config_on_change("local_users", apply_local_users);
+	config_on_change("hello_interval", l2tp_reconfigure);
+}
+
+static void
+warn_of_settings(void)
+{
+	if (conf->primary_radius && !config_is_set("primary_radius_port"))
+		plog(LOG_WARNING, "primary_radius_port is not set: using the default 1645 "
+				  "(l2tpns 2.4 used 1812)");
+	if (conf->primary_radius && conf->radius_secret[0] == '\0')
+		plog(LOG_ERROR, "radius_secret is empty: no login can be asked for");
+	if (conf->require_tunnel_auth && conf->l2tp_secret[0] == '\0')
+		plog(LOG_ERROR, "require_tunnel_auth without l2tp_secret: every tunnel is refused");
+}
+
+/* --- start --- */
+
+/* The first of the capabilities we need that we have not; NULL when all are there. */
+static const char *
+missing_capability(void)
+{
+	static const struct {
+		int cap;
+		const char *name;
+	} needed[] = {
+		{ CAP_NET_ADMIN, "CAP_NET_ADMIN" },
+		{ CAP_NET_BIND_SERVICE, "CAP_NET_BIND_SERVICE" },
+		{ CAP_NET_RAW, "CAP_NET_RAW" },
+	};
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	size_t i;
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return NULL; /* no capabilities here: what fails will say so */
+	for (i = 0; i < ARRAY_LEN(needed); i++)
+		if (!(data[needed[i].cap / 32].effective & 1U << needed[i].cap % 32))
+			return needed[i].name;
+	return NULL;
+}
+
+/*
+ * The child goes on as the daemon; the parent waits for its word, so that `l2tpns -d`
+ * fails when the daemon cannot start. Returns the descriptor to say it on.
+ */
+static int
+detach(void)
+{
+	int fds[2];
+	char word = 1;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) < 0 || (pid = fork()) < 0)
+		fatal("cannot go into the background: %s", strerror(errno));
+	if (pid > 0) {
+		close(fds[1]);
+		_exit(read(fds[0], &word, 1) == 1 ? 0 : 1);
+	}
+	close(fds[0]);
+	setsid();
+	return fds[1];
+}
+
+static void
+detached(int fd)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		if (conf->log_file[0])
+			dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+		if (null > STDERR_FILENO)
+			close(null);
+	}
+	if (write(fd, "", 1) != 1)
+		plog(LOG_WARNING, "nobody waited for us to start");
+	close(fd);
+}
+
+static void
+write_pid_file(void)
+{
+	FILE *f;
+
+	if (conf->pid_file[0] == '\0')
+		return;
+	f = fopen(conf->pid_file, "we");
+	if (!f || fprintf(f, "%d\n", (int)getpid()) < 0)
+		plog(LOG_ERROR, "pid_file %s: %s", conf->pid_file, strerror(errno));
+	if (f)
+		fclose(f);
+}
+
+static void
+open_tables(void)
+{
+	counter_init();
+	note_init(conf->max_sessions * NOTE_CELLS_PER_SESSION);
+	tunnel_init(conf->max_tunnels);
+	session_init(conf->max_sessions);
+	ippool_init(conf->max_sessions);
+	iptab_init(conf->max_sessions * 2);
+	frame_init();
+	data_init();
+	l2tp_init();
+	ppp_init();
+	radius_init();
+}
+
+static void
+open_ports(void)
+{
+	uint32_t addrs[MAX_ADDRESSES];
+	unsigned int n = config_bind_addresses(addrs, MAX_ADDRESSES);
+	char why[512];
+
+	if (udp_init(addrs, n, L2TP_PORT, data_from_lacs, why, sizeof(why)) < 0 ||
+	    rtnl_init(why, sizeof(why)) < 0 ||
+	    tundev_init(conf->tundevicename, data_from_tun, why, sizeof(why)) < 0 ||
+	    rtnl_link_up(tundev_ifindex(), config_mru(), why, sizeof(why)) < 0 ||
+	    rtnl_addr_add(tundev_ifindex(), config_tun_address(), why, sizeof(why)) < 0 ||
+	    cli_init(why, sizeof(why)) < 0)
+		fatal("%s", why);
+	addr_start();
+}
+
+/* --- signals and the clock --- */
+
+static struct timer second_timer, watchdog_timer, quit_timer;
+static uint64_t watchdog_usec;
+static time_t quit_began;
+
+static void
+on_second(uint32_t unused)
+{
+	(void)unused;
+	counter_second();
+	if (conf->dump_speed)
+		plog(LOG_CRITICAL, "UDP-ETH:%.1f/%.1f ETH-UDP:%.1f/%.1f Mbit/s IN:%u OUT:%u",
+		    (double)counters->rate_udp_rx * 8e-6, (double)counters->rate_tun_tx * 8e-6,
+		    (double)counters->rate_tun_rx * 8e-6, (double)counters->rate_udp_tx * 8e-6,
+		    (unsigned)counters->rate_in_packets, (unsigned)counters->rate_out_packets);
+	timer_set(&second_timer, SEC(1));
+}
+
+static void
+on_watchdog(uint32_t unused)
+{
+	(void)unused;
+	sd_notify(0, "WATCHDOG=1");
+	timer_set(&watchdog_timer, watchdog_usec / 2000);
+}
+
+static void
+on_quit_timer(uint32_t unused)
+{
+	(void)unused;
+	if (l2tp_stopped() || loop_time() - quit_began > QUIT_SEC)
+		loop_stop();
+	else
+		timer_set(&quit_timer, MS(100));
+}
+
+static void
+on_terminate(int signo)
+{
+	plog(LOG_WARNING, "stopping at signal %d; tunnels stay as they are", signo);
+	loop_stop();
+}
+
+static void
+on_quit(int signo)
+{
+	(void)signo;
+	if (timer_running(&quit_timer))
+		return;
+	plog(LOG_WARNING, "stopping: closing %u tunnels", (unsigned)tunnel_count());
+	quit_began = loop_time();
+	l2tp_stop();
+	timer_set(&quit_timer, MS(TIMER_TICK_MS));
+}
+
+static void
+on_hangup(int signo)
+{
+	int bad;
+
+	(void)signo;
+	log_reopen();
+	plog(LOG_WARNING, "reading the configuration again");
+	bad = config_reload(log_line);
+	if (bad)
+		plog(LOG_ERROR, "the configuration has errors: the old one stays in force");
+	else
+		read_other_files(log_line);
+}
+
+static void
+on_child(int signo)
+{
+	pid_t pid;
+	int status;
+
+	(void)signo;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		cli_child_exit(pid);
+}
+
+static void
+start_clock(void)
+{
+	timer_init(&second_timer, on_second, 0);
+	timer_init(&watchdog_timer, on_watchdog, 0);
+	timer_init(&quit_timer, on_quit_timer, 0);
+	timer_set(&second_timer, SEC(1));
+	if (sd_watchdog_enabled(0, &watchdog_usec) > 0)
+		timer_set(&watchdog_timer, MS(1));
+	loop_on_signal(SIGTERM, on_terminate);
+	loop_on_signal(SIGINT, on_terminate);
+	loop_on_signal(SIGQUIT, on_quit);
+	loop_on_signal(SIGHUP, on_hangup);
+	loop_on_signal(SIGCHLD, on_child);
+	signal(SIGPIPE, SIG_IGN);
+	loop_at_turn_end(l2tp_chan_flush);
+	loop_at_turn_end(udp_flush);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o;
+	const char *missing;
+	int word = -1;
+
+	read_options(argc, argv, &o);
+	loop_clock();
+	timer_run(loop_now_ms());
+	config_init();
+	if (o.hostname)
+		config_force_hostname(o.hostname);
+	if (o.test)
+		return test_configuration(o.config);
+	missing = missing_capability();
+	if (missing)
+		fatal("%s is needed: run as root", missing);
+	if (o.detach)
+		word = detach();
+	prctl(PR_SET_DUMPABLE, 0); /* secrets do not go into core files */
+	config_read(o.config, report_line);
+	log_set_level((int)conf->debug + o.verbose);
+	apply_log_file();
+	config_share();
+	open_tables();
+	read_other_files(log_line);
+	hook_init(&hooks);
+	open_ports();
+	watch_settings();
+	start_clock();
+	write_pid_file();
+	warn_of_settings();
+	plog(LOG_WARNING, "l2tpns %s serves on %s port %u", L2TPNS_VERSION, ip4_text(conf->bind_address),
+	    (unsigned)L2TP_PORT);
+	if (word >= 0)
+		detached(word);
+	sd_notify(0, "READY=1");
+
+	loop_run();
+
+	sd_notify(0, "STOPPING=1");
+	cli_fini();
+	radius_fini();
+	udp_fini();
+	tundev_fini(); /* takes its routes along */
+	rtnl_fini();
+	if (conf->pid_file[0])
+		unlink(conf->pid_file);
+	return 0;
+}
