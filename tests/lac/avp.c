@@ -128,11 +128,11 @@ avp_start(struct avp_out *a, uint8_t *buf, size_t room, enum msg_type type, cons
 	a->secret = secret;
 }
 
-/* Hidden: original length, value, and a few bytes of padding so that the length is veiled. */
+/* Hidden: original length, value, and up to 15 bytes of padding to veil the length. */
 static void
 put_hidden(struct avp_out *a, enum avp_type type, bool mandatory, const void *v, size_t n)
 {
-	size_t pad = 3, len = 2 + n + pad;
+	size_t pad = a->vector[type % 16] & 15, len = 2 + n + pad;
 	uint8_t *p;
 
 	out_u16(&a->o, (uint16_t)((mandatory ? BIT_M : 0) | BIT_H | (HEAD + len)));

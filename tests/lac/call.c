@@ -140,6 +140,7 @@ call_settle(struct session *s)
 	if (s->counted)
 		return;
 	s->counted = true;
+	s->t->setting_up--;
 	if (call_settled)
 		call_settled(s);
 }
@@ -207,6 +208,7 @@ call_start(struct tunnel *t, struct profile *prof, uint32_t number)
 		return NULL;
 	session_count++;
 	t->calls++;
+	t->setting_up++;
 	s->t = t;
 	s->prof = prof;
 	s->number = number;

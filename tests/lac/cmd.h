@@ -102,6 +102,8 @@ bool cmd_hello(struct run *r);
 bool cmd_events(struct run *r);
 bool cmd_sleep(struct run *r);
 bool cmd_do_quit(struct run *r);
+/* StopCCN to every tunnel; waits for the acknowledgements for three seconds. */
+void stop_all_tunnels(void);
 
 /* Sessions a range argument names; false (with the answer) when there are none. */
 bool arg_sessions(struct run *r, uint32_t *first, uint32_t *last);

@@ -151,20 +151,27 @@ all_stopped(void *unused)
 	return true;
 }
 
-bool
-cmd_do_quit(struct run *r)
+void
+stop_all_tunnels(void)
 {
 	uint32_t i;
 
-	if (!strcmp(arg_str(r, "how"), "stop")) {
-		for (i = 0; i < tunnel_count; i++) {
-			if (tunnels[i].state != T_FREE)
-				tunnel_stop(&tunnels[i], 6, 0, "quit");
-		}
-		net_until(all_stopped, NULL, 3000);
-	} else if (strcmp(arg_str(r, "how"), "vanish") != 0) {
-		return cmd_fail(r, "how=%s: stop or vanish wanted", arg_str(r, "how"));
+	for (i = 0; i < tunnel_count; i++) {
+		if (tunnels[i].state != T_FREE)
+			tunnel_stop(&tunnels[i], 6, 0, "quit");
 	}
+	net_until(all_stopped, NULL, 3000);
+}
+
+bool
+cmd_do_quit(struct run *r)
+{
+	const char *how = arg_str(r, "how");
+
+	if (!strcmp(how, "stop"))
+		stop_all_tunnels();
+	else if (strcmp(how, "vanish") != 0)
+		return cmd_fail(r, "how=%s: stop or vanish wanted", how);
 	cmd_quit = true;
 	return true;
 }

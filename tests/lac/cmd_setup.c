@@ -23,7 +23,7 @@ static struct {
 	struct profile *prof;
 	uint32_t want, started, in_flight, up, failed;
 	uint32_t first_number, number_given;
-	uint32_t parallel, rate;
+	uint32_t parallel, per_tunnel, rate;
 	uint32_t tunnel_first, tunnel_last, tunnel_next;
 	uint32_t by_why[WHY_PPP + 1];
 	uint32_t no_room, renegotiated;
@@ -254,29 +254,40 @@ job_settled(struct session *s)
 		note_failure(s);
 }
 
-/* The next tunnel of the range that is up; NULL: none. */
+/* The next tunnel of the range that is up and not too busy; NULL: none. none_up: not even busy. */
 static struct tunnel *
-next_tunnel(void)
+next_tunnel(bool *none_up)
 {
 	struct tunnel *t;
 	uint32_t tries;
 
+	*none_up = true;
 	for (tries = job.tunnel_first; tries <= job.tunnel_last; tries++) {
 		if (job.tunnel_next > job.tunnel_last)
 			job.tunnel_next = job.tunnel_first;
 		t = &tunnels[job.tunnel_next++];
-		if (t->state == T_UP)
+		if (t->state != T_UP)
+			continue;
+		*none_up = false;
+		if (!job.per_tunnel || t->setting_up < job.per_tunnel)
 			return t;
 	}
 	return NULL;
 }
 
+/* False: not now. */
 static bool
 start_one(void)
 {
-	struct tunnel *t = next_tunnel();
 	uint32_t number = job.number_given ? job.first_number + job.started : session_count;
+	bool none_up;
+	struct tunnel *t = next_tunnel(&none_up);
 
+	if (none_up) {
+		job.no_room += job.want - job.started;
+		job.started = job.want;
+		return false;
+	}
 	if (!t)
 		return false;
 	job.started++;
@@ -300,12 +311,8 @@ feed(int *wait_ms)
 			due = job.want;
 		*wait_ms = 1;
 	}
-	while (job.started < due && job.in_flight < job.parallel) {
-		if (!start_one()) {
-			job.no_room += job.want - job.started;
-			job.started = job.want;
-		}
-	}
+	while (job.started < due && job.in_flight < job.parallel && start_one())
+		;
 	return job.started < job.want;
 }
 
@@ -376,6 +383,7 @@ cmd_session(struct run *r)
 		return false;
 	job.want = arg_num(r, "count");
 	job.parallel = arg_num(r, "parallel");
+	job.per_tunnel = arg_num(r, "per_tunnel");
 	job.rate = arg_num(r, "rate");
 	job.number_given = arg(r, "first")->given;
 	job.first_number = arg_num(r, "first");

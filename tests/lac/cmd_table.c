@@ -52,6 +52,8 @@ static const struct arg_def session_args[] = {
 	{ "rx_speed", ARG_NUM, "0", 0, 0, "Rx Connect Speed; 0: not sent" },
 	{ "rate", ARG_NUM, "0", 0, 0, "new calls a second; 0: no limit" },
 	{ "parallel", ARG_NUM, "200", 1, 100000, "calls being set up at once" },
+	{ "per_tunnel", ARG_NUM, "0", 0, 65535,
+	    "at most so many at once in a tunnel; 0: no limit" },
 	{ "timeout", ARG_NUM, "30", 1, 3600, "seconds for each to come up" },
 	{ "restart", ARG_NUM, "3000", 10, 60000, "PPP restart time, ms" },
 	END,

@@ -341,7 +341,6 @@ main(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	struct options o = { 0 };
-	char quit[] = "quit";
 	bool ok = true;
 	int c, i;
 
@@ -359,6 +358,6 @@ main(int argc, char **argv)
 	if (!o.text_count && !o.file)
 		ok = run_stdin();
 	if (!cmd_quit && !stop_asked)
-		cmd_line(quit);
+		stop_all_tunnels();
 	return ok ? 0 : 1;
 }

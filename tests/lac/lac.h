@@ -60,7 +60,8 @@ struct tunnel {
 	struct session **by_slot; /* our session id, descrambled, to session */
 	uint32_t slot_room;	  /* a power of two, at most 65,536 */
 	uint32_t slot_next;
-	uint32_t calls; /* sessions not closed */
+	uint32_t calls;	     /* sessions not closed */
+	uint32_t setting_up; /* of these, whose fate is not known */
 };
 
 /* What one `session` command asked for; shared by its sessions, never freed. */

@@ -197,7 +197,6 @@ net_turn(int wait_ms)
 	for (i = 0; i < n; i++)
 		dispatch(ev[i].data.fd);
 	timer_run();
-	chan_flush_acks();
 	tx_flush(net_tx);
 }
 
