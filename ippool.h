@@ -10,19 +10,23 @@
 
 #include "l2tpns.h"
 
-/* Room for `entries` addresses in use or remembered. In shared memory: `show pool` walks it. */
+/*
+ * Room for `entries` addresses in use or remembered: more than there can be sessions.
+ * In shared memory: `show pool` walks it. Start-up only.
+ */
 void ippool_init(uint32_t entries);
 
 /*
  * Reads the file: a network or address a line, "A.B.C.D:" in front for one member
  * only, "pool NAME NETWORK", comments with # or !. Errors go to `error` as
  * "FILE:LINE: message"; returns their number, -1 when it cannot be read. May be
- * called again: addresses in use stay in use.
+ * called again: addresses in use stay in use, and a file with errors changes nothing.
  */
 int ippool_read(const char *file, const uint32_t *our_addrs, unsigned int n_addrs,
     void (*error)(const char *line));
 
-/* An address for a session, network order; 0 when the pool ("" or NULL: the unnamed ones) is empty. */
+/* An address for a session, network order; 0 when the pool ("" or NULL: the unnamed ones) is empty.
+ */
 uint32_t ippool_take(const char *pool, const char *user, sess_id s);
 
 /*
@@ -48,16 +52,22 @@ struct ippool_net {
 };
 bool ippool_net(unsigned int i, struct ippool_net *net);
 
-/* One remembered address after the other, for `show pool`; *pos starts at 0. False at the end. */
+/*
+ * One address in use or remembered after the other, in no order, for `show pool`;
+ * *pos starts at 0. False at the end. May be called by a child.
+ */
 struct ippool_row {
-	uint32_t addr;	/* network order */
-	sess_id s;	/* 0: free */
-	uint32_t freed; /* 0.1 s of the loop clock when it became free */
-	char user[USER_LEN];
+	uint32_t addr;	     /* network order */
+	sess_id s;	     /* 0: free */
+	uint32_t freed;	     /* 0.1 s of the loop clock when it became free */
+	char user[USER_LEN]; /* who has or had it; the first 63 characters */
 };
 bool ippool_row(uint32_t *pos, struct ippool_row *row);
 
-/* The row of one address that may be remembered or not: `show pool all` asks for each. */
-bool ippool_find(uint32_t addr, struct ippool_row *row);
+/*
+ * The lowest address above `addr` that the pool may give; 0 at the end. For `show
+ * pool all`, which lays the rows beside it.
+ */
+uint32_t ippool_next(uint32_t addr);
 
 #endif
