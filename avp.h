@@ -105,6 +105,7 @@ enum l2tp_error {
 struct avp {
 	uint16_t vendor, type;
 	bool mandatory, hidden;
+	bool reserved; /* a bit that must be 0 is set */
 	struct rd val; /* a cursor of its own over the value */
 };
 
@@ -114,7 +115,10 @@ struct avp_val {
 	uint16_t len;
 };
 
-/* A decoded control message; lives as long as the packet it was made from. */
+/*
+ * A decoded control message; lives as long as the packet it was made from. Not to be
+ * copied: a revealed value points into its own scratch space.
+ */
 struct ctl_msg {
 	uint16_t type;	     /* enum ctl_type, or one we do not know */
 	bool type_mandatory; /* M bit of the Message Type AVP */
@@ -139,10 +143,11 @@ struct ctl_msg {
 	uint32_t tx_speed, rx_speed; /* bit/s */
 	uint32_t physical_channel;
 	struct avp_val initial_rx_lcp, last_tx_lcp, last_rx_lcp; /* options without CP header */
-	uint16_t proxy_type;					 /* 1 text, 2 CHAP, 3 PAP, 4 none, 5 MS-CHAPv1 */
+	uint16_t proxy_type; /* 1 text, 2 CHAP, 3 PAP, 4 none, 5 MS-CHAPv1 */
 	struct avp_val proxy_name, proxy_challenge, proxy_response;
 	uint8_t proxy_id;
 	struct avp_val private_group;
+	uint32_t call_errors[6]; /* CRC, framing, hardware, buffer overruns, time-outs, alignment */
 	uint32_t accm_send, accm_receive;
 	uint16_t disconnect_code, disconnect_protocol; /* RFC 3145 */
 	uint8_t disconnect_direction;
@@ -163,11 +168,11 @@ struct ctl_msg {
 
 enum ctl_result {
 	CTL_OK,
-	CTL_MALFORMED,	     /* an AVP's length is impossible, or the first is not Message Type */
-	CTL_BAD_VALUE,	     /* a known AVP of the wrong length, or a reserved bit set in a mandatory one */
-	CTL_UNKNOWN_AVP,     /* an unknown AVP with the M bit */
-	CTL_HIDDEN,	     /* a hidden mandatory AVP without secret or Random Vector, or garbage inside */
-	CTL_MISSING,	     /* an AVP without which the message means nothing */
+	CTL_MALFORMED,	 /* an AVP's length is impossible, or the first is not Message Type */
+	CTL_BAD_VALUE,	 /* a known AVP of the wrong length or of a value that cannot be */
+	CTL_UNKNOWN_AVP, /* an unknown AVP with the M bit, or one with a reserved bit too */
+	CTL_HIDDEN,  /* a hidden mandatory AVP without secret or Random Vector, or garbage inside */
+	CTL_MISSING, /* an AVP without which the message means nothing */
 };
 
 /* What the result code's general error should say for each refusal. */
@@ -184,15 +189,19 @@ bool avp_next(struct rd *msg, struct avp *a);
 
 /*
  * Decodes the AVPs behind the control header. `secret` ("" when there is none)
- * reveals hidden AVPs (RFC 2661 4.3). Unknown AVPs without M are skipped, of any
- * vendor. All AVPs are read even when one is refused, so that ids to answer to are
+ * reveals hidden AVPs (RFC 2661 4.3). An AVP without M that is unknown, unreadable
+ * or wrong is skipped, of any vendor. The first of several of a type counts.
+ * All AVPs are read even when one is refused, so that ids to answer to are
  * known; the first refusal is returned, with bad_vendor and bad_type set.
- * An unknown message type is CTL_OK. Mandatory presence is checked for known types
- * (RFC 2661 6): CTL_MISSING.
+ * No AVPs at all are a ZLB. An unknown message type is CTL_OK. Mandatory presence
+ * is checked for known types (RFC 2661 6): CTL_MISSING.
  */
 enum ctl_result ctl_decode(struct rd avps, const char *secret, struct ctl_msg *m);
 
-/* Writing. Each puts a whole AVP of vendor 0; `flags` is 0 or AVP_MANDATORY. */
+/*
+ * Writing. Each puts a whole AVP of vendor 0; `flags` is 0 or AVP_MANDATORY. A value over
+ * 1017 octets is an overflow.
+ */
 void avp_put(struct wr *w, uint16_t flags, uint16_t type, const void *val, size_t len);
 void avp_put_u16(struct wr *w, uint16_t flags, uint16_t type, uint16_t v);
 void avp_put_u32(struct wr *w, uint16_t flags, uint16_t type, uint32_t v);
@@ -207,15 +216,18 @@ void avp_put_disconnect(
 
 /*
  * A hidden AVP (RFC 2661 4.3): put the Random Vector AVP (avp_put) first, and give
- * the same vector here. Pads the value by `pad` octets.
+ * the same vector here. Pads the value by `pad` zeroes.
  */
 void avp_put_hidden(struct wr *w, uint16_t flags, uint16_t type, const void *val, size_t len,
     const char *secret, const void *vector, size_t vector_len, size_t pad);
 
-/* Starts a control message at `w`: header with zero ids and numbers, then the Message Type AVP. */
+/*
+ * Starts a control message at the start of the buffer of `w`: header with zero ids and
+ * numbers, then the Message Type AVP, which a CTL_ZLB has not.
+ */
 void ctl_begin(struct wr *w, uint16_t type);
 
-/* Ends it: fills the header's length and the receiver's ids. 0 after an overflow, else the length. */
+/* Ends it: fills the header's length and the receiver's ids. Its length, 0 after an overflow. */
 size_t ctl_end(struct wr *w, uint16_t wire_tid, uint16_t wire_sid);
 
 /* Sets Ns and Nr in a message (at least a control header long) that is about to leave. */
@@ -225,6 +237,7 @@ void ctl_set_sequence(uint8_t *msg, uint16_t ns, uint16_t nr);
  * Tunnel authentication, RFC 2661 5.1.1 (CHAP's MD5 with the message type as id):
  * the 16-octet response to a challenge, to be carried by a message of type `type`.
  */
-void l2tp_response(uint8_t type, const char *secret, const void *challenge, size_t len, uint8_t *out);
+void l2tp_response(
+    uint8_t type, const char *secret, const void *challenge, size_t len, uint8_t *out);
 
 #endif
