@@ -59,13 +59,16 @@ struct cp_opt {
  */
 uint16_t ppp_protocol_decode(struct rd *frame);
 
-/* Decodes a control packet; false when shorter than its length or that is under 4. Padding is cut. */
+/* Decodes a control packet, cuts padding; false when its length is over the frame's or under 4. */
 bool cp_decode(struct rd frame, struct cp_pkt *p);
 
 /* The next option; false at the end or when malformed (data->bad tells which). */
 bool cp_opt_next(struct rd *data, struct cp_opt *o);
 
-/* Starts a control packet at `w`; cp_end() fills its length and returns it, 0 after an overflow. */
+/*
+ * Starts a control packet at the start of the buffer of `w`; cp_end() fills its length and
+ * returns it, 0 after an overflow.
+ */
 void cp_begin(struct wr *w, uint8_t code, uint8_t id);
 size_t cp_end(struct wr *w);
 
