@@ -129,8 +129,9 @@ bool rad_decode(const void *data, size_t len, struct rad_packet *p);
 /*
  * The next attribute of `*attrs`. Vendor-Specific ones of the known vendors' form
  * (RFC 2865 5.26: type, length, value, several in one) come out one sub-attribute
- * at a time; malformed vendor data comes out whole with type 0. `sub` holds the
- * place inside, zero at first.
+ * at a time; malformed vendor data comes out whole, behind the vendor's number, with
+ * type 0 (or as type 26 of vendor 0, when it has not even that). `sub` holds the place
+ * inside, zero at first; meanwhile `attrs` stays on the Vendor-Specific attribute.
  */
 bool rad_attr_next(struct rd *attrs, struct rd *sub, struct rad_attr *a);
 
@@ -153,14 +154,18 @@ void rad_put_u32(struct wr *w, uint8_t type, uint32_t v);
 void rad_put_be32(struct wr *w, uint8_t type, uint32_t v);
 void rad_put_vendor(struct wr *w, uint32_t vendor, uint8_t type, const void *value, size_t len);
 
-/* Room for a Message-Authenticator (RFC 2869 5.14), zeroed; returns its place for rad_sign(). */
+/* Room for a Message-Authenticator (RFC 2869 5.14); returns its place for rad_sign(), or 0. */
 size_t rad_put_message_authenticator(struct wr *w);
 
 /* User-Password, hidden (RFC 2865 5.2); at most 128 octets of password are sent. */
 void rad_put_password(struct wr *w, const void *password, size_t len, const char *secret,
     const uint8_t *authenticator);
 
-/* Fills the Message-Authenticator at `place` of a finished request: HMAC-MD5 over the packet. */
+/*
+ * Fills the Message-Authenticator at `place` of a finished packet: HMAC-MD5 over the packet
+ * as it stands (RFC 2869 5.14), so before rad_sign_md5(): with the request's authenticator
+ * in a reply, with zeroes in an accounting request. Does nothing when `place` is 0.
+ */
 void rad_sign(uint8_t *packet, size_t len, size_t place, const char *secret);
 
 /*
@@ -181,13 +186,13 @@ enum rad_check {
  * Checks a reply against the request it answers, in constant time. `has_ma` tells
  * whether it carried a Message-Authenticator (the caller decides if one is required).
  */
-enum rad_check rad_check_reply(const struct rad_packet *reply,
-    const uint8_t *request_authenticator, const char *secret, bool *has_ma);
+enum rad_check rad_check_reply(const struct rad_packet *reply, const uint8_t *request_authenticator,
+    const char *secret, bool *has_ma);
 
 /* The same for a request to us (DAE, RFC 5176 2.3; RFC 2866): its authenticator over zeroes. */
 enum rad_check rad_check_request(const struct rad_packet *req, const char *secret, bool *has_ma);
 
-/* Tunnel-Password (RFC 2868 3.5) into `out` (NUL ended); false when malformed. */
+/* Tunnel-Password (RFC 2868 3.5) into `out` (NUL ended); false when malformed or too long. */
 bool rad_tunnel_password(const struct rad_attr *a, const char *secret,
     const uint8_t *request_authenticator, char *out, size_t size);
 
