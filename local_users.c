@@ -39,8 +39,6 @@ enum {
 	MAX_WORDS = 5, /* one more than a line may have */
 	PASSWORD_LEN = 256,
 	SHORTEST_LINE = 6, /* "a b c\n" */
-	MSCHAP_RESPONSE = 49,
-	MSCHAP_CHALLENGE = 16,
 };
 
 struct user {
@@ -333,31 +331,39 @@ check_chap(const struct user *u, const struct auth_request *req)
 	       secret_equal(digest, req->password, sizeof(digest));
 }
 
+/* RFC 2759 6: the text of a Failure packet, with a fresh challenge that R=0 makes pointless. */
+static void
+mschap2_failure(char *text, size_t size)
+{
+	uint8_t fresh[MSCHAP_CHALLENGE];
+	char hex[2 * MSCHAP_CHALLENGE + 1];
+	size_t i;
+
+	random_bytes(fresh, sizeof(fresh));
+	for (i = 0; i < sizeof(fresh); i++)
+		snprintf(hex + 2 * i, 3, "%02X", fresh[i]);
+	snprintf(text, size, "E=691 R=0 C=%s V=3 M=Access denied", hex);
+}
+
 /*
- * RFC 2759: our challenge and the peer's, name and password give the response that is due;
- * the text proves to the peer that we know the password too (5), or says why not (6).
+ * RFC 2759 4, 5: both challenges, the name without its domain and the password give the
+ * response that is due; our answer proves to the peer that we know the password too.
  */
 static bool
 check_mschap2(const struct user *u, const struct auth_request *req, struct auth_result *res)
 {
-	uint8_t fresh[MSCHAP_CHALLENGE], nt[24];
-	char hex[2 * MSCHAP_CHALLENGE + 1];
 	const uint8_t *peer = req->password, *response = req->password + 24;
-	size_t i;
+	const char *domain = strrchr(req->user, '\\');
+	const char *name = domain ? domain + 1 : req->user;
+	uint8_t due[MSCHAP_NT_RESPONSE];
 
-	if (req->password_len == MSCHAP_RESPONSE && req->challenge_len == MSCHAP_CHALLENGE) {
-		mschap_nt_response(req->challenge, peer, req->user, u->secret, nt);
-		if (secret_equal(nt, response, sizeof(nt))) {
-			mschap_auth_response(
-			    u->secret, response, peer, req->challenge, req->user, res->mschap);
-			return true;
-		}
-	}
-	random_bytes(fresh, sizeof(fresh));
-	for (i = 0; i < sizeof(fresh); i++)
-		snprintf(hex + 2 * i, 3, "%02X", fresh[i]);
-	snprintf(res->mschap, sizeof(res->mschap), "E=691 R=0 C=%s V=3 M=Access denied", hex);
-	return false;
+	if (req->password_len != MSCHAP_RESPONSE || req->challenge_len != MSCHAP_CHALLENGE)
+		return false;
+	mschap_nt_response(req->challenge, peer, name, u->secret, due);
+	if (!secret_equal(due, response, sizeof(due)))
+		return false;
+	mschap_auth_response(u->secret, response, peer, req->challenge, name, res->mschap);
+	return true;
 }
 
 static bool
@@ -386,6 +392,8 @@ local_users_authenticate(sess_id s, const struct auth_request *req)
 	if (check(u, req, &res)) {
 		res.verdict = AUTH_ACCEPTED;
 		res.ip4 = u->ip4;
+	} else if (req->proto == AUTH_MSCHAPV2) {
+		mschap2_failure(res.mschap, sizeof(res.mschap));
 	}
 	hook_auth_result(s, &res);
 	return true;

@@ -302,11 +302,18 @@ mschap2_of_the_rfc(void **state)
 	};
 
 	(void)state;
-	assert_int_equal(read_text("User * clientPass 10.0.0.9\n"), 0);
+	assert_int_equal(read_text("User * clientPass 10.0.0.9\n"
+				   "ISP\\\\User * clientPass\n"),
+	    0);
 	assert_true(ask(&req));
 	assert_int_equal(result.verdict, AUTH_ACCEPTED);
 	assert_int_equal(ntohl(result.ip4), 0x0a000009);
-	assert_memory_equal(result.mschap, "S=407A5589115FD0D6209F510FE9C04566932CDA56", 42);
+	assert_string_equal(result.mschap, "S=407A5589115FD0D6209F510FE9C04566932CDA56");
+	req.user = "ISP\\User"; /* the domain is no part of the sum */
+	assert_true(ask(&req));
+	assert_int_equal(result.verdict, AUTH_ACCEPTED);
+	assert_int_equal(result.ip4, 0);
+	assert_string_equal(result.mschap, "S=407A5589115FD0D6209F510FE9C04566932CDA56");
 }
 
 static void
