@@ -99,6 +99,7 @@ bool cmd_mute(struct run *r);
 bool cmd_trace(struct run *r);
 bool cmd_loss(struct run *r);
 bool cmd_hello(struct run *r);
+bool cmd_lazy(struct run *r);
 bool cmd_events(struct run *r);
 bool cmd_sleep(struct run *r);
 bool cmd_do_quit(struct run *r);

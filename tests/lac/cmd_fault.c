@@ -92,6 +92,13 @@ cmd_loss(struct run *r)
 	return true;
 }
 
+bool
+cmd_lazy(struct run *r)
+{
+	net_lazy_us = arg_num(r, "us");
+	return true;
+}
+
 static bool
 queue_empty(void *arg_)
 {

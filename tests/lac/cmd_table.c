@@ -211,6 +211,11 @@ static const struct arg_def loss_args[] = {
 	END,
 };
 
+static const struct arg_def lazy_args[] = {
+	{ "us", ARG_NUM, "300", 0, 100000, "microseconds; 0: at once again" },
+	END,
+};
+
 static const struct arg_def events_args[] = {
 	{ "on", ARG_BOOL, "yes", 0, 0, "no: none" },
 	END,
@@ -248,6 +253,7 @@ const struct cmd cmd_table[] = {
 	{ "mute", "acknowledge no control message", mute_args, cmd_mute },
 	{ "trace", "show control traffic as events", trace_args, cmd_trace },
 	{ "loss", "lose datagrams at random", loss_args, cmd_loss },
+	{ "lazy", "take input only so often, to cost little under load", lazy_args, cmd_lazy },
 	{ "hello", "send a HELLO; answers when it is acknowledged", tunnels_args, cmd_hello },
 	{ "close", "end sessions", close_args, cmd_close },
 	{ "stop", "end tunnels with StopCCN", stop_args, cmd_stop },

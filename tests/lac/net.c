@@ -17,6 +17,7 @@
 enum { MAX_PUMPS = 8, MAX_WATCH = 4096, READ_ROUNDS = 4 };
 
 uint32_t net_loss_tx, net_loss_rx;
+uint32_t net_lazy_us;
 struct tx_batch *net_tx;
 
 static struct rx_batch *rx;
@@ -192,6 +193,8 @@ net_turn(int wait_ms)
 	run_pumps(&wait_ms);
 	chan_flush_acks();
 	tx_flush(net_tx);
+	if (net_lazy_us && wait_ms)
+		usleep(net_lazy_us);
 	n = epoll_wait(ep, ev, 64, wait_ms ? timer_wait(wait_ms) : 0);
 	clock_update();
 	for (i = 0; i < n; i++)

@@ -12,6 +12,7 @@ struct sock {
 };
 
 extern uint32_t net_loss_tx, net_loss_rx; /* datagrams lost on purpose, in a million */
+extern uint32_t net_lazy_us; /* take input only so often, in large batches; 0: at once */
 extern struct tx_batch *net_tx;
 
 void net_init(bool gro);
