@@ -22,7 +22,7 @@ hash_init(struct hash *h, const char *what, uint32_t limit)
 {
 	uint32_t cells = 64;
 
-	while (cells < 2 * (uint64_t)limit)
+	while (cells < limit + (uint64_t)limit / 4)
 		cells *= 2;
 	h->cells = shm_map_private(what, cells * sizeof(*h->cells));
 	h->mask = cells - 1;

@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { MAX_MAPS = 32 };
+enum { MAX_MAPS = 128 };
 
 static struct {
 	void *addr;
