@@ -78,7 +78,7 @@ send_icmp(const struct ip4 *ip, uint8_t code, uint16_t mtu)
 static bool
 source_ok(const struct sess_fast *f, sess_id s, uint32_t src)
 {
-	if (src == f->ip4 || f->flags & SF_ANY_SOURCE)
+	if (src == f->ip4 || conf->disable_no_spoof)
 		return true;
 	return f->flags & SF_ROUTES && iptab_lookup(src) == s;
 }

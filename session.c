@@ -479,8 +479,6 @@ fast_flags(const struct session *s)
 
 	if (s->sequencing)
 		flags |= SF_SEQUENCE;
-	if (conf->disable_no_spoof)
-		flags |= SF_ANY_SOURCE;
 	while (note_next(&pos, &n))
 		if (n.kind == NOTE_ROUTE)
 			flags |= SF_ROUTES;

@@ -52,11 +52,9 @@ struct sess_end {
 };
 
 enum sess_flags {
-	SF_ON = 1,	   /* forwarding; set last, cleared first */
-	SF_SEQUENCE = 2,   /* data packets carry Ns and Nr */
-	SF_ROUTES = 4,	   /* has more than its own address: ask iptab for the source */
-	SF_ANY_SOURCE = 8, /* no source check (disable_no_spoof) */
-	SF_SLOW = 16,	   /* something that only the slow path knows: limits, taps */
+	SF_ON = 1,	 /* forwarding; set last, cleared first */
+	SF_SEQUENCE = 2, /* data packets carry Ns and Nr */
+	SF_ROUTES = 4,	 /* has more than its own address: ask iptab for the source */
 };
 
 struct sess_fast {
