@@ -9,6 +9,7 @@ ETCDIR   = $(DESTDIR)/etc/l2tpns
 CC      ?= gcc
 CLANG   ?= clang
 CFLAGS  ?= -O2 -g
+SHELL    = /bin/bash
 PYTHON   = /usr/bin/python3
 SECS    ?= 60
 
@@ -73,21 +74,130 @@ OBJS = \
 	users.o \
 	util.o
 
-.PHONY: all
-all: $(if $(SAN),$(BUILD)/l2tpns,l2tpns)
+LIB      = $(BUILD)/libl2tpns.a
+UNITS    = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*_test.c))
+FUZZERS  = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+LAC_OBJS = $(patsubst %.c,%.o,$(filter-out %/radresp.c %/traffic.c,$(wildcard tests/lac/*.c)))
+LAC_LIB  = $(filter-out %/lac.o,$(LAC_OBJS))
+PYTEST   = $(PYTHON) -m pytest -q -p no:cacheprovider tests/net
 
-l2tpns: $(BUILD)/l2tpns
+.PHONY: all
+all: $(BUILD)/l2tpns $(if $(SAN),,l2tpns)
+
+l2tpns: build/l2tpns
 	cp $< $@
 
 $(BUILD)/l2tpns: $(addprefix $(BUILD)/,$(OBJS))
 	$(CC) $(ALLLINK) -o $@ $^ $(LIBS)
 
+$(LIB): $(addprefix $(BUILD)/,$(filter-out l2tpns.o,$(OBJS)))
+	rm -f $@
+	$(AR) rc $@ $^
+
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALLFLAGS) -MMD -MP -c -o $@ $<
+	$(CC) $(ALLFLAGS) -I. -MMD -MP -c -o $@ $<
 
--include $(wildcard build/*.d build/san/*.d)
+-include $(wildcard build/*.d build/*/*.d build/*/*/*.d)
 
-.PHONY: clean
+# --- what building and testing need ---
+
+DEPS = gcc make libcli-dev nettle-dev libmnl-dev libcrypt-dev libsystemd-dev libjansson-dev \
+       libcmocka-dev clang libclang-rt-14-dev llvm-14 clang-format clang-tidy bear pkg-config \
+       freeradius freeradius-utils user-mode-linux kmod xl2tpd ppp iproute2 iptables iperf3 \
+       iputils-ping ethtool tcpdump procps python3 python3-pytest python3-pytest-xdist libcap2-bin
+
+.PHONY: deps
+deps:
+	@missing=$$(dpkg-query -W -f '$${db:Status-Status} $${Package}\n' $(DEPS) 2>/dev/null | \
+	    sed -n 's/^installed //p' | sort | comm -13 - <(printf '%s\n' $(DEPS) | sort)); \
+	if [ -n "$$missing" ]; then \
+	    echo "installing:" $$missing; \
+	    apt-get update -q && DEBIAN_FRONTEND=noninteractive \
+	        apt-get install -q -y --no-install-recommends $$missing; \
+	fi
+
+# --- tests ---
+
+.PHONY: check check-unit check-net check-fuzz check-san check-long
+check: deps
+	$(MAKE) all tools
+	$(MAKE) check-unit
+	$(MAKE) check-net
+	$(MAKE) check-fuzz
+
+check-unit: $(addprefix $(BUILD)/tests/unit/,$(UNITS))
+	@for t in $^; do echo "$$t"; ./$$t 2>&1 | grep -v '^\[ *\(RUN\|OK\) ' ; \
+	    [ $${PIPESTATUS[0]} -eq 0 ] || exit 1; done
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB)
+	$(CC) $(ALLLINK) -o $@ $^ -lcmocka $(LIBS)
+
+check-net: all tools
+	$(PYTEST) -n 2 -m 'not long'
+
+check-long: all tools
+	$(PYTEST) -n 2
+
+check-fuzz: $(patsubst fuzz_%,$(BUILD)/tests/fuzz/replay_%,$(FUZZERS))
+	@for f in $(patsubst fuzz_%,%,$(FUZZERS)); do \
+	    $(BUILD)/tests/fuzz/replay_$$f tests/fuzz/corpus/$$f || exit 1; done
+
+$(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay_main.o $(LIB)
+	$(CC) $(ALLLINK) -o $@ $^ $(LIBS)
+
+check-san: deps
+	$(MAKE) SAN=1 all check-unit check-fuzz
+	$(MAKE) tools
+	L2TPNS=build/san/l2tpns $(PYTEST) -m san
+
+.PHONY: fuzz
+fuzz: $(addprefix build/fuzz/,$(FUZZERS))
+	@for f in $(patsubst fuzz_%,%,$(FUZZERS)); do \
+	    echo "== $$f"; mkdir -p build/fuzz/corpus/$$f; \
+	    build/fuzz/fuzz_$$f -max_total_time=$(SECS) -print_final_stats=1 -verbosity=0 \
+	        -artifact_prefix=build/fuzz/ build/fuzz/corpus/$$f tests/fuzz/corpus/$$f || exit 1; done
+
+build/fuzz/%: tests/fuzz/%.c $(patsubst %.o,%.c,$(filter-out l2tpns.o,$(OBJS)))
+	@mkdir -p $(@D)
+	$(CLANG) $(LANG_) -Wno-microsoft-anon-tag -O1 -g -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=undefined -I. -o $@ $^ $(LIBS)
+
+# --- tools of the tests: a LAC, a RADIUS responder, a traffic generator ---
+
+.PHONY: tools
+tools: tests/lac/lac tests/lac/radresp tests/lac/traffic
+
+tests/lac/lac: $(addprefix build/,$(LAC_OBJS))
+	$(CC) $(HARDLINK) -o $@ $^ -lnettle
+
+tests/lac/radresp tests/lac/traffic: tests/lac/%: build/tests/lac/%.o build/tests/lac/tools.a
+	$(CC) $(HARDLINK) -o $@ $^ -lnettle
+
+build/tests/lac/tools.a: $(addprefix build/,$(LAC_LIB))
+	rm -f $@
+	$(AR) rc $@ $^
+
+.PHONY: demo bench
+demo: deps
+	@$(MAKE) -s all tools
+	@$(PYTHON) tests/demo.py
+
+bench: deps
+	$(MAKE) all tools
+	$(PYTHON) tests/bench/bench.py $(if $(LNS),--old $(LNS))
+
+# --- the rest ---
+
+.PHONY: install format tidy clean
+install: all
+	install -D -m 755 build/l2tpns $(SBINDIR)/l2tpns
+
+format:
+	clang-format -i *.[ch] tests/unit/*.c tests/fuzz/*.c tests/lac/*.[ch]
+
+tidy:
+	clang-tidy --quiet *.c -- $(LANG_) -Wno-microsoft-anon-tag
+
 clean:
-	rm -rf build l2tpns
+	rm -rf build l2tpns tests/lac/lac tests/lac/radresp tests/lac/traffic
