@@ -73,10 +73,11 @@ bool cmd_fail(struct run *r, const char *fmt, ...) __attribute__((format(printf,
 /* cmd_setup.c */
 bool cmd_tunnel(struct run *r);
 bool cmd_session(struct run *r);
+bool cmd_forget(struct run *r);
+/* cmd_end.c */
 bool cmd_close(struct run *r);
 bool cmd_stop(struct run *r);
 bool cmd_wait(struct run *r);
-bool cmd_forget(struct run *r);
 /* cmd_show.c */
 bool cmd_list(struct run *r);
 bool cmd_tunnels(struct run *r);

@@ -9,6 +9,32 @@
 #include "net.h"
 #include "tunnel.h"
 
+static bool
+range(struct run *r, const char *name, uint32_t n, uint32_t *first, uint32_t *last)
+{
+	const struct arg_val *v = arg(r, name);
+
+	if (!n)
+		return cmd_fail(r, "there is no %s", name);
+	*first = v->all ? 0 : v->num;
+	*last = v->all ? n - 1 : v->num2;
+	if (*last >= n)
+		return cmd_fail(r, "%s=%s: there are %u", name, v->str, n);
+	return true;
+}
+
+bool
+arg_sessions(struct run *r, uint32_t *first, uint32_t *last)
+{
+	return range(r, "session", session_count, first, last);
+}
+
+bool
+arg_tunnels(struct run *r, uint32_t *first, uint32_t *last)
+{
+	return range(r, "tunnel", tunnel_count, first, last);
+}
+
 struct ip_text {
 	char s[INET_ADDRSTRLEN];
 };

@@ -17,8 +17,9 @@ enum { MAX_TUNNELS = 65535, MAX_SESSIONS = 1 << 20, TEXT_MAX = 128 };
 
 enum auth_kind { AUTH_NONE, AUTH_PAP, AUTH_CHAP, AUTH_ANY };
 
-/* What one `tunnel` command asked for; shared by its tunnels, never freed. */
+/* What one `tunnel` command asked for; shared by its tunnels, freed when they are forgotten. */
 struct tunnel_profile {
+	struct tunnel_profile *next;
 	char secret[TEXT_MAX];
 	char hostname[TEXT_MAX];
 	bool challenge; /* we challenge the LNS */
@@ -64,8 +65,9 @@ struct tunnel {
 	uint32_t setting_up; /* of these, whose fate is not known */
 };
 
-/* What one `session` command asked for; shared by its sessions, never freed. */
+/* What one `session` command asked for; shared by its sessions, freed when they are forgotten. */
 struct profile {
+	struct profile *next;
 	char user[TEXT_MAX]; /* may contain one %d or %0Nd */
 	char password[TEXT_MAX];
 	char calling[TEXT_MAX];

@@ -191,10 +191,11 @@ wait_input(uint64_t now)
 static void
 receive(bool answering)
 {
-	struct rx_batch *rx = rx_new();
+	static struct rx_batch *rx;
 	uint64_t start = clock_us(), now = start;
 	struct datagram d;
 
+	rx = rx_new();
 	while (!stop_asked) {
 		if (!rx_read(rx, fd))
 			wait_input(now);
