@@ -2,7 +2,8 @@
 /*
  * The timer wheel. Level n has 64 slots of 64^n ticks each; a timer lies in the
  * level that its distance needs and moves down as its slot comes up. A word a
- * level tells which slots hold any, so that an idle wheel costs nothing.
+ * level tells which slots hold any, so that an idle wheel costs nothing. Ticks are
+ * counted from the first timer_run(): timers that were set before it start then.
  */
 #include "timer.h"
 #include "util.h"
@@ -12,6 +13,8 @@ enum { LEVELS = 4, SLOTS = 64, SLOT_BITS = 6 };
 static struct timer *wheel[LEVELS][SLOTS];
 static uint64_t busy[LEVELS]; /* a bit a slot */
 static uint64_t now_tick;     /* all before and at it has been run */
+static uint64_t origin_ms;    /* when tick 0 was */
+static bool started;
 
 static void
 insert(struct timer *t)
@@ -128,10 +131,12 @@ one_tick(void)
 void
 timer_run(uint64_t now_ms)
 {
-	uint64_t target = now_ms / TIMER_TICK_MS;
+	uint64_t target;
 
-	if (now_tick == 0)
-		now_tick = target; /* first call: nothing can be due */
+	if (!started)
+		origin_ms = now_ms;
+	started = true;
+	target = (now_ms - origin_ms) / TIMER_TICK_MS;
 	while (now_tick < target) {
 		if (!(busy[0] | busy[1] | busy[2] | busy[3])) {
 			now_tick = target;
@@ -147,12 +152,14 @@ timer_next(uint64_t now_ms, uint64_t max_ms)
 	uint64_t tick = now_tick, due;
 	unsigned int i;
 
+	if (!started)
+		return 0;
 	for (i = 1; i < SLOTS; i++) {
 		tick = now_tick + i;
 		if (busy[0] & UINT64_C(1) << (tick % SLOTS) || tick % SLOTS == 0)
 			break;
 	}
-	due = tick * TIMER_TICK_MS;
+	due = origin_ms + tick * TIMER_TICK_MS;
 	if (due <= now_ms)
 		return 0;
 	return MIN(due - now_ms, max_ms);
