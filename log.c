@@ -83,9 +83,16 @@ use_fd(int fd, int new_facility)
 }
 
 static int
+connect_syslog(int fd)
+{
+	static const struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
+
+	return connect(fd, (const struct sockaddr *)&addr, sizeof(addr));
+}
+
+static int
 open_syslog(const char *name, char *why, size_t why_size)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
 	size_t i;
 	int fd;
 
@@ -97,13 +104,14 @@ open_syslog(const char *name, char *why, size_t why_size)
 		return -1;
 	}
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+	if (fd < 0 || connect_syslog(fd) < 0) {
 		snprintf(why, why_size, "/dev/log: %s", strerror(errno));
 		if (fd >= 0)
 			close(fd);
 		return -1;
 	}
 	use_fd(fd, facilities[i].number);
+	path[0] = '\0';
 	return 0;
 }
 
@@ -118,13 +126,17 @@ log_open(const char *target, char *why, size_t why_size)
 {
 	int fd;
 
-	path[0] = '\0';
 	if (target[0] == '\0') {
 		use_fd(STDOUT_FILENO, -1);
+		path[0] = '\0';
 		return 0;
 	}
 	if (strncmp(target, "syslog:", 7) == 0)
 		return open_syslog(target + 7, why, why_size);
+	if (strlen(target) >= sizeof(path)) {
+		snprintf(why, why_size, "%s: name too long", target);
+		return -1;
+	}
 	fd = open_file(target);
 	if (fd < 0) {
 		snprintf(why, why_size, "%s: %s", target, strerror(errno));
@@ -188,12 +200,25 @@ line_head(char *line, size_t size, sess_id sid, tunn_id tid)
 			    (unsigned)tid, (unsigned)sid);
 }
 
+static ssize_t
+send_syslog(int level, char *line, size_t len)
+{
+	char head[24];
+	struct iovec iov[2] = { { .iov_base = head }, { .iov_base = line, .iov_len = len } };
+	const struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+	ssize_t sent;
+
+	iov[0].iov_len = (size_t)snprintf(
+	    head, sizeof(head), "<%d>l2tpns: ", facility * 8 + severities[level]);
+	sent = sendmsg(out_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent < 0 && (errno == ECONNREFUSED || errno == ENOTCONN) && connect_syslog(out_fd) == 0)
+		sent = sendmsg(out_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL); /* it was restarted */
+	return sent;
+}
+
 static void
 put_line(int level, char *line, size_t len)
 {
-	char head[16];
-	struct msghdr msg = { 0 };
-	struct iovec iov[2];
 	ssize_t sent;
 
 	if (facility < 0) {
@@ -201,14 +226,7 @@ put_line(int level, char *line, size_t len)
 		sent = write(out_fd, line, len + 1);
 		line[len] = '\0';
 	} else {
-		iov[0].iov_base = head;
-		iov[0].iov_len = (size_t)snprintf(head, sizeof(head), "<%d>l2tpns: ",
-		    facility * 8 + severities[level]);
-		iov[1].iov_base = line;
-		iov[1].iov_len = len;
-		msg.msg_iov = iov;
-		msg.msg_iovlen = 2;
-		sent = sendmsg(out_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+		sent = send_syslog(level, line, len);
 	}
 	if (sent < 0)
 		COUNT(log_lost);
