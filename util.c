@@ -135,12 +135,13 @@ str_copy(char *to, size_t size, const char *from)
 bool
 str_copy_n(char *to, size_t size, const void *from, size_t len)
 {
-	size_t n = strnlen(from, len);
+	size_t n = len ? strnlen(from, len) : 0; /* `from` may be NULL then */
 	bool fits = n < size;
 
 	if (!fits)
 		n = size - 1;
-	memcpy(to, from, n);
+	if (n)
+		memcpy(to, from, n);
 	to[n] = '\0';
 	return fits;
 }
