@@ -55,11 +55,11 @@ l2tp_hdr_decode(struct rd *r, struct l2tp_hdr *h)
 		return L2TP_HDR_BAD;
 	if (h->flags & L2TP_FLAG_LENGTH) {
 		length = rd_u16(r);
-		if (length > total)
+		if (r->bad)
+			return L2TP_HDR_SHORT;
+		if (length > total || start + length < r->pos)
 			return L2TP_HDR_BAD;
 		r->end = start + length;
-		if (r->pos > r->end)
-			return L2TP_HDR_BAD;
 	}
 	h->wire_tid = rd_u16(r);
 	h->wire_sid = rd_u16(r);
