@@ -1,9 +1,10 @@
-"""Fixtures of the net tests. They need root, two cores help:  pytest -n 2 --dist loadfile tests/net"""
+"""Fixtures of the net tests. They need root, two cores help:  pytest -n 2 -m "not long" tests/net"""
 
 import os
 import sys
 
 import pytest
+from xdist.scheduler.loadfile import LoadFileScheduling
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 pytest.register_assert_rewrite("pylac")
@@ -16,15 +17,24 @@ from uml import Uml  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "san: part of the subset that runs under the sanitizers too")
-    config.addinivalue_line("markers", "long: takes minutes; `make check-long`")
+    config.addinivalue_line("markers", "long: takes a minute or more; left out of `make check`")
 
 
-def pytest_collection_modifyitems(config, items):
-    """What is marked long runs only when it is asked for."""
-    if "long" not in (config.option.markexpr or ""):
-        rest = [item for item in items if item.get_closest_marker("long")]
-        config.hook.pytest_deselected(items=rest)
-        items[:] = [item for item in items if item not in rest]
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A file goes to one worker, whatever --dist says: its tests share one plant."""
+    return LoadFileScheduling(config, log)
+
+
+LONGEST_FIRST = ["test_pppd.py", "test_l2tp.py", "test_badinput.py"]
+
+
+def pytest_collection_modifyitems(items):
+    """The files that take longest come first, so that no worker is left alone with one at the end."""
+    def rank(item):
+        name = item.path.name
+        return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,7 +20,8 @@ SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|ThreadSanitizer|Undefin
 
 
 def binary():
-    return os.environ.get("L2TPNS", os.path.join(ROOT, "l2tpns"))
+    """The program to test: $L2TPNS, or the one that make built."""
+    return os.path.abspath(os.environ.get("L2TPNS", os.path.join(ROOT, "l2tpns")))
 
 
 class Cli:

@@ -549,7 +549,8 @@ class Session:
         return self.send_cp(PAP, 1, bytes([len(user)]) + user + bytes([len(password)]) + password, ident)
 
     def lcp_up(self):
-        self.lcp_request()
+        if not self.lcp_sent:  # a second request would begin the negotiation anew
+            self.lcp_request()
         self.lac.wait(lambda: self.lcp_sent and self.lcp_peer or self.gone, "LCP to open", 20)
         assert not self.gone, "ended while LCP was negotiated: %r" % self.closed
         return self

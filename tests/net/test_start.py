@@ -1,0 +1,404 @@
+"""Starting and stopping: options, configuration errors, what is missing on the machine, signals."""
+
+import ctypes
+import glob
+import os
+import re
+import signal
+import socket
+import subprocess
+
+import pytest
+
+import pylac
+from lns import SANITIZER, Lns, binary
+from netns import Failed, Namespace, wait_for
+from pylac import CDN, HELLO, ICRP, STOPCCN, Lac
+
+USERS = {"joe": "secret", "ann": "secret"}
+
+
+def run(*argv, ns=None, timeout=20, **kwargs):
+    """Run the daemon to its end; (exit code, stdout, stderr)."""
+    def start():
+        return subprocess.run([binary(), *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              stdin=subprocess.DEVNULL, timeout=timeout, **kwargs)
+    if ns:
+        with ns:
+            done = start()
+    else:
+        done = start()
+    assert not SANITIZER.search(done.stderr), done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+def tree(folder):
+    """Every file below, with its content and times."""
+    found = {}
+    for root, folders, files in os.walk(folder):
+        for name in folders + files:
+            path = os.path.join(root, name)
+            status = os.stat(path)
+            found[path] = (status.st_mode, status.st_mtime_ns, status.st_size)
+    return found
+
+
+# ---------------------------------------------------------------------------- options
+
+def test_unknown_option():
+    """Usage on stderr, exit code 2."""
+    code, out, err = run("-Q")
+    assert code == 2
+    assert "sage" in err and out == ""
+
+
+def test_version():
+    code, out, _ = run("-V")
+    assert code == 0
+    assert re.search(r"\d+\.\d+", out)
+
+
+@pytest.mark.san
+def test_check_good(tmp_path):
+    """-t with a good file: exit 0, not a word of error, nothing touched."""
+    config = tmp_path / "startup-config"
+    config.write_text('# a comment\nset l2tp_mtu 1460\nset hostname "lns1" ! another\nset bind_address 10.1.0.1\n'
+                      "set pid_file '%s/pid'\nset state_dir \"%s/state\"\nset cli_socket '%s/cli'\n"
+                      % (tmp_path, tmp_path, tmp_path))
+    (tmp_path / "ip_pool").write_text("10.9.0.0/24\n# all\n10.8.0.1\n")
+    (tmp_path / "users").write_text("admin:pw\n")
+    before = tree(tmp_path)
+    ns = Namespace("empty")  # no device, no address to bind
+    code, out, err = run("-t", "-c", str(config), ns=ns)
+    devices = ns.run("ip", "-o", "link").count("\n")
+    ns.close()
+    assert (code, err) == (0, ""), (code, out, err)
+    assert tree(tmp_path) == before
+    assert devices == 1, "a device was made"
+
+
+BAD = """set debug 1
+# the third line is wrong
+set l2tp_mtu: 9
+"""
+
+BAD_LINES = [
+    ("set l2tp_mtu 9", "set l2tp_mtu: 9 is not in 576..9216"),
+    ("set l2tp_mtu nine", "l2tp_mtu"),
+    ("set l2tp_mtu", "l2tp_mtu"),
+    ("set no_such_name 1", "no_such_name"),
+    ("set bind_address 10.1.0.256", "bind_address"),
+    ("set send_garp perhaps", "send_garp"),
+    ("frobnicate", "frobnicate"),
+    ('set hostname "lns1', "hostname"),
+    ("set debug 6", "debug"),
+    ("set radius_authtypes \"pap,rot13\"", "rot13"),
+    ("set primary_radius_port 70000", "primary_radius_port"),
+]
+
+
+@pytest.mark.san
+@pytest.mark.parametrize("line, said", BAD_LINES, ids=[line for line, _ in BAD_LINES])
+def test_check_bad(tmp_path, line, said):
+    """-t: each error as `file:line: message`, exit 1; lines after it are read too."""
+    config = tmp_path / "startup-config"
+    config.write_text("set debug 1\n# the third line is wrong\n%s\nset hello_interval 30\nset another_bad 5\n" % line)
+    before = tree(tmp_path)
+    code, out, err = run("-t", "-c", str(config))
+    lines = (out + err).splitlines()
+    assert code == 1
+    third = [text for text in lines if text.startswith("%s:3: " % config)]
+    assert len(third) == 1 and said in third[0], lines
+    fifth = [text for text in lines if text.startswith("%s:5: " % config)]
+    assert len(fifth) == 1 and "another_bad" in fifth[0], lines
+    assert len(lines) == 2, lines
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize("name, text, line", [("ip_pool", "10.9.0.0/24\n10.9.0.300\n", 2),
+                                              ("ip_pool", "10.9.0.0/33\n", 1),
+                                              ("users", "admin:pw\nnobody\n", 2)])
+def test_check_other_files(tmp_path, name, text, line):
+    """-t reads the files beside it as well."""
+    config = tmp_path / "startup-config"
+    config.write_text("set debug 1\n")
+    (tmp_path / name).write_text(text)
+    code, out, err = run("-t", "-c", str(config))
+    assert code == 1
+    assert [one for one in (out + err).splitlines() if re.match(r".*/%s:%d: " % (name, line), one)], (out, err)
+
+
+def test_check_missing_file(tmp_path):
+    code, out, err = run("-t", "-c", str(tmp_path / "none"))
+    assert code == 1
+    assert str(tmp_path / "none") in out + err
+
+
+@pytest.mark.san
+def test_bad_line_is_reported_and_the_rest_read(plant):
+    """Without -t a bad line is reported, the daemon starts, what follows counts."""
+    daemon = plant.lns({"hello_interval": 77}, local_users=USERS, start=False)
+    text = daemon.read("startup-config").splitlines()
+    text.insert(2, "set l2tp_mtu 9")
+    daemon.write("startup-config", "\n".join(text) + "\n")
+    daemon.start()
+    assert re.search(r"startup-config:3: set l2tp_mtu: 9 is not in 576\.\.9216", daemon.log), daemon.log
+    shown = daemon.run("show running-config")
+    assert "set hello_interval 77" in shown and "set l2tp_mtu 1500" in shown
+    daemon.stop()
+
+
+# ---------------------------------------------------------------------------- what is missing
+
+def fails_at_start(daemon, said, wrapper=()):
+    """Starting it fails with exit code 1 and one line that says why."""
+    with daemon.ns:
+        done = subprocess.run([*wrapper, binary(), "-c", daemon.config], stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, stdin=subprocess.DEVNULL, timeout=30)
+    assert done.returncode == 1, done.stdout
+    assert not SANITIZER.search(done.stdout), done.stdout
+    matching = [line for line in done.stdout.splitlines() if re.search(said, line)]
+    assert len(matching) == 1, "not one line like %r:\n%s" % (said, done.stdout)
+    return matching[0]
+
+
+@pytest.mark.parametrize("missing", ["net_admin", "net_bind_service", "net_raw"])
+def test_missing_capability(plant, missing):
+    daemon = plant.lns(local_users=USERS, start=False)
+    fails_at_start(daemon, "(?i)cap_" + missing, ["setpriv", "--bounding-set", "-" + missing, "--inh-caps",
+                                                  "-" + missing, "--ambient-caps", "-" + missing])
+
+
+def test_not_root(plant):
+    """Without root and without capabilities: the three are named."""
+    daemon = plant.lns(local_users=USERS, start=False)
+    os.chmod(daemon.folder, 0o755)
+    with daemon.ns:
+        done = subprocess.run(["setpriv", "--reuid", "65534", "--clear-groups", binary(), "-c", daemon.config],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30)
+    if "Permission denied" in done.stdout and "setpriv" in done.stdout:
+        pytest.fail("the program's folder is not readable for everybody: " + done.stdout)
+    assert done.returncode == 1
+    for name in "NET_ADMIN", "NET_BIND_SERVICE", "NET_RAW":
+        assert re.search("(?i)" + name, done.stdout), done.stdout
+
+
+def test_port_in_use(plant):
+    daemon = plant.lns(local_users=USERS, start=False)
+    other = daemon.ns.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    other.bind((plant.network.LNS, 1701))
+    line = fails_at_start(daemon, "(?i)address already in use")
+    assert "1701" in line
+    other.close()
+    daemon.start().stop()
+
+
+def test_address_not_ours(plant):
+    daemon = plant.lns({"bind_address": "192.0.2.7", "iftun_address": "10.9.254.1"}, local_users=USERS, start=False)
+    assert "192.0.2.7" in fails_at_start(daemon, "(?i)cannot assign requested address")
+
+
+def test_missing_tun_device(plant):
+    """/dev/net/tun is not there (a mount namespace without it)."""
+    daemon = plant.lns(local_users=USERS, start=False)
+    fails_at_start(daemon, "/dev/net/tun",
+                   ["unshare", "-m", "sh", "-c", 'mount -t tmpfs none /dev/net && exec "$@"', "sh"])
+
+
+def test_missing_configuration(plant):
+    daemon = plant.lns(local_users=USERS, start=False)
+    os.unlink(daemon.config)
+    fails_at_start(daemon, "startup-config")
+
+
+def test_second_instance(plant):
+    """A second one on the same address fails clearly and harms nothing: the first one's sessions go on."""
+    daemon = plant.lns(local_users=USERS)
+    session = pylac.subscriber(plant.network)
+    second = plant.lns(local_users=USERS, start=False)
+    fails_at_start(second, "(?i)address already in use")
+    session.ping(plant.network.CORE)
+    assert daemon.session("joe")["IP"] == session.address
+    assert "tun0" in plant.network.lns.run("ip", "route", "show", session.address) + plant.network.lns.run(
+        "ip", "route", "show", "10.9.0.0/24")
+    daemon.stop()
+
+
+def test_second_instance_same_state_dir(plant):
+    """The state folder is locked: another process on it refuses to start, even with other addresses."""
+    daemon = plant.lns(local_users=USERS)
+    second = plant.lns({"bind_address": plant.network.LNS2, "iftun_address": "10.9.254.2", "tundevicename": "tun1",
+                        "cli_port": 2323, "state_dir": daemon.settings["state_dir"]}, local_users=USERS, start=False)
+    fails_at_start(second, re.escape(daemon.settings["state_dir"]))
+    daemon.check()
+    daemon.stop()
+
+
+def test_two_instances_side_by_side(plant):
+    """With settings of their own two run in one namespace."""
+    one = plant.lns(local_users=USERS)
+    two = plant.lns({"bind_address": plant.network.LNS2, "iftun_address": "10.9.254.2", "tundevicename": "tun1",
+                     "cli_port": 2323}, pool=["10.8.0.0/24"], local_users=USERS)
+    first = pylac.subscriber(plant.network, "joe")
+    second = pylac.subscriber(plant.network, "joe", lns=plant.network.LNS2)
+    first.ping(plant.network.CORE)
+    second.ping(plant.network.CORE)
+    assert second.address.startswith("10.8.0.")
+    two.stop()
+    first.ping(plant.network.CORE)
+    one.stop()
+
+
+# ---------------------------------------------------------------------------- signals
+
+def teardown_messages(lac):
+    """The StopCCNs and CDNs that reached a LAC, those waiting in its socket included."""
+    lac.drain()
+    return [m for tunnel in lac.tunnels.values() for m in tunnel.history if m.type in (STOPCCN, CDN)]
+
+
+@pytest.mark.san
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stop_leaves_sessions(plant, number):
+    """SIGTERM and SIGINT: a prompt end that tears no tunnel down; routes and the tun device are gone."""
+    daemon = plant.lns(local_users=USERS)
+    session = pylac.subscriber(plant.network)
+    session.ping(plant.network.CORE)
+    silent = Lac(plant.network)
+    silent.tunnel().acking = False
+    pid = daemon.settings["pid_file"]
+    assert int(open(pid).read()) == daemon.process.pid
+    daemon.stop(number, timeout=10)
+    assert teardown_messages(session.lac) == []
+    assert teardown_messages(silent) == []
+    assert "tun0" not in plant.network.lns.run("ip", "-o", "link")
+    assert not os.path.exists(pid)
+    assert not os.path.exists(daemon.socket)
+
+
+@pytest.mark.san
+def test_sigquit_tears_down(plant):
+    """SIGQUIT: StopCCN to every tunnel, then exit; each subscriber's call is told."""
+    daemon = plant.lns(local_users=USERS)
+    lac = Lac(plant.network)
+    tunnels = [lac.tunnel() for _ in range(3)]
+    session = tunnels[0].session().up()
+    daemon.process.send_signal(signal.SIGQUIT)
+    for tunnel in tunnels:
+        stop = tunnel.expect(STOPCCN)
+        assert stop.number(pylac.ASSIGNED_TUNNEL) == tunnel.peer_tid
+        assert stop.result[0] in (1, 6)
+    assert session.closed or tunnels[0].closed
+    assert daemon.process.wait(30) == 0
+    daemon.stop()
+
+
+def test_sigquit_refuses_new_calls(plant):
+    """While it waits for a LAC that does not acknowledge, no new tunnel is accepted; then it ends."""
+    daemon = plant.lns(local_users=USERS)
+    lac = Lac(plant.network)
+    tunnel = lac.tunnel()
+    tunnel.acking = False
+    daemon.process.send_signal(signal.SIGQUIT)
+    tunnel.expect(STOPCCN)
+    late = Lac(plant.network)
+    newcomer = late.tunnel(start=False)
+    newcomer.send(pylac.SCCRQ, *newcomer.sccrq())
+    tunnel.acking = True
+
+    def ended():
+        lac.drain()
+        tunnel.zlb()
+        late.drain()
+        return not daemon.process.alive()
+
+    wait_for(ended, "the end", 60)
+    assert not [m for m in newcomer.history if m.type == pylac.SCCRP]
+    daemon.stop()
+
+
+@pytest.mark.san
+def test_sighup_keeps_sessions(plant):
+    """SIGHUP reads the configuration anew and opens the log file anew; sessions stay."""
+    daemon = plant.lns(local_users=USERS, start=False)
+    log = os.path.join(daemon.folder, "logfile")
+    daemon.settings["log_file"] = log
+    daemon.write_config()
+    daemon.start()
+    session = pylac.subscriber(plant.network)
+    os.rename(log, log + ".1")
+    daemon.settings.update({"hello_interval": 33, "primary_dns": "10.2.0.77"})
+    daemon.write_config()
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "set hello_interval 33" in daemon.run("show running-config"), "the new configuration")
+    wait_for(lambda: os.path.exists(log), "the new log file")
+    session.ping(plant.network.CORE)
+    assert session.closed is None
+    later = pylac.Lac(plant.network).tunnel().session()
+    later.ask_dns = True
+    later.up("ann")
+    assert later.dns[129] == "10.2.0.77"
+    daemon.stop()
+
+
+def test_sighup_with_bad_file(plant):
+    """A bad file is reported with file and line, and the running configuration kept, all of it."""
+    daemon = plant.lns({"hello_interval": 50}, local_users=USERS)
+    session = pylac.subscriber(plant.network)
+    daemon.settings["hello_interval"] = 33
+    daemon.write_config()
+    lines = len(daemon.read("startup-config").splitlines())
+    daemon.write("startup-config", daemon.read("startup-config") + "set l2tp_mtu 9\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_log(r"startup-config:%d: set l2tp_mtu: 9 is not in 576\.\.9216" % (lines + 1))
+    assert "set hello_interval 50" in daemon.run("show running-config")
+    session.ping(plant.network.CORE)
+    daemon.stop()
+
+
+def test_sigpipe_is_ignored(plant):
+    daemon = plant.lns(local_users=USERS)
+    daemon.process.send_signal(signal.SIGPIPE)
+    pylac.subscriber(plant.network).ping(plant.network.CORE)
+    daemon.stop()
+
+
+def test_detach(plant):
+    """-d: the starter returns once it serves; the pid file names the daemon, which ends on SIGTERM."""
+    daemon = plant.lns(local_users=USERS, start=False)
+    daemon.settings["log_file"] = os.path.join(daemon.folder, "logfile")
+    daemon.write_config()
+    pid_file = daemon.settings["pid_file"]
+    with daemon.ns:
+        done = subprocess.run([binary(), "-d", "-c", daemon.config], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30)
+    assert done.returncode == 0, done.stdout
+    pid = int(wait_for(lambda: os.path.exists(pid_file) and open(pid_file).read(), "the pid file"))
+    try:
+        status = open("/proc/%d/stat" % pid).read().rsplit(")", 1)[1].split()
+        assert int(status[3]) != os.getsid(0), "it is in our session still"
+        pylac.subscriber(plant.network).ping(plant.network.CORE)
+    finally:
+        os.kill(pid, signal.SIGTERM)
+    wait_for(lambda: not os.path.exists("/proc/%d" % pid)
+             or open("/proc/%d/stat" % pid).read().rsplit(")", 1)[1].split()[0] == "Z", "its end")
+
+
+def test_host_name_option(plant):
+    """-h forces the host name."""
+    daemon = plant.lns(local_users=USERS, argv=["-h", "forced"])
+    tunnel = Lac(plant.network).tunnel()
+    assert tunnel.reply.get(pylac.HOST_NAME) == b"forced"
+    daemon.stop()
+
+
+def test_port_default_warning(plant):
+    """The default RADIUS port is 1645: in use, one warning at start says so; set, none does."""
+    daemon = plant.lns({"primary_radius": plant.network.CORE, "radius_secret": "s"}, local_users=USERS)
+    assert len(re.findall(r".*1645.*", daemon.log)) == 1, daemon.log
+    daemon.stop()
+    daemon.settings["primary_radius_port"] = 1812
+    daemon.write_config()
+    daemon.start()
+    assert "1645" not in daemon.log
+    daemon.stop()
