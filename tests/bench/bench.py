@@ -95,8 +95,8 @@ def measure_setup(run, levels):
     product.note("memory empty", run.empty)
     product.note("memory session", (run.lns.memory() - run.empty) / run.sessions)
     product.note("memory all", run.lns.memory() / run.sessions)
-    product.note("ping lost", 0 if run.lac.ask(
-        "ping session=all to=%s rate=20000 timeout=3000" % CORE_IP, must=False)["ok"] else 1)
+    got = run.lac.ask("ping session=all to=%s rate=20000 timeout=3000" % CORE_IP, must=False)
+    product.note("unanswered", int(got["sent"]) - int(got["received"]))
     product.note("close rate", run.sessions * 1000 / max(1, int(
         run.lac.ask("close session=all")["ms"])))
     run.sessions = 0
@@ -221,6 +221,9 @@ def print_table(products, args):
             line += "%9.2fx" % ratio
         print(line)
     for p in products:
+        lost = sum(p.results.get("unanswered", []))
+        if lost:
+            print("%s: %d sessions did not pass a ping both ways" % (p.name, lost))
         bad = sum(p.results.get("violations", []))
         if bad:
             print("%s: %d violations of the RFCs seen by the LAC" % (p.name, bad))
@@ -292,6 +295,8 @@ def main():
     for path in [p.path for p in products] + [os.path.join(args.tools, "lac")]:
         if not os.access(path, os.X_OK):
             sys.exit("bench: %s is not there; run make first" % path)
+    if os.getloadavg()[0] > 0.5:
+        print("note: the machine has other work (load %.2f); figures suffer" % os.getloadavg()[0])
     signal.signal(signal.SIGTERM, stopped)
     try:
         measure(args, products)

@@ -155,7 +155,6 @@ static void
 up(struct tunnel *t)
 {
 	t->state = T_UP;
-	t->up_us = now_us;
 	timer_stop(&t->timer);
 	if (t->prof->hello_ms)
 		timer_set(&t->timer, t->prof->hello_ms, hello_fire);
@@ -396,6 +395,7 @@ void
 tunnel_acked(struct tunnel *t, const struct msg *m)
 {
 	if (m->type == MSG_SCCCN && t->state == T_WAIT_ACK) {
+		t->up_us = now_us;
 		/* a refusal of our response follows the acknowledgement closely */
 		if (t->challenged)
 			timer_set(&t->timer, SETTLE_MS, settled_fire);
