@@ -49,6 +49,19 @@ send_challenge(sess_id s)
 	timer_set(&p->auth, SEC(conf->ppp_restart_time));
 }
 
+static void ask(sess_id s, struct auth_request *req, const uint8_t *name, size_t name_len);
+
+/* The LAC has heard the proof: it is not asked for again. */
+static void
+ask_with_proxy(sess_id s)
+{
+	struct note name, challenge, proof;
+	struct auth_request req;
+
+	if (proxy_auth(s, &req, &name, &challenge, &proof))
+		ask(s, &req, name.data, name.len);
+}
+
 void
 auth_start(sess_id s)
 {
@@ -56,6 +69,11 @@ auth_start(sess_id s)
 
 	p->auth_pending = p->auth_done = false;
 	p->auth_sent = 0;
+	if (p->proxied) {
+		p->proxied = false; /* a renegotiation asks afresh */
+		ask_with_proxy(s);
+		return;
+	}
 	if (session_get(s)->auth == AUTH_PAP)
 		return; /* the peer begins */
 	random_bytes(p->challenge, sizeof(p->challenge));

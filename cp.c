@@ -322,6 +322,15 @@ cp_event(const struct cp_proto *p, sess_id s, enum cp_event ev)
 }
 
 void
+cp_set_opened(const struct cp_proto *p, sess_id s)
+{
+	p->cp(s)->state = CP_OPENED;
+	session_set_cp(s, p->slot, CP_OPENED);
+	slog(session_get(s), LOG_CALL, "%s was negotiated by the LAC", p->name);
+	p->up(s);
+}
+
+void
 cp_timeout(const struct cp_proto *p, sess_id s)
 {
 	if (session_get(s))

@@ -85,6 +85,9 @@ void cp_event(const struct cp_proto *p, sess_id s, enum cp_event ev);
 /* A packet of the protocol. */
 void cp_input(const struct cp_proto *p, sess_id s, struct rd frame);
 
+/* Somebody else has negotiated: straight from the beginning to CP_OPENED, this-layer-up. */
+void cp_set_opened(const struct cp_proto *p, sess_id s);
+
 /* From the protocol's timer callback. */
 void cp_timeout(const struct cp_proto *p, sess_id s);
 

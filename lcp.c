@@ -154,8 +154,8 @@ no_authentication(sess_id s)
 	hook_close(s, &end);
 }
 
-static enum auth_proto
-wanted_proto(struct rd val)
+enum auth_proto
+lcp_auth_proto(struct rd val)
 {
 	uint16_t proto = rd_u16(&val);
 
@@ -177,7 +177,7 @@ wanted_proto(struct rd val)
 static void
 other_auth(sess_id s, struct rd val)
 {
-	enum auth_proto list[MAX_AUTHTYPES], wanted = wanted_proto(val);
+	enum auth_proto list[MAX_AUTHTYPES], wanted = lcp_auth_proto(val);
 	unsigned int n = config_authtypes(list, MAX_AUTHTYPES), i;
 	struct ppp *p = ppp_get(s);
 
@@ -349,9 +349,14 @@ lcp_start(sess_id s)
 	struct ppp *p = ppp_get(s);
 
 	cp_init(&lcp_proto, s);
+	p->magic = random_u32() | 1;
+	p->proxied = proxy_lcp(s, p);
+	if (p->proxied) {
+		cp_set_opened(&lcp_proto, s);
+		return;
+	}
 	p->mru = config_mru();
 	p->ask_mru = p->ask_magic = true;
-	p->magic = random_u32() | 1;
 	p->authtype = 0;
 	cp_event(&lcp_proto, s, CP_OPEN);
 	cp_event(&lcp_proto, s, CP_UP);

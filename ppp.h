@@ -8,6 +8,7 @@
 
 #include "cp.h"
 #include "hook.h"
+#include "note.h"
 
 /* After session_init(). */
 void ppp_init(void);
@@ -45,6 +46,7 @@ struct ppp {
 	uint8_t auth_sent; /* challenges sent */
 	bool auth_pending; /* asked somebody, no answer yet */
 	bool auth_done;	   /* accepted */
+	bool proxied;	   /* the LAC has heard the proof already (RFC 2661 4.4.5) */
 
 	/* IPCP */
 	bool ask_address;	 /* our own address is put into the request */
@@ -78,6 +80,12 @@ extern const struct cp_proto lcp_proto;
 void lcp_start(sess_id s);
 void lcp_send_echo(sess_id s);
 void lcp_protocol_reject(sess_id s, uint16_t protocol, struct rd data);
+
+/* What the LAC negotiated in our place (proxy.c). */
+bool proxy_lcp(sess_id s, struct ppp *p);
+bool proxy_auth(sess_id s, struct auth_request *req, struct note *name, struct note *challenge,
+    struct note *proof);
+enum auth_proto lcp_auth_proto(struct rd val);
 
 /* IPCP (ipcp.c). */
 extern const struct cp_proto ipcp_proto;
