@@ -135,11 +135,13 @@ static const struct avp_def avp_defs[AVP_TYPES] = {
 	[AVP_MESSAGE_TYPE]           = U16("Message-Type", type),
 	[AVP_RESULT_CODE]            = TAKE("Result-Code", take_result, 2, ANY),
 	[AVP_PROTOCOL_VERSION]       = U16("Protocol-Version", protocol_version),
-	[AVP_FRAMING_CAPABILITIES]   = U32("Framing-Capabilities", framing_capabilities),
+	[AVP_FRAMING_CAPABILITIES]   = { ROW("Framing-Capabilities", KIND_U32, 4, 4),
+		AT(framing_capabilities), .required = IN(SCCRQ) },
 	[AVP_BEARER_CAPABILITIES]    = U32("Bearer-Capabilities", bearer_capabilities),
 	[AVP_TIE_BREAKER]            = U64("Tie-Breaker", tie_breaker),
 	[AVP_FIRMWARE_REVISION]      = U16("Firmware-Revision", firmware),
-	[AVP_HOST_NAME]              = BYTES("Host-Name", host_name, 1, ANY),
+	[AVP_HOST_NAME]              = { ROW("Host-Name", KIND_BYTES, 1, ANY), AT(host_name),
+		.required = IN(SCCRQ) },
 	[AVP_VENDOR_NAME]            = BYTES("Vendor-Name", vendor_name, 0, ANY),
 	[AVP_ASSIGNED_TUNNEL_ID]     = ID("Assigned-Tunnel-Id", assigned_tid, IN(SCCRQ) | IN(SCCRP)),
 	[AVP_RECEIVE_WINDOW_SIZE]    = U16("Receive-Window-Size", window),
@@ -430,7 +432,7 @@ take_type(struct ctl_msg *m, struct avp *a)
 	m->type_mandatory = a->mandatory;
 	m->type = rd_u16(&a->val);
 	m->have |= UINT64_C(1) << AVP_MESSAGE_TYPE;
-	return m->type == 0 ? CTL_BAD_VALUE : CTL_OK;
+	return CTL_OK;
 }
 
 /* The first AVP that the message must have and has not, or AVP_TYPES. */

@@ -787,6 +787,22 @@ make_room(void)
 		free_tunnel(t);
 }
 
+/* Tells a peer that gave us no tunnel id to answer to, once and without keeping anything. */
+static void
+refuse_sccrq(const struct pkt *pkt, const struct l2tp_hdr *h, enum ctl_result result)
+{
+	uint8_t buf[128];
+	struct wr w = wr_init(buf, sizeof(buf));
+	size_t len;
+
+	ctl_begin(&w, CTL_STOPCCN);
+	avp_put_u16(&w, AVP_MANDATORY, AVP_ASSIGNED_TUNNEL_ID, (uint16_t)(random_u16() | 1));
+	avp_put_result(&w, STOP_GENERAL, (uint16_t)ctl_result_error(result), "bad SCCRQ");
+	len = ctl_end(&w, 0, 0);
+	ctl_set_sequence(buf, 0, (uint16_t)(h->ns + 1));
+	udp_send(pkt->local, pkt->from_ip, pkt->from_port, buf, len);
+}
+
 /* A packet for tunnel 0: only an SCCRQ may be that. */
 static int
 new_tunnel(const struct pkt *pkt, const struct l2tp_hdr *h, struct rd avps)
@@ -797,9 +813,13 @@ new_tunnel(const struct pkt *pkt, const struct l2tp_hdr *h, struct rd avps)
 	if (rd_left(&avps) == 0 || msg.type != CTL_SCCRQ)
 		return DROP(rx_unknown_tunnel, "%s for tunnel 0 from %s", ctl_type_name(msg.type),
 		    ip4_text(pkt->from_ip));
-	if (!CTL_HAS(&msg, AVP_ASSIGNED_TUNNEL_ID) || msg.assigned_tid == 0 || h->ns != 0)
-		return DROP(control_malformed, "SCCRQ from %s that cannot be answered: %d",
-		    ip4_text(pkt->from_ip), (int)result);
+	if (!CTL_HAS(&msg, AVP_ASSIGNED_TUNNEL_ID) || msg.assigned_tid == 0) {
+		refuse_sccrq(pkt, h, result);
+		return DROP(control_malformed, "SCCRQ from %s without tunnel id", ip4_text(pkt->from_ip));
+	}
+	if (h->ns != 0)
+		return DROP(control_outside_window, "SCCRQ from %s with Ns %u",
+		    ip4_text(pkt->from_ip), h->ns);
 	t = tunnel_by_peer(pkt->from_ip, pkt->from_port, msg.assigned_tid);
 	if (t && tunnel_get(t)->state == TUNNEL_OPEN &&
 	    loop_time() - tunnel_get(t)->opened > FULL_CYCLE_SEC) {
