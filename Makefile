@@ -31,6 +31,7 @@ OBJS = \
 	auth.o \
 	avp.o \
 	cli.o \
+	cli_child.o \
 	cli_show.o \
 	config.o \
 	config_item.o \
@@ -58,6 +59,7 @@ OBJS = \
 	mschap.o \
 	note.o \
 	ppp.o \
+	proxy.o \
 	rad_auth.o \
 	rad_reply.o \
 	rad_server.o \
@@ -85,7 +87,7 @@ PYTEST   = $(PYTHON) -m pytest -q -p no:cacheprovider tests/net
 all: $(BUILD)/l2tpns $(if $(SAN),,l2tpns)
 
 l2tpns: build/l2tpns
-	cp $< $@
+	ln -f $< $@
 
 $(BUILD)/l2tpns: $(addprefix $(BUILD)/,$(OBJS))
 	$(CC) $(ALLLINK) -o $@ $^ $(LIBS)

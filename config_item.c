@@ -189,16 +189,14 @@ parse_string(const struct item *it, const char *text, void *to, char *why, size_
 	return true;
 }
 
-static void
-print_string(const struct item *it, const void *from, char *text, size_t size)
+void
+item_quote(const char *p, char *text, size_t size)
 {
-	const char *p = from;
 	struct {
 		char *to;
 		size_t left;
 	} out = { text, size };
 
-	(void)it;
 	do {
 		char quote = *p == '"' ? '\'' : '"';
 		size_t n = quote == '"' ? strcspn(p, "\"") : strspn(p, "\"");
@@ -210,6 +208,13 @@ print_string(const struct item *it, const void *from, char *text, size_t size)
 		out.left -= (size_t)len;
 		p += n;
 	} while (*p);
+}
+
+static void
+print_string(const struct item *it, const void *from, char *text, size_t size)
+{
+	(void)it;
+	item_quote(from, text, size);
 }
 
 bool

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The rows of the configuration table and what can be done with one: read a value
- * from text, print it as text. For config.c, its only caller.
+ * from text, print it as text. For config.c; the CLI quotes with it.
  */
 #ifndef CONFIG_ITEM_H
 #define CONFIG_ITEM_H
@@ -59,6 +59,9 @@ int item_parse(
 
 /* The value as item_parse() would take it back, strings in quotes. */
 void item_print(const struct item *it, const struct config *c, char *text, size_t size);
+
+/* Text in quotes, as one word of a configuration line. */
+void item_quote(const char *from, char *text, size_t size);
 
 bool item_equal(const struct item *it, const struct config *a, const struct config *b);
 

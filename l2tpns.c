@@ -331,7 +331,7 @@ open_ports(void)
 	    tundev_init(conf->tundevicename, data_from_tun, why, sizeof(why)) < 0 ||
 	    rtnl_link_up(tundev_ifindex(), config_mru(), why, sizeof(why)) < 0 ||
 	    rtnl_addr_add(tundev_ifindex(), config_tun_address(), why, sizeof(why)) < 0 ||
-	    cli_init(why, sizeof(why)) < 0)
+	    cli_start(why, sizeof(why)) < 0)
 		fatal("%s", why);
 	addr_start();
 }
@@ -415,7 +415,7 @@ on_child(int signo)
 
 	(void)signo;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		cli_child_exit(pid);
+		(void)cli_child_exit(pid);
 }
 
 static void
@@ -479,7 +479,7 @@ main(int argc, char **argv)
 	loop_run();
 
 	sd_notify(0, "STOPPING=1");
-	cli_fini();
+	cli_stop();
 	radius_fini();
 	udp_fini();
 	tundev_fini(); /* takes its routes along */

@@ -1,0 +1,507 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The parent's side of the command line. Each connection is served by a forked child
+ * (cli_child.c), so that the data path never waits for an operator. What a child wants
+ * changed it asks for over a socketpair, one message a request: the words of the
+ * command, each with its NUL; the answer is '+' or '-' and a text. The pair is of
+ * type SOCK_SEQPACKET, so a message is whole or not there.
+ *
+ * The parent never blocks on a child: it reads one message a turn, and a child that
+ * does not take its answer is killed. A child's word is trusted as far as its
+ * operator's is: who may ask for what is the child's to see to.
+ *
+ * Owns the listening sockets and the list of children. Called by l2tpns.c.
+ */
+#include "cli.h"
+#include "cli_child.h"
+#include "config.h"
+#include "counter.h"
+#include "hook.h"
+#include "log.h"
+#include "loop.h"
+#include "session.h"
+#include "tunnel.h"
+#include "users.h"
+#include "util.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum {
+	MAX_CHILDREN = 20,
+	MAX_REMOTE = 16, /* the rest is kept for this machine, so that nobody can lock it out */
+	ACCEPTS_A_TURN = 4,
+	BACKLOG = 16,
+	CLOSED_BY_OPERATOR = 3, /* CDN result code: administrative reasons */
+	ADMIN_DISCONNECT = 1,	/* RFC 3145 2.2 */
+};
+
+struct child {
+	pid_t pid; /* 0: free */
+	int fd;	   /* our end of the pair; -1: closed */
+	bool local;
+	char who[128]; /* for the log */
+};
+
+static struct child children[MAX_CHILDREN];
+static time_t started;
+static int tcp_fd = -1, unix_fd = -1;
+static struct sockaddr_un unix_addr = { .sun_family = AF_UNIX };
+static struct stat unix_file; /* the socket we made */
+
+/* ---- what children ask for ---- */
+
+typedef bool (*request_fn)(struct child *c, int argc, char **argv, char *answer, size_t size);
+
+static void
+drop(sess_id s)
+{
+	const struct sess_end end = {
+		.cause = TERM_ADMIN_RESET,
+		.result = CLOSED_BY_OPERATOR,
+		.disconnect = ADMIN_DISCONNECT,
+		.message = "dropped by the operator",
+	};
+
+	hook_close(s, &end);
+}
+
+static bool
+drop_session(struct child *c, int argc, char **argv, char *answer, size_t size)
+{
+	uint64_t id;
+
+	(void)argc;
+	if (!parse_uint(argv[2], 1, UINT32_MAX, &id) || !session_get((sess_id)id)) {
+		snprintf(answer, size, "There is no session %s", argv[2]);
+		return false;
+	}
+	plog(LOG_INFO, "CLI %s: drop session %s", c->who, argv[2]);
+	drop((sess_id)id);
+	snprintf(answer, size, "Dropping session %s", argv[2]);
+	return true;
+}
+
+static bool
+drop_user(struct child *c, int argc, char **argv, char *answer, size_t size)
+{
+	sess_id s = session_by_user(argv[2]), next;
+
+	(void)argc;
+	if (!s) {
+		snprintf(answer, size, "User %s is not connected", argv[2]);
+		return false;
+	}
+	plog(LOG_INFO, "CLI %s: drop user %s", c->who, argv[2]);
+	for (; s; s = next) {
+		next = session_next_of_user(s);
+		drop(s);
+	}
+	snprintf(answer, size, "Dropping user %s", argv[2]);
+	return true;
+}
+
+static bool
+drop_tunnel(struct child *c, int argc, char **argv, char *answer, size_t size)
+{
+	uint64_t id;
+
+	(void)argc;
+	if (!parse_uint(argv[2], 1, UINT32_MAX, &id) || !tunnel_get((tunn_id)id)) {
+		snprintf(answer, size, "There is no tunnel %s", argv[2]);
+		return false;
+	}
+	plog(LOG_INFO, "CLI %s: drop tunnel %s", c->who, argv[2]);
+	hook_tunnel_close((tunn_id)id);
+	snprintf(answer, size, "Dropping tunnel %s", argv[2]);
+	return true;
+}
+
+static bool
+clear_counters(struct child *c, int argc, char **argv, char *answer, size_t size)
+{
+	(void)argc;
+	(void)argv;
+	plog(LOG_INFO, "CLI %s: clear counters", c->who);
+	counter_clear();
+	snprintf(answer, size, "Counters cleared");
+	return true;
+}
+
+/* A line typed in configuration mode. */
+static bool
+config_command(struct child *c, int argc, char **argv, char *answer, size_t size)
+{
+	struct config_mode mode = { 0 };
+	bool done = config_line(&mode, argv[1], answer, size) == 0;
+	char command[32] = "", name[64] = "";
+
+	(void)argc;
+	sscanf(argv[1], "%31s %63s", command, name); /* values may be secrets */
+	if (done)
+		plog(LOG_INFO, "CLI %s: %s %s", c->who, command, name);
+	return done;
+}
+
+static bool
+logged_in(struct child *c, int argc, char **argv, char *answer, size_t size)
+{
+	size_t n = strlen(c->who);
+
+	(void)argc;
+	(void)answer;
+	(void)size;
+	snprintf(c->who + n, sizeof(c->who) - n, " (%s)", argv[1]);
+	plog(LOG_INFO, "CLI %s: logged in", c->who);
+	return true;
+}
+
+static bool
+login_failed(struct child *c, int argc, char **argv, char *answer, size_t size)
+{
+	(void)argc;
+	(void)answer;
+	(void)size;
+	COUNT(cli_login_failures);
+	plog_limit(LOG_WARNING, "CLI %s: wrong password for %s", c->who, argv[1]);
+	return true;
+}
+
+static const struct {
+	const char *word, *second; /* second: NULL, any */
+	int argc;
+	request_fn fn;
+} requests[] = {
+	{ "clear", "counters", 2, clear_counters },
+	{ "config", NULL, 2, config_command },
+	{ "drop", "session", 3, drop_session },
+	{ "drop", "tunnel", 3, drop_tunnel },
+	{ "drop", "user", 3, drop_user },
+	{ "login", NULL, 2, logged_in },
+	{ "login-failed", NULL, 2, login_failed },
+};
+
+static bool
+carry_out(struct child *c, int argc, char **argv, char *answer, size_t size)
+{
+	size_t i;
+
+	answer[0] = '\0';
+	for (i = 0; i < ARRAY_LEN(requests); i++)
+		if (argc == requests[i].argc && strcmp(argv[0], requests[i].word) == 0 &&
+		    (!requests[i].second || strcmp(argv[1], requests[i].second) == 0))
+			return requests[i].fn(c, argc, argv, answer, size);
+	snprintf(answer, size, "unknown request");
+	return false;
+}
+
+/* ---- children ---- */
+
+static void
+close_pair(struct child *c)
+{
+	if (c->fd < 0)
+		return;
+	loop_del(c->fd);
+	close(c->fd);
+	c->fd = -1;
+}
+
+static void
+kill_child(struct child *c, const char *why)
+{
+	plog(LOG_WARNING, "CLI %s: %s; ended", c->who, why);
+	kill(c->pid, SIGKILL);
+	close_pair(c);
+}
+
+/* The words of a message, each ended by NUL; their number, -1 when it is none of ours. */
+static int
+split_message(char *msg, size_t len, char *words[CLI_WORDS])
+{
+	int n = 0;
+	char *p;
+
+	if (len == 0 || msg[len - 1] != '\0')
+		return -1;
+	for (p = msg; p < msg + len; p += strlen(p) + 1) {
+		if (n == CLI_WORDS)
+			return -1;
+		words[n++] = p;
+	}
+	return n;
+}
+
+static void
+on_request(int fd, void *arg)
+{
+	struct child *c = arg;
+	char msg[CLI_MESSAGE], answer[CLI_ANSWER], *words[CLI_WORDS];
+	ssize_t len = recv(fd, msg, sizeof(msg), MSG_DONTWAIT | MSG_TRUNC);
+	int n;
+
+	if (len < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (len <= 0) {
+		close_pair(c);
+		return;
+	}
+	n = (size_t)len > sizeof(msg) ? -1 : split_message(msg, (size_t)len, words);
+	if (n < 0) {
+		kill_child(c, "malformed request");
+		return;
+	}
+	answer[0] = carry_out(c, n, words, answer + 1, sizeof(answer) - 1) ? '+' : '-';
+	explicit_bzero(msg, sizeof(msg));
+	if (send(fd, answer, strlen(answer) + 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		kill_child(c, "does not take its answer");
+}
+
+bool
+cli_child_exit(pid_t pid)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(children); i++) {
+		if (children[i].pid != pid)
+			continue;
+		close_pair(&children[i]);
+		children[i].pid = 0;
+		return true;
+	}
+	return false;
+}
+
+/* A free record; NULL when there are too many connections. */
+static struct child *
+free_child(bool local)
+{
+	struct child *found = NULL;
+	unsigned int remote = 0;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(children); i++) {
+		if (children[i].pid == 0)
+			found = &children[i];
+		else if (!children[i].local)
+			remote++;
+	}
+	return local || remote < MAX_REMOTE ? found : NULL;
+}
+
+/* ---- connections ---- */
+
+/* Forks the child that serves the connection. On failure nothing is left but the client's socket.
+ */
+static int
+start_child(struct child *c, int client, bool telnet)
+{
+	struct cli_peer peer = { .client = client, .local = c->local, .telnet = telnet };
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return -1;
+	if (loop_add(pair[0], on_request, c) < 0) {
+		close(pair[0]);
+		close(pair[1]);
+		return -1;
+	}
+	peer.pair = pair[1];
+	peer.parent = getpid();
+	peer.started = started;
+	c->fd = pair[0];
+	c->pid = fork();
+	if (c->pid == 0)
+		cli_child_run(&peer);
+	close(pair[1]);
+	if (c->pid < 0) {
+		c->pid = 0;
+		close_pair(c);
+		return -1;
+	}
+	return 0;
+}
+
+/* Names the other end; true when it is on this machine. */
+static bool
+name_peer(int client, bool telnet, char *who, size_t size)
+{
+	struct sockaddr_in in = { 0 };
+	struct ucred cred = { 0 };
+	socklen_t len = telnet ? sizeof(in) : sizeof(cred);
+
+	if (telnet) {
+		getpeername(client, (struct sockaddr *)&in, &len);
+		snprintf(who, size, "%s:%u", ip4_text(in.sin_addr.s_addr), ntohs(in.sin_port));
+		return ntohl(in.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	}
+	getsockopt(client, SOL_SOCKET, SO_PEERCRED, &cred, &len);
+	snprintf(who, size, "uid %u", (unsigned int)cred.uid);
+	return true;
+}
+
+static void
+serve(int client, bool telnet)
+{
+	static const char busy[] = "Too many connections\r\n";
+	char who[sizeof(children[0].who)];
+	bool local = name_peer(client, telnet, who, sizeof(who));
+	struct child *c = free_child(local);
+	const int on = 1;
+
+	if (!c) {
+		COUNT(cli_refused);
+		plog_limit(LOG_WARNING, "CLI %s: refused, too many connections", who);
+		if (send(client, busy, sizeof(busy) - 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+			plog(LOG_CALL, "CLI %s: %s", who, strerror(errno));
+		return;
+	}
+	if (telnet)
+		setsockopt(client, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	c->local = local;
+	str_copy(c->who, sizeof(c->who), who);
+	if (start_child(c, client, telnet) < 0)
+		plog_limit(LOG_ERROR, "CLI %s: %s", who, strerror(errno));
+	else
+		COUNT(cli_connections);
+}
+
+static void
+on_connection(int fd, void *arg)
+{
+	int i, client;
+
+	(void)arg;
+	for (i = 0; i < ACCEPTS_A_TURN; i++) {
+		client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+		if (client < 0) {
+			if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+				plog_limit(LOG_ERROR, "CLI: accept: %s", strerror(errno));
+			return;
+		}
+		serve(client, fd == tcp_fd);
+		close(client);
+	}
+}
+
+/* ---- start and stop ---- */
+
+static uint32_t
+bind_address(void)
+{
+	if (config_is_set("cli_bind_address"))
+		return conf->cli_bind_address;
+	return htonl(users_count() ? INADDR_ANY : INADDR_LOOPBACK);
+}
+
+static int
+listen_tcp(char *why, size_t why_size)
+{
+	struct sockaddr_in in = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = bind_address(),
+		.sin_port = htons((uint16_t)conf->cli_port),
+	};
+	const int on = 1;
+
+	tcp_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (tcp_fd < 0 || setsockopt(tcp_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	    bind(tcp_fd, (struct sockaddr *)&in, sizeof(in)) < 0 || listen(tcp_fd, BACKLOG) < 0) {
+		snprintf(why, why_size, "CLI: %s port %u: %s", ip4_text(in.sin_addr.s_addr),
+		    conf->cli_port, strerror(errno));
+		return -1;
+	}
+	if (users_count() == 0 && ntohl(in.sin_addr.s_addr) >> 24 != IN_LOOPBACKNET)
+		plog(LOG_WARNING, "the CLI on %s asks for no login: the users file names nobody",
+		    ip4_text(in.sin_addr.s_addr));
+	return loop_add(tcp_fd, on_connection, NULL);
+}
+
+/* Binds, over the socket of a process that is no more. */
+static int
+bind_unix(void)
+{
+	const struct sockaddr *addr = (const struct sockaddr *)&unix_addr;
+	int probe, busy;
+
+	if (bind(unix_fd, addr, sizeof(unix_addr)) == 0)
+		return 0;
+	if (errno != EADDRINUSE)
+		return -1;
+	probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (probe < 0)
+		return -1;
+	busy = connect(probe, addr, sizeof(unix_addr)) == 0 || errno != ECONNREFUSED;
+	close(probe);
+	if (busy || lstat(unix_addr.sun_path, &unix_file) < 0 || !S_ISSOCK(unix_file.st_mode)) {
+		errno = EADDRINUSE;
+		return -1;
+	}
+	unlink(unix_addr.sun_path);
+	return bind(unix_fd, addr, sizeof(unix_addr));
+}
+
+static int
+listen_unix(char *why, size_t why_size)
+{
+	mode_t mask;
+	int bound;
+
+	if (conf->cli_socket[0] == '\0')
+		return 0;
+	str_copy(unix_addr.sun_path, sizeof(unix_addr.sun_path), conf->cli_socket);
+	unix_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	mask = umask(0177);
+	bound = unix_fd < 0 ? -1 : bind_unix();
+	umask(mask);
+	if (bound < 0 || listen(unix_fd, BACKLOG) < 0) {
+		snprintf(
+		    why, why_size, "CLI: cli_socket %s: %s", conf->cli_socket, strerror(errno));
+		return -1;
+	}
+	lstat(unix_addr.sun_path, &unix_file);
+	return loop_add(unix_fd, on_connection, NULL);
+}
+
+int
+cli_start(char *why, size_t why_size)
+{
+	started = loop_time();
+	return listen_tcp(why, why_size) < 0 || listen_unix(why, why_size) < 0 ? -1 : 0;
+}
+
+static void
+close_listener(int *fd)
+{
+	if (*fd < 0)
+		return;
+	loop_del(*fd);
+	close(*fd);
+	*fd = -1;
+}
+
+void
+cli_stop(void)
+{
+	struct stat now;
+	size_t i;
+
+	if (unix_fd >= 0 && lstat(unix_addr.sun_path, &now) == 0 &&
+	    now.st_dev == unix_file.st_dev && now.st_ino == unix_file.st_ino)
+		unlink(unix_addr.sun_path);
+	close_listener(&tcp_fd);
+	close_listener(&unix_fd);
+	for (i = 0; i < ARRAY_LEN(children); i++) {
+		if (children[i].pid == 0)
+			continue;
+		kill(children[i].pid, SIGKILL);
+		close_pair(&children[i]);
+	}
+}

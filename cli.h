@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The command line for operators: the parent's side. Listens on cli_bind_address and
+ * cli_socket, forks a child for each connection and does what the children ask.
+ * (libcli has a cli_init() of its own, hence start and stop.)
+ */
+#ifndef CLI_H
+#define CLI_H
+
+#include "l2tpns.h"
+
+#include <sys/types.h>
+
+/*
+ * Opens the listening sockets; behind config_read() and users_read(). -1 with one line
+ * in `why` when that cannot be, as "CLI: 127.0.0.1 port 23: Address already in use".
+ */
+int cli_start(char *why, size_t why_size);
+
+/* Closes them and ends the children. */
+void cli_stop(void);
+
+/* From SIGCHLD: a child of ours may have ended. False: it was none of the CLI's. */
+bool cli_child_exit(pid_t pid);
+
+#endif

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The child that serves one connection of the command line, on libcli. It begins by
+ * giving up what it does not need: all descriptors but its two, the right to write to
+ * shared memory, the parent's scheduling; it logs nothing and dies with its parent.
+ * It reads the tables through snapshots and asks the parent for every change.
+ *
+ * A command is a row of commands[] here or of cli_show.c's table; the row gives its
+ * place in libcli's tree, `?`, the usage line and the check of the argument count.
+ * An alarm ends a child that is stuck in writing to a client who does not read.
+ */
+#include "cli_child.h"
+#include "config.h"
+#include "config_item.h"
+#include "log.h"
+#include "loop.h"
+#include "shm.h"
+#include "users.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	CLIENT_FD = 3, /* where the two descriptors lie, behind the three on /dev/null */
+	PAIR_FD = 4,
+	LOGIN_SEC = 60,
+	IDLE_SEC = 900,
+	STUCK_SEC = 600, /* one command may take so long */
+	ANSWER_SEC = 30,
+	FAILURES = 3,
+	FAILURE_SEC = 2, /* a wrong password is answered after so long, whatever was wrong */
+};
+
+static struct cli_peer peer;
+static bool logged_in, may_enable;
+static unsigned int failures;
+
+/* ---- giving up rights ---- */
+
+static void
+lie_at(int fd, int where)
+{
+	if (dup2(fd, where) < 0)
+		_exit(1);
+}
+
+static void
+keep_two_descriptors(void)
+{
+	int client = fcntl(peer.client, F_DUPFD, PAIR_FD + 1);
+	int pair = fcntl(peer.pair, F_DUPFD, PAIR_FD + 1);
+	int null = open("/dev/null", O_RDWR);
+
+	if (client < 0 || pair < 0 || null < 0)
+		_exit(1);
+	lie_at(null, STDIN_FILENO);
+	lie_at(null, STDOUT_FILENO);
+	lie_at(null, STDERR_FILENO);
+	lie_at(client, CLIENT_FD);
+	lie_at(pair, PAIR_FD);
+	close_range(PAIR_FD + 1, ~0U, 0);
+}
+
+static void
+give_up_rights(void)
+{
+	const struct sched_param none = { 0 };
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != peer.parent)
+		_exit(0); /* it died before that */
+	keep_two_descriptors();
+	log_set_sink(NULL, -1);
+	log_set_level(-1);
+	loop_child();
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGALRM, SIG_DFL);
+	if (sched_getscheduler(0) != SCHED_OTHER)
+		sched_setscheduler(0, SCHED_OTHER, &none);
+	shm_read_only();
+}
+
+/* ---- asking the parent ---- */
+
+bool
+cli_ask(char answer[CLI_ANSWER], int argc, const char *const *argv)
+{
+	char msg[CLI_MESSAGE];
+	size_t len = 0, n;
+	ssize_t got;
+	int i;
+
+	for (i = 0; i < argc; i++, len += n) {
+		n = strlen(argv[i]) + 1;
+		if (len + n > sizeof(msg)) {
+			snprintf(answer, CLI_ANSWER, "The command is too long");
+			return false;
+		}
+		memcpy(msg + len, argv[i], n);
+	}
+	if (send(PAIR_FD, msg, len, MSG_NOSIGNAL) < 0)
+		_exit(0); /* nobody there */
+	got = recv(PAIR_FD, answer, CLI_ANSWER - 1, 0);
+	if (got <= 0 && errno == EAGAIN)
+		snprintf(answer, CLI_ANSWER, "The daemon does not answer");
+	else if (got <= 0)
+		_exit(0);
+	if (got <= 0)
+		return false;
+	answer[got] = '\0';
+	got = answer[0];
+	memmove(answer, answer + 1, strlen(answer));
+	return got == '+';
+}
+
+/* Tells the parent something; what it answers does not matter. */
+static void
+tell(const char *what, const char *detail)
+{
+	char answer[CLI_ANSWER];
+	const char *const words[] = { what, detail };
+
+	cli_ask(answer, ARRAY_LEN(words), words);
+}
+
+static void
+ask_and_print(struct cli_def *cli, int argc, const char *const *argv)
+{
+	char answer[CLI_ANSWER];
+
+	if (!cli_ask(answer, argc, argv))
+		cli_error(cli, "%s", answer);
+	else if (answer[0])
+		cli_print(cli, "%s", answer);
+}
+
+unsigned long
+cli_uptime(void)
+{
+	return (unsigned long)(MAX(loop_time() - peer.started, 0));
+}
+
+/* ---- login and enable ---- */
+
+static void
+sleep_until(time_t when)
+{
+	struct timespec ts = { .tv_sec = when };
+
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
+		continue;
+}
+
+static time_t
+seconds_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec;
+}
+
+/* The third wrong password ends the connection. */
+static int
+fail(const char *name, time_t began)
+{
+	static const char farewell[] = "\r\nToo many failures\r\n";
+
+	tell("login-failed", name);
+	sleep_until(began + FAILURE_SEC + 1);
+	if (++failures < FAILURES)
+		return CLI_ERROR;
+	if (send(CLIENT_FD, farewell, sizeof(farewell) - 1, MSG_DONTWAIT) < 0)
+		_exit(1);
+	_exit(0);
+}
+
+static int
+check_login(const char *name, const char *password)
+{
+	time_t began = seconds_now();
+
+	if (!users_login(name, password))
+		return fail(name, began);
+	failures = 0;
+	logged_in = true;
+	alarm(STUCK_SEC);
+	tell("login", name);
+	return CLI_OK;
+}
+
+/* For libcli, here and only here, anything but 0 is good. */
+static int
+check_enable(const char *password)
+{
+	time_t began = seconds_now();
+
+	if (!users_enable(password)) {
+		fail("enable", began);
+		return 0;
+	}
+	failures = 0;
+	may_enable = true;
+	return 1;
+}
+
+static int
+refuse_enable(struct cli_def *cli, const char *command, char **argv, int argc)
+{
+	(void)command;
+	(void)argv;
+	(void)argc;
+	cli_error(cli, "enable works from this machine only: the users file has no enable entry");
+	return CLI_OK;
+}
+
+static void
+set_up_login(struct cli_def *cli)
+{
+	bool ask = users_count() > 0 && (!peer.local || conf->cli_local_login);
+
+	logged_in = !ask;
+	alarm(ask ? LOGIN_SEC : STUCK_SEC);
+	if (ask)
+		cli_set_auth_callback(cli, check_login);
+	may_enable = peer.local && !users_has_enable();
+	if (users_has_enable()) {
+		cli_set_enable_callback(cli, check_enable);
+	} else if (!peer.local) {
+		cli_unregister_command(cli, "enable");
+		cli_register_command(cli, NULL, "enable", refuse_enable, PRIVILEGE_UNPRIVILEGED,
+		    MODE_EXEC, "Turn on privileged commands");
+	}
+}
+
+/* ---- commands that change something ---- */
+
+static void
+do_drop(struct cli_def *cli, const char *what, const char *which)
+{
+	const char *const words[] = { "drop", what, which };
+
+	ask_and_print(cli, ARRAY_LEN(words), words);
+}
+
+static void
+cmd_drop_session(struct cli_def *cli, int argc, char **argv)
+{
+	(void)argc;
+	do_drop(cli, "session", argv[0]);
+}
+
+static void
+cmd_drop_tunnel(struct cli_def *cli, int argc, char **argv)
+{
+	(void)argc;
+	do_drop(cli, "tunnel", argv[0]);
+}
+
+static void
+cmd_drop_user(struct cli_def *cli, int argc, char **argv)
+{
+	(void)argc;
+	do_drop(cli, "user", argv[0]);
+}
+
+static void
+cmd_clear_counters(struct cli_def *cli, int argc, char **argv)
+{
+	const char *const words[] = { "clear", "counters" };
+
+	(void)argc;
+	(void)argv;
+	ask_and_print(cli, ARRAY_LEN(words), words);
+}
+
+/* `set NAME VALUE...` goes to the parent as a line of startup-config, values in quotes again. */
+static void
+cmd_set(struct cli_def *cli, int argc, char **argv)
+{
+	char line[CLI_MESSAGE - sizeof("config")];
+	size_t len = (size_t)snprintf(line, sizeof(line), "set %.64s", argv[0]);
+	const char *const words[] = { "config", line };
+	int i;
+
+	for (i = 1; i < argc; i++) {
+		if (len + 1 + ITEM_TEXT > sizeof(line)) {
+			cli_error(cli, "The command is too long");
+			return;
+		}
+		line[len++] = ' ';
+		item_quote(argv[i], line + len, ITEM_TEXT);
+		len += strlen(line + len);
+	}
+	ask_and_print(cli, ARRAY_LEN(words), words);
+	cli_set_hostname(cli, conf->hostname);
+}
+
+/* Behind `set`: the names that begin so; behind a name: what it is. */
+static void
+hint_set(struct cli_def *cli, int argc, char **argv)
+{
+	char value[ITEM_TEXT];
+	struct config_row row;
+	size_t typed = argc > 0 ? strcspn(argv[0], "?") : 0;
+	unsigned int i;
+
+	for (i = 0; config_row(i, &row); i++) {
+		if (argc == 1 && strncmp(row.name, argv[0], typed) == 0)
+			cli_print(cli, "  %-36s %s", row.name, row.help);
+		if (argc == 1 || strcmp(row.name, argv[0]) != 0)
+			continue;
+		config_value(row.name, value, sizeof(value));
+		cli_print(cli, "  %s: %s (%s, default %s)%s%s", row.name, row.help, row.type,
+		    row.initial[0] ? row.initial : "\"\"", row.secret ? "" : ", now ",
+		    row.secret ? "" : value);
+	}
+}
+
+static const struct command commands[] = {
+	{ "clear counters", PRIVILEGE_PRIVILEGED, MODE_EXEC, cmd_clear_counters, 0, 0, "", "",
+	    "Set all counters to zero", NULL },
+	{ "drop session", PRIVILEGE_PRIVILEGED, MODE_EXEC, cmd_drop_session, 1, 1, "ID",
+	    "number in the column SID of show session", "Disconnect a session", NULL },
+	{ "drop tunnel", PRIVILEGE_PRIVILEGED, MODE_EXEC, cmd_drop_tunnel, 1, 1, "ID",
+	    "number in the column TID of show tunnels", "Disconnect a tunnel and its sessions",
+	    NULL },
+	{ "drop user", PRIVILEGE_PRIVILEGED, MODE_EXEC, cmd_drop_user, 1, 1, "USER",
+	    "name as in show users", "Disconnect all sessions of a user", NULL },
+	{ "set", PRIVILEGE_PRIVILEGED, MODE_CONFIG, cmd_set, 2, CLI_WORDS, "NAME VALUE",
+	    "as in startup-config", "Change a setting", hint_set },
+	{ 0 },
+};
+
+/* ---- the table in libcli's tree ---- */
+
+static const char *
+group_help(const char *word)
+{
+	static const struct {
+		const char *word, *help;
+	} groups[] = {
+		{ "clear", "Set something back" },
+		{ "drop", "Disconnect something" },
+		{ "show", "Show what is going on" },
+		{ "write", "Print the configuration" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(groups); i++)
+		if (strcmp(groups[i].word, word) == 0)
+			return groups[i].help;
+	return NULL;
+}
+
+static const struct command *
+find(const struct command *table, const char *words)
+{
+	for (; table->words; table++)
+		if (strcmp(table->words, words) == 0)
+			return table;
+	return NULL;
+}
+
+static void
+print_help(struct cli_def *cli, const struct command *row, int argc, char **argv)
+{
+	if (row->hint) {
+		row->hint(cli, argc, argv);
+		return;
+	}
+	if (row->max > 0 && argc <= row->max)
+		cli_print(cli, "  %-20s %s", row->args, row->args_help);
+	if (argc > row->min)
+		cli_print(cli, "  <cr>");
+}
+
+/* libcli calls this for every command of the tables. */
+static int
+run(struct cli_def *cli, const char *words, char **argv, int argc)
+{
+	const struct command *row = find(commands, words);
+	size_t n = argc > 0 ? strlen(argv[argc - 1]) : 0;
+
+	if (!row)
+		row = find(cli_show_table(), words);
+	if (!row || (row->privilege == PRIVILEGE_PRIVILEGED && !may_enable))
+		return CLI_ERROR;
+	loop_clock();
+	alarm(STUCK_SEC);
+	if (n > 0 && argv[argc - 1][n - 1] == '?')
+		print_help(cli, row, argc, argv);
+	else if (argc < row->min || argc > row->max)
+		cli_error(cli, "usage: %s%s%s", row->words, row->args[0] ? " " : "", row->args);
+	else
+		row->fn(cli, argc, argv);
+	return CLI_OK;
+}
+
+static struct cli_command *
+child_of(struct cli_def *cli, struct cli_command *parent, const char *word)
+{
+	struct cli_command *c = parent ? parent->children : cli->commands;
+
+	while (c && strcmp(c->command, word) != 0)
+		c = c->next;
+	return c;
+}
+
+/* A table has commands of one or two words. */
+static void
+add_table(struct cli_def *cli, const struct command *row)
+{
+	struct cli_command *group;
+	char first[32];
+	const char *last;
+
+	for (; row->words; row++) {
+		last = strchr(row->words, ' ');
+		group = NULL;
+		if (last) {
+			snprintf(
+			    first, sizeof(first), "%.*s", (int)(last - row->words), row->words);
+			group = child_of(cli, NULL, first);
+			if (!group)
+				group = cli_register_command(cli, NULL, first, NULL, row->privilege,
+				    row->mode, group_help(first));
+		}
+		cli_register_command(cli, group, last ? last + 1 : row->words, run, row->privilege,
+		    row->mode, row->help);
+	}
+}
+
+/* ---- the child's life ---- */
+
+/* Once a second while nothing is typed. */
+static int
+on_second(struct cli_def *cli)
+{
+	(void)cli;
+	if (logged_in)
+		alarm(STUCK_SEC);
+	return CLI_OK;
+}
+
+static int
+on_idle(struct cli_def *cli)
+{
+	cli_error(cli, "\nIdle for too long: good-bye");
+	return CLI_QUIT;
+}
+
+void
+cli_child_run(const struct cli_peer *who)
+{
+	const struct timeval wait = { .tv_sec = ANSWER_SEC };
+	struct cli_def *cli;
+
+	peer = *who;
+	give_up_rights();
+	setsockopt(PAIR_FD, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	cli = cli_init();
+	cli_telnet_protocol(cli, peer.telnet);
+	cli_set_hostname(cli, conf->hostname);
+	add_table(cli, cli_show_table());
+	add_table(cli, commands);
+	set_up_login(cli);
+	cli_regular(cli, on_second);
+	cli_set_idle_timeout_callback(cli, IDLE_SEC, on_idle);
+	cli_loop(cli, CLIENT_FD);
+	_exit(0);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The command line, inside the child that serves one connection: login, the tables
+ * of commands, questions to the parent. Nothing here can change the daemon's state.
+ */
+#ifndef CLI_CHILD_H
+#define CLI_CHILD_H
+
+#include "l2tpns.h"
+
+#include <libcli.h>
+#include <sys/types.h>
+#include <time.h>
+
+enum {
+	CLI_MESSAGE = 8192, /* octets of a request: words, each with its final NUL */
+	CLI_ANSWER = 1024,  /* octets of an answer: '+' or '-', a text, NUL */
+	CLI_WORDS = 16,
+};
+
+/* One command; the row serves parsing, `?` and the usage line. */
+struct command {
+	const char *words; /* "show session" */
+	int privilege;	   /* PRIVILEGE_UNPRIVILEGED or PRIVILEGE_PRIVILEGED */
+	int mode;	   /* MODE_EXEC or MODE_CONFIG */
+	void (*fn)(struct cli_def *cli, int argc, char **argv);
+	int min, max;						  /* how many arguments */
+	const char *args;					  /* "[ID]..." */
+	const char *args_help;					  /* what they are */
+	const char *help;					  /* what the command does */
+	void (*hint)(struct cli_def *cli, int argc, char **argv); /* more on `?`; may be NULL */
+};
+
+/* Who is connected. */
+struct cli_peer {
+	int client, pair; /* his socket; ours to the parent */
+	pid_t parent;
+	time_t started; /* the daemon, by the wall clock */
+	bool local;	/* from this machine */
+	bool telnet;	/* not the local socket */
+};
+
+/* The child's life from the fork on. */
+void cli_child_run(const struct cli_peer *peer) __attribute__((noreturn));
+
+/*
+ * Asks the parent: sends the words, waits for the answer. True when it was done;
+ * `answer` has the parent's text either way.
+ */
+bool cli_ask(char answer[CLI_ANSWER], int argc, const char *const *argv);
+
+/* Seconds since the daemon started. */
+unsigned long cli_uptime(void);
+
+/* The commands that show something; ends with a row without words. */
+const struct command *cli_show_table(void);
+
+#endif

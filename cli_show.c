@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the command line shows. Runs in a child, on shared memory that the parent goes
+ * on writing: records are copied by the tables' snapshot functions and judged by the
+ * copy alone. Columns and their widths are those operators' scripts know; whatever is
+ * newer stands at the end of a line or behind the known lines.
+ *
+ * Names come from peers: they are printed with control characters escaped.
+ */
+#include "cli_child.h"
+#include "config.h"
+#include "counter.h"
+#include "cp.h"
+#include "ippool.h"
+#include "loop.h"
+#include "note.h"
+#include "radius.h"
+#include "session.h"
+#include "tunnel.h"
+#include "util.h"
+#include "wire.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { CLEAN_SIZE = 4 * USER_LEN, MAX_IDS = 16, MAX_NOTES = 256 };
+
+/* A name fit for a terminal. One of four static buffers: use it at once. */
+static const char *
+clean(const char *name)
+{
+	static char buf[4][CLEAN_SIZE];
+	static unsigned int turn;
+	char *text = buf[turn++ % ARRAY_LEN(buf)], *to = text;
+	const unsigned char *p = (const unsigned char *)name;
+
+	for (; *p && to + 5 < text + CLEAN_SIZE; p++) {
+		bool wide = p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0; /* U+0080..9F in UTF-8 */
+
+		if (*p < ' ' || *p == 0x7f || wide)
+			to += sprintf(to, "\\x%02x", *p);
+		else
+			*to++ = (char)*p;
+	}
+	*to = '\0';
+	return text;
+}
+
+/* ---- sessions ---- */
+
+static const char *
+user_of(const struct session *s)
+{
+	return s->authed ? clean(s->user) : "*";
+}
+
+static uint32_t
+time_left(const struct session *s)
+{
+	uint32_t age = session_age(s);
+
+	return s->session_timeout > age ? s->session_timeout - age : 0;
+}
+
+static void
+session_line(struct cli_def *cli, sess_id id, const struct session *s)
+{
+	const struct sess_fast *f = session_fast(id);
+	struct tunnel t;
+
+	if (!tunnel_snapshot(s->tunnel, &t))
+		t.peer_ip = 0;
+	cli_print(cli,
+	    "%5u %7d %4u %-32s %-15s %s %s %s %s %10u %10llu %10llu %4u %10u %3s%-20s %s", id, 0,
+	    s->tunnel, user_of(s), ip4_text(s->ip4), "N", "N", "N", "N", session_age(s),
+	    (unsigned long long)f->tx_bytes, (unsigned long long)f->rx_bytes, session_idle(id),
+	    time_left(s), "(L)", ip4_text(t.peer_ip), clean(s->calling));
+}
+
+static const char *
+cp_name(const struct session *s, enum sess_cp cp)
+{
+	return s->cp[cp] < CP_STATES ? cp_state_names[s->cp[cp]] : "?";
+}
+
+static void
+session_link(struct cli_def *cli, sess_id id, const struct session *s)
+{
+	const struct sess_fast *f = session_fast(id);
+
+	cli_print(cli, "\tUnique SID:\t%u", s->unique);
+	cli_print(cli, "\tOpened:\t\t%u seconds", session_age(s));
+	cli_print(cli, "\tIdle time:\t%u seconds", session_idle(id));
+	if (s->session_timeout)
+		cli_print(cli, "\tSess Timeout:\t%u seconds", time_left(s));
+	if (s->idle_timeout)
+		cli_print(cli, "\tIdle Timeout:\t%u seconds",
+		    s->idle_timeout - MIN(session_idle(id), s->idle_timeout));
+	cli_print(cli, "\tBytes In/Out:\t%llu/%llu", (unsigned long long)f->tx_bytes,
+	    (unsigned long long)f->rx_bytes);
+	cli_print(cli, "\tPkts In/Out:\t%llu/%llu", (unsigned long long)f->tx_packets,
+	    (unsigned long long)f->rx_packets);
+	cli_print(cli, "\tMRU:\t\t%u", s->mru);
+	cli_print(cli, "\tRx Speed:\t%u", s->rx_speed);
+	cli_print(cli, "\tTx Speed:\t%u", s->tx_speed);
+}
+
+/* RFC 5515: numbers of four or eight octets, else text. */
+static void
+line_note(struct cli_def *cli, const struct note *n)
+{
+	static const char *const rates[] = {
+		"Actual-Data-Rate-Upstream",
+		"Actual-Data-Rate-Downstream",
+		"Minimum-Data-Rate-Upstream",
+		"Minimum-Data-Rate-Downstream",
+		"Attainable-Data-Rate-Upstream",
+		"Attainable-Data-Rate-Downstream",
+		"Maximum-Data-Rate-Upstream",
+		"Maximum-Data-Rate-Downstream",
+		"Minimum-Data-Rate-Upstream-Low-Power",
+		"Minimum-Data-Rate-Downstream-Low-Power",
+		"Maximum-Interleaving-Delay-Upstream",
+		"Actual-Interleaving-Delay-Upstream",
+		"Maximum-Interleaving-Delay-Downstream",
+		"Actual-Interleaving-Delay-Downstream",
+	};
+	enum { FIRST = 0x81, CIRCUIT_ID = 1, REMOTE_ID = 2 };
+	struct rd r = rd_init(n->data, n->len);
+	uint64_t number = n->len == 8 ? rd_u64(&r) : rd_u32(&r);
+	char text[NOTE_MAX + 1];
+
+	str_copy_n(text, sizeof(text), n->data, n->len);
+	if (n->tag >= FIRST && n->tag < FIRST + ARRAY_LEN(rates) && !r.bad)
+		cli_print(cli, "\t%s:\t%llu", rates[n->tag - FIRST], (unsigned long long)number);
+	else if (n->tag == CIRCUIT_ID || n->tag == REMOTE_ID)
+		cli_print(cli, "\tAgent-%s-Id:\t%s", n->tag == CIRCUIT_ID ? "Circuit" : "Remote",
+		    clean(text));
+	else
+		cli_print(cli, "\tAccess line %u:\t%u octets", n->tag, n->len);
+}
+
+static void
+session_notes(struct cli_def *cli, const struct session *s)
+{
+	struct note_pos pos = note_first(s->notes);
+	struct note_route route;
+	struct note n;
+	int i;
+
+	/* the chain may change under us: no more than a session can have */
+	for (i = 0; i < MAX_NOTES && note_next(&pos, &n); i++) {
+		if (n.kind == NOTE_ROUTE && n.len == sizeof(route)) {
+			memcpy(&route, n.data, sizeof(route));
+			cli_print(cli, "\tRoute:\t\t%s/%u", ip4_text(route.addr), route.len);
+		} else if (n.kind == NOTE_LINE) {
+			line_note(cli, &n);
+		}
+	}
+}
+
+static void
+session_details(struct cli_def *cli, sess_id id, const struct session *s)
+{
+	cli_print(cli, "\nSession %u:", id);
+	cli_print(cli, "\tUser:\t\t%s", user_of(s));
+	cli_print(cli, "\tCalling Num:\t%s", clean(s->calling));
+	cli_print(cli, "\tCalled Num:\t%s", clean(s->called));
+	cli_print(cli, "\tTunnel ID:\t%u", s->tunnel);
+	cli_print(
+	    cli, "\tPPP Phase:\t%s", s->phase <= PPP_TERMINATE ? ppp_phase_names[s->phase] : "?");
+	cli_print(cli, "\t IPCP state:\t%s", cp_name(s, SESS_CP_IPCP));
+	cli_print(cli, "\t IPV6CP state:\t%s", cp_name(s, SESS_CP_IPV6CP));
+	cli_print(cli, "\t CCP state:\t%s", cp_name(s, SESS_CP_CCP));
+	cli_print(cli, "\tIP address:\t%s", ip4_text(s->ip4));
+	session_link(cli, id, s);
+	cli_print(cli, "\tIntercepted:\t%s", "no");
+	cli_print(cli, "\tWalled Garden:\t%s", "no");
+	cli_print(cli, "\tThrottled:\t%s", "no");
+	session_notes(cli, s);
+}
+
+static void
+show_session(struct cli_def *cli, int argc, char **argv)
+{
+	struct session s;
+	uint64_t number;
+	int i;
+
+	for (i = 0; i < argc; i++) {
+		if (parse_uint(argv[i], 1, UINT32_MAX, &number) &&
+		    session_snapshot((sess_id)number, &s))
+			session_details(cli, (sess_id)number, &s);
+		else
+			cli_error(cli, "There is no session %s", argv[i]);
+	}
+	if (argc > 0)
+		return;
+	cli_print(cli, "%5s %7s %4s %-32s %-15s %s %s %s %s %10s %10s %10s %4s %10s %-23s %s",
+	    "SID", "LkToSID", "TID", "Username", "IP", "I", "T", "G", "6", "opened", "downloaded",
+	    "uploaded", "idle", "Rem.Time", "LAC(L)/RLNS(R)/PPPOE(P)", "CLI");
+	FOR_EACH_SESSION (id)
+		if (session_snapshot(id, &s))
+			session_line(cli, id, &s);
+}
+
+static void
+show_users(struct cli_def *cli, int argc, char **argv)
+{
+	struct session s;
+	bool found = false;
+
+	FOR_EACH_SESSION (id) {
+		if (!session_snapshot(id, &s) || !s.authed)
+			continue;
+		if (argc == 0) {
+			cli_print(cli, "%s", clean(s.user));
+		} else if (strcmp(s.user, argv[0]) == 0) {
+			session_details(cli, id, &s);
+			found = true;
+		}
+	}
+	if (argc > 0 && !found)
+		cli_error(cli, "User %s is not connected", argv[0]);
+}
+
+/* ---- tunnels ---- */
+
+static const char *
+tunnel_host(const struct tunnel *t)
+{
+	return t->state == TUNNEL_FREE || t->hostname[0] == '\0' ? "(none)" : clean(t->hostname);
+}
+
+static const char *
+tunnel_state(const struct tunnel *t)
+{
+	return t->state < TUNNEL_STATES ? tunnel_state_names[t->state] : "?";
+}
+
+static void
+tunnel_line(struct cli_def *cli, tunn_id id, const struct tunnel *t)
+{
+	cli_print(cli, "%4u %20s %20s %6s %6u %s", id, tunnel_host(t), ip4_text(t->peer_ip),
+	    tunnel_state(t), t->sessions.count, "Tunnel To LAC");
+}
+
+/* The ids of a tunnel's sessions, found by asking all: its own list may change under us. */
+static void
+tunnel_session_ids(struct cli_def *cli, tunn_id tunnel)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+	struct session s;
+
+	if (!f)
+		return;
+	FOR_EACH_SESSION (id)
+		if (session_snapshot(id, &s) && s.tunnel == tunnel)
+			fprintf(f, "%s%u", ftello(f) ? " " : "", id);
+	fclose(f);
+	cli_print(cli, "\tSessions:\t%s", text);
+	free(text);
+}
+
+static void
+tunnel_details(struct cli_def *cli, tunn_id id, const struct tunnel *t)
+{
+	uint32_t age = t->state == TUNNEL_FREE ? 0 : (loop_now_ds() - t->last_packet) / 10;
+
+	cli_print(cli, "\nTunnel %u:", id);
+	cli_print(cli, "\tState:\t\t%s", tunnel_state(t));
+	cli_print(cli, "\tHostname:\t%s", tunnel_host(t));
+	cli_print(cli, "\tRemote IP:\t%s", ip4_text(t->peer_ip));
+	cli_print(cli, "\tRemote Port:\t%u", t->peer_port);
+	cli_print(cli, "\tRx Window:\t%u", t->peer_window);
+	cli_print(cli, "\tNext Recv:\t%u", t->nr);
+	cli_print(cli, "\tNext Send:\t%u", t->ns);
+	cli_print(cli, "\tQueue Len:\t%u", t->queued);
+	cli_print(cli, "\tLast Packet Age:%u", age);
+	if (t->state == TUNNEL_FREE)
+		cli_print(cli, "\tSessions:\t");
+	else
+		tunnel_session_ids(cli, id);
+}
+
+static void
+show_tunnels(struct cli_def *cli, int argc, char **argv)
+{
+	bool all = argc > 0 && strcmp(argv[0], "all") == 0;
+	uint64_t number;
+	struct tunnel t;
+	tunn_id id;
+
+	if (argc > 0 && !all) {
+		if (parse_uint(argv[0], 1, UINT32_MAX, &number) &&
+		    tunnel_snapshot((tunn_id)number, &t))
+			tunnel_details(cli, (tunn_id)number, &t);
+		else
+			cli_error(cli, "There is no tunnel %s", argv[0]);
+		return;
+	}
+	cli_print(cli, "%4s %20s %20s %6s %s", "TID", "Hostname", "IP", "State", "Sessions");
+	for (id = 1; id <= tunnel_highest(); id++)
+		if (tunnel_snapshot(id, &t) &&
+		    (all || t.state == TUNNEL_OPEN || t.state == TUNNEL_OPENING))
+			tunnel_line(cli, id, &t);
+}
+
+/* ---- address pool ---- */
+
+static int
+by_address(const void *a, const void *b)
+{
+	uint32_t x = ntohl(((const struct ippool_row *)a)->addr);
+	uint32_t y = ntohl(((const struct ippool_row *)b)->addr);
+
+	return x < y ? -1 : x > y;
+}
+
+/* All rows in order of address; malloc'ed. */
+static struct ippool_row *
+pool_rows(size_t *n)
+{
+	struct ippool_row *rows = NULL, *more, row;
+	size_t room = 0;
+	uint32_t pos = 0;
+
+	for (*n = 0; ippool_row(&pos, &row); rows[(*n)++] = row) {
+		if (*n < room)
+			continue;
+		room = room * 2 + 64;
+		more = realloc(rows, room * sizeof(*rows));
+		if (!more)
+			break;
+		rows = more;
+	}
+	if (*n)
+		qsort(rows, *n, sizeof(*rows), by_address);
+	return rows;
+}
+
+static void
+pool_line(struct cli_def *cli, const struct ippool_row *row)
+{
+	if (row->s)
+		cli_print(cli, "%-15s\tY %8u %s", ip4_text(row->addr), row->s, clean(row->user));
+	else
+		cli_print(cli, "%-15s\tN %8s [%s] %us", ip4_text(row->addr), "", clean(row->user),
+		    (loop_now_ds() - row->freed) / 10);
+}
+
+static void
+show_pool(struct cli_def *cli, int argc, char **argv)
+{
+	bool all = argc > 0 && strcmp(argv[0], "all") == 0;
+	uint64_t free_count, used_count;
+	struct ippool_row *rows;
+	uint32_t addr;
+	size_t n, i;
+
+	if (argc > 0 && !all) {
+		cli_error(cli, "usage: show pool [all]");
+		return;
+	}
+	rows = pool_rows(&n);
+	cli_print(cli, "IP Address      Used  Session User");
+	addr = all ? ippool_next(0) : 0;
+	for (i = 0; i < n; i++) {
+		for (; addr && ntohl(addr) < ntohl(rows[i].addr); addr = ippool_next(addr))
+			cli_print(cli, "%-15s\tN", ip4_text(addr));
+		if (addr == rows[i].addr)
+			addr = ippool_next(addr);
+		pool_line(cli, &rows[i]);
+	}
+	for (; addr; addr = ippool_next(addr))
+		cli_print(cli, "%-15s\tN", ip4_text(addr));
+	free(rows);
+	if (!all)
+		cli_print(cli, "(Not displaying unused addresses)");
+	ippool_counts(&free_count, &used_count);
+	cli_print(cli, "\nFree: %llu\nUsed: %llu", (unsigned long long)free_count,
+	    (unsigned long long)used_count);
+}
+
+/* ---- RADIUS ---- */
+
+static void
+show_radius(struct cli_def *cli, int argc, char **argv)
+{
+	bool all = argc > 0 && strcmp(argv[0], "all") == 0;
+	uint32_t slot, free_count, used_count, now = loop_now_ds();
+	struct radius_row row;
+
+	if (argc > 0 && !all) {
+		cli_error(cli, "usage: show radius [all]");
+		return;
+	}
+	cli_print(cli, "%6s%7s%5s%6s%9s%9s%4s", "ID", "Radius", "Sock", "State", "Session", "Retry",
+	    "Try");
+	for (slot = 0; slot < RADIUS_SLOTS; slot++) {
+		bool used = radius_row(slot, &row);
+		uint32_t wait = used && row.retry > now ? row.retry - now : 0;
+
+		if (used || all)
+			cli_print(cli, "%6u%7u%5u%6s%9u%7u.%u%4u", slot, slot & 255, slot >> 8,
+			    radius_state_names[used ? row.state : RADIUS_NULL], used ? row.s : 0,
+			    wait / 10, wait % 10, used ? row.tries : 0);
+	}
+	radius_counts(&free_count, &used_count);
+	cli_print(cli, "\nFree: %u\nUsed: %u", free_count, used_count);
+}
+
+/* ---- counters ---- */
+
+static void
+traffic_line(struct cli_def *cli, const char *name, uint64_t bytes, uint64_t packets,
+    uint64_t errors, uint64_t last)
+{
+	cli_print(cli, "%-10s %10llu %10llu %10llu %10llu", name, (unsigned long long)bytes,
+	    (unsigned long long)packets, (unsigned long long)errors, (unsigned long long)last);
+}
+
+static void
+counters_json(struct cli_def *cli)
+{
+	const struct counter_row *row;
+
+	cli_print(cli, "{");
+	for (row = counter_traffic_rows(); row->name; row++)
+		cli_print(cli, "\"%s\": %llu,", row->name, (unsigned long long)counter_value(row));
+	for (row = counter_rows(); row->name; row++)
+		cli_print(cli, "\"%s\": %llu,", row->name, (unsigned long long)counter_value(row));
+	cli_print(cli, "\"reset_time\": %lld\n}", (long long)counters->reset_time);
+}
+
+static void
+show_counters(struct cli_def *cli, int argc, char **argv)
+{
+	const struct counters *c = counters;
+	const struct counter_row *row;
+	time_t reset = (time_t)c->reset_time;
+	char text[32];
+
+	if (argc > 0 && strcmp(argv[0], "json") == 0) {
+		counters_json(cli);
+		return;
+	}
+	cli_print(
+	    cli, "%-10s %10s %10s %10s %10s", "Ethernet", "Bytes", "Packets", "Errors", "Dropped");
+	traffic_line(
+	    cli, "RX", c->tun_rx_bytes, c->tun_rx_packets, c->tun_rx_errors, c->tun_rx_dropped);
+	traffic_line(
+	    cli, "TX", c->tun_tx_bytes, c->tun_tx_packets, c->tun_tx_errors, c->tun_tx_dropped);
+	cli_print(cli, " ");
+	cli_print(
+	    cli, "%-10s %10s %10s %10s %10s", "Tunnel", "Bytes", "Packets", "Errors", "Retries");
+	traffic_line(cli, "RX", c->tunnel_rx_bytes, c->tunnel_rx_packets, c->tunnel_rx_errors, 0);
+	traffic_line(cli, "TX", c->tunnel_tx_bytes, c->tunnel_tx_packets, c->tunnel_tx_errors,
+	    c->tunnel_retries);
+	cli_print(cli, " ");
+	cli_print(cli, "%-30s%-10s", "Counter", "Value");
+	cli_print(cli, "-----------------------------------------");
+	for (row = counter_rows(); row->name; row++)
+		cli_print(cli, "%-29s %llu", row->name, (unsigned long long)counter_value(row));
+	cli_print(cli, "%-29s %llu", "tunnel_rx_dropped", (unsigned long long)c->tunnel_rx_dropped);
+	cli_print(cli, " ");
+	cli_print(cli, "Last counter reset %.24s", ctime_r(&reset, text));
+}
+
+/* ---- the daemon ---- */
+
+/* "3 mins", "2:05", "1 day, 2:05" */
+static void
+uptime_text(char *text, size_t size, unsigned long seconds)
+{
+	unsigned long days = seconds / 86400, hours = seconds / 3600 % 24, mins = seconds / 60 % 60;
+	int n = 0;
+
+	if (days)
+		n = snprintf(text, size, "%lu day%s, ", days, days == 1 ? "" : "s");
+	if (days || hours)
+		snprintf(text + n, size - (size_t)n, "%lu:%02lu", hours, mins);
+	else
+		snprintf(text, size, "%lu min%s", mins, mins == 1 ? "" : "s");
+}
+
+static void
+show_uptime(struct cli_def *cli, int argc, char **argv)
+{
+	const struct counters *c = counters;
+	double load[3] = { 0 }, mbit = 8e-6;
+	time_t now = loop_time();
+	char clock[16], up[64];
+	uint32_t n = session_count();
+	struct tm tm;
+
+	(void)argc;
+	(void)argv;
+	localtime_r(&now, &tm);
+	strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
+	uptime_text(up, sizeof(up), cli_uptime());
+	getloadavg(load, ARRAY_LEN(load));
+	cli_print(cli, "%s up %s, %u user%s, load average: %.2f, %.2f, %.2f", clock, up, n,
+	    n == 1 ? "" : "s", load[0], load[1], load[2]);
+	cli_print(cli,
+	    "Bandwidth: UDP-ETH:%1.0f/%1.0f  ETH-UDP:%1.0f/%1.0f  TOTAL:%0.1f   IN:%u OUT:%u",
+	    (double)c->rate_udp_rx * mbit, (double)c->rate_tun_tx * mbit,
+	    (double)c->rate_tun_rx * mbit, (double)c->rate_udp_tx * mbit,
+	    (double)(c->rate_udp_rx + c->rate_tun_tx + c->rate_tun_rx + c->rate_udp_tx) * mbit,
+	    c->rate_in_packets, c->rate_out_packets);
+}
+
+static void
+show_version(struct cli_def *cli, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	cli_print(cli, "L2TPNS %s", L2TPNS_VERSION);
+}
+
+static void
+print_line(void *cli, const char *line)
+{
+	cli_print(cli, "%s", line);
+}
+
+static void
+show_config(struct cli_def *cli, int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	config_show(print_line, cli, cli->privilege == PRIVILEGE_PRIVILEGED);
+}
+
+const struct command *
+cli_show_table(void)
+{
+	enum { USER = PRIVILEGE_UNPRIVILEGED, ENABLED = PRIVILEGE_PRIVILEGED, EXEC = MODE_EXEC };
+	static const struct command table[] = {
+		{ "show counters", USER, EXEC, show_counters, 0, 1, "[json]", "as one JSON object",
+		    "Traffic and event counters", NULL },
+		{ "show pool", USER, EXEC, show_pool, 0, 1, "[all]", "addresses never used too",
+		    "Address pool", NULL },
+		{ "show radius", USER, EXEC, show_radius, 0, 1, "[all]", "free slots too",
+		    "RADIUS requests under way", NULL },
+		{ "show running-config", ENABLED, EXEC, show_config, 0, 0, "", "",
+		    "The configuration in force", NULL },
+		{ "show session", USER, EXEC, show_session, 0, MAX_IDS, "[ID]...",
+		    "all about the sessions of these numbers", "Sessions", NULL },
+		{ "show tunnels", USER, EXEC, show_tunnels, 0, 1, "[all|ID]",
+		    "closed ones too, or all about one", "Tunnels", NULL },
+		{ "show users", USER, EXEC, show_users, 0, 1, "[USER]", "all about his sessions",
+		    "Names of connected users", NULL },
+		{ "show version", USER, EXEC, show_version, 0, 0, "", "", "Version of this program",
+		    NULL },
+		{ "uptime", USER, EXEC, show_uptime, 0, 0, "", "",
+		    "Time since start, and bandwidth", NULL },
+		{ "write terminal", USER, EXEC, show_config, 0, 0, "", "",
+		    "The configuration in force; secrets only when enabled", NULL },
+		{ 0 },
+	};
+
+	return table;
+}
