@@ -174,11 +174,15 @@ static int
 fail(const char *name, time_t began)
 {
 	static const char farewell[] = "\r\nToo many failures\r\n";
+	char typed[256];
 
 	tell("login-failed", name);
 	sleep_until(began + FAILURE_SEC + 1);
 	if (++failures < FAILURES)
 		return CLI_ERROR;
+	/* what he typed is taken first, or else closing would reset the connection */
+	while (recv(CLIENT_FD, typed, sizeof(typed), MSG_DONTWAIT) > 0)
+		continue;
 	if (send(CLIENT_FD, farewell, sizeof(farewell) - 1, MSG_DONTWAIT) < 0)
 		_exit(1);
 	_exit(0);
