@@ -1,6 +1,8 @@
 /*
  * Attaching a session to a tun device: its packets go to the kernel of the LAC's namespace, so
- * that ping, iperf3 or a browser can be the subscriber. The device is gone with the process.
+ * that ping, iperf3 or a browser can be the subscriber. It gets no route: the LNS's PPP address is
+ * often that of the tunnel too, which would then lead into itself. The device is gone with the
+ * process.
  */
 #define _GNU_SOURCE
 #include "attach.h"
@@ -62,7 +64,6 @@ configure(struct session *s, struct ifreq *ifr)
 {
 	int sk = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	bool ok = sk >= 0 && set_address(sk, ifr, SIOCSIFADDR, s->ip) &&
-		  set_address(sk, ifr, SIOCSIFDSTADDR, s->peer_ip) &&
 		  set_address(sk, ifr, SIOCSIFNETMASK, 0xffffffff);
 
 	ifr->ifr_mtu = s->peer_mru < s->mru || !s->mru ? s->peer_mru : s->mru;
