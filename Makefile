@@ -35,6 +35,7 @@ OBJS = \
 	cli_show.o \
 	config.o \
 	config_item.o \
+	config_lac.o \
 	counter.o \
 	cp.o \
 	cpopt.o \

@@ -15,6 +15,7 @@
  */
 #include "config.h"
 #include "config_item.h"
+#include "config_lac.h"
 #include "log.h"
 #include "shm.h"
 #include "util.h"
@@ -52,6 +53,7 @@ static struct {
 	config_check_fn check;
 } hooks[MAX_HOOKS];
 static unsigned int n_hooks;
+static config_apply_fn lacs_hook; /* for the `lac` lines */
 
 /* ---- defaults and start ---- */
 
@@ -138,6 +140,12 @@ config_on_change(const char *name, config_apply_fn fn)
 }
 
 void
+config_on_lacs(config_apply_fn fn)
+{
+	lacs_hook = fn;
+}
+
+void
 config_check(const char *name, config_check_fn fn)
 {
 	hooks[n_hooks].item = known(name);
@@ -172,6 +180,8 @@ apply_changes(const struct config *before)
 		if (j == i)
 			hooks[i].apply();
 	}
+	if (lacs_hook && !config_lac_equal(before, current))
+		lacs_hook();
 }
 
 /* ---- a line ---- */
@@ -335,11 +345,50 @@ statement_set(struct config_mode *mode, int argc, char **argv, char *why, size_t
 	return 0;
 }
 
+/* Where a statement writes: the file being read, or at run time what is in force. */
+static struct config *
+target(void)
+{
+	return reading ? &staging : current;
+}
+
+/* A statement other than `set` has written: acts on it at run time. */
+static int
+written(int result, const struct config *before)
+{
+	if (result == 0 && !reading)
+		apply_changes(before);
+	return result;
+}
+
+static int
+statement_lac(struct config_mode *mode, int argc, char **argv, char *why, size_t why_size)
+{
+	struct config before = *target();
+
+	(void)mode;
+	return written(config_lac_set(target(), argc, argv, why, why_size), &before);
+}
+
+static int
+statement_no(struct config_mode *mode, int argc, char **argv, char *why, size_t why_size)
+{
+	struct config before = *target();
+
+	(void)mode;
+	if (argc == 3 && strcmp(argv[1], "lac") == 0)
+		return written(config_lac_unset(target(), argv[2], why, why_size), &before);
+	snprintf(why, why_size, "no: what? (no lac NETWORK|HOSTNAME)");
+	return -1;
+}
+
 /* The commands by their first word. Later ones get a row here. */
 static const struct {
 	const char *word;
 	int (*fn)(struct config_mode *mode, int argc, char **argv, char *why, size_t why_size);
 } statements[] = {
+	{ "lac", statement_lac },
+	{ "no", statement_no },
 	{ "set", statement_set },
 };
 
@@ -532,6 +581,10 @@ config_show(config_out_fn out, void *arg, bool secrets)
 			snprintf(line, sizeof(line), "# set %s ****", it->name);
 		else
 			snprintf(line, sizeof(line), "set %s %s", it->name, value);
+		out(arg, line);
+	}
+	for (i = 0; i < conf->n_lacs; i++) {
+		config_lac_print(&conf->lacs[i], secrets, line, sizeof(line));
 		out(arg, line);
 	}
 	out(arg, "# end");

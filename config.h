@@ -13,9 +13,19 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
-enum { CONF_TEXT = 256, CONF_LIST = 1024 };
+enum { CONF_TEXT = 256, CONF_LIST = 1024, CONF_LACS = 64 };
 
 enum conf_auto { CONF_AUTO, CONF_YES, CONF_NO };
+
+/* `lac NETWORK|HOSTNAME secret S [max-sessions N]`: what one carrier has of its own. */
+struct conf_lac {
+	char name[HOSTNAME_LEN]; /* as written: a host name, or a network */
+	uint32_t addr;		 /* network order; a network when is_net */
+	uint8_t len;
+	bool is_net;
+	char secret[SECRET_LEN];
+	unsigned int max_sessions; /* 0: no limit */
+};
 
 /* One member a row of SPEC 3, of the row's name. IPv4 addresses in network order; 0: unset. */
 struct config {
@@ -96,6 +106,9 @@ struct config {
 	unsigned int max_sessions, max_tunnels;
 	char local_users[CONF_TEXT];
 
+	unsigned int n_lacs;
+	struct conf_lac lacs[CONF_LACS];
+
 	uint64_t is_set[2]; /* a bit a row: named by the operator, not a default */
 };
 
@@ -147,6 +160,12 @@ int config_line(struct config_mode *mode, const char *line, char *why, size_t wh
  */
 typedef void (*config_apply_fn)(void);
 void config_on_change(const char *name, config_apply_fn fn);
+
+/* The same for the `lac` lines as a whole. */
+void config_on_lacs(config_apply_fn fn);
+
+/* The line for a carrier: by its host name ("" when not known yet), else the longest network. NULL: none. */
+const struct conf_lac *config_lac(uint32_t peer_ip, const char *hostname);
 
 /* Before any change of `name` is accepted: false refuses it with `why`. */
 typedef bool (*config_check_fn)(const char *value, char *why, size_t why_size);

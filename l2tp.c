@@ -67,6 +67,7 @@ struct control {
 	uint8_t stop;	 /* dieing: result code of the StopCCN still to send; 0: none */
 	uint8_t stop_error;
 	bool stop_sent;
+	uint8_t carrier; /* place in conf->lacs, from 1; 0: none */
 	const char *stop_why;
 };
 
@@ -74,6 +75,7 @@ static struct control *controls;
 static struct timer *call_timers; /* waiting for ICCN */
 static struct ctl_msg msg;	  /* the message in hand */
 static bool stopping;
+static uint32_t carrier_sessions[CONF_LACS + 1]; /* by place in conf->lacs, from 1 */
 
 static void on_hello(uint32_t t);
 static void on_life(uint32_t t);
@@ -133,8 +135,28 @@ host_name(const struct tunnel *t)
 static const char *
 secret_of(const struct tunnel *t)
 {
-	(void)t;
-	return conf->l2tp_secret;
+	const struct conf_lac *lac = config_lac(t->peer_ip, t->hostname);
+
+	return lac ? lac->secret : conf->l2tp_secret;
+}
+
+/* The place of the tunnel's carrier in the configuration, from 1; 0: it has none of its own. */
+static uint8_t
+carrier_of(const struct tunnel *t)
+{
+	const struct conf_lac *lac = config_lac(t->peer_ip, t->hostname);
+
+	return lac ? (uint8_t)(lac - conf->lacs + 1) : 0;
+}
+
+/* False when the carrier has as many sessions as it may. */
+static bool
+carrier_has_room(tunn_id t)
+{
+	uint8_t n = controls[t].carrier;
+
+	return n == 0 || n > conf->n_lacs || conf->lacs[n - 1].max_sessions == 0 ||
+	       carrier_sessions[n] < conf->lacs[n - 1].max_sessions;
 }
 
 static void
@@ -317,8 +339,10 @@ l2tp_tunnel_close(tunn_id t)
 void
 l2tp_session(sess_id s, enum sess_event ev)
 {
-	if (ev == SESS_EV_GONE)
-		timer_stop(&call_timers[s]);
+	if (ev != SESS_EV_GONE)
+		return;
+	timer_stop(&call_timers[s]);
+	carrier_sessions[controls[session_get(s)->tunnel].carrier]--;
 }
 
 void
@@ -377,9 +401,16 @@ on_hello(uint32_t t)
 void
 l2tp_reconfigure(void)
 {
+	memset(carrier_sessions, 0, sizeof(carrier_sessions));
 	FOR_EACH_TUNNEL(t)
-		if (tunnel_get(t)->state == TUNNEL_OPEN)
+	{
+		const struct tunnel *tun = tunnel_get(t);
+
+		controls[t].carrier = carrier_of(tun);
+		carrier_sessions[controls[t].carrier] += tun->sessions.count;
+		if (tun->state == TUNNEL_OPEN)
 			timer_set_jitter(&controls[t].hello, MS(TIMER_TICK_MS));
+	}
 }
 
 static void
@@ -458,6 +489,7 @@ take_sccrq(tunn_id t)
 	tunnel_set_peer(t, name, vendor,
 	    CTL_HAS(&msg, AVP_RECEIVE_WINDOW_SIZE) ? msg.window : DEFAULT_WINDOW,
 	    msg.framing_capabilities);
+	controls[t].carrier = carrier_of(tun);
 	why = sccrq_refusal(tun, &result);
 	if (why) {
 		end_tunnel(t, result, 0, why, false);
@@ -531,11 +563,12 @@ take_icrq(tunn_id t)
 	}
 	if (old)
 		end_session(old, &lost, false);
-	s = session_new(t, msg.assigned_sid);
+	s = carrier_has_room(t) ? session_new(t, msg.assigned_sid) : 0;
 	if (!s) {
 		refuse_call(t, CDN_NO_FACILITY, 0, "no room for more sessions");
 		return;
 	}
+	carrier_sessions[controls[t].carrier]++;
 	text_of(called, sizeof(called), &msg.called);
 	text_of(calling, sizeof(calling), &msg.calling);
 	session_set_numbers(s, called, calling, msg.call_serial);
@@ -726,7 +759,9 @@ refuse_message(tunn_id t, uint16_t wire_sid, enum ctl_result result)
 	    ctl_type_name(msg.type), error, avp_type_name(msg.bad_type), msg.bad_vendor);
 	if (tun->state == TUNNEL_DIEING)
 		return;
-	if (msg.type == CTL_STOPCCN) /* whatever else it says, the peer goes */
+	if (msg.bad_vendor == 0 && msg.bad_type == AVP_CHALLENGE_RESPONSE)
+		end_tunnel(t, STOP_NOT_AUTHORIZED, 0, "wrong tunnel secret", false);
+	else if (msg.type == CTL_STOPCCN) /* whatever else it says, the peer goes */
 		end_tunnel(t, 0, 0, "closed by the peer", false);
 	else if (msg.type == CTL_CDN && s)
 		end_session(s, &end, false);
@@ -787,6 +822,15 @@ make_room(void)
 		free_tunnel(t);
 }
 
+/* For a peer whose name is not known yet. */
+static const char *
+secret_for(uint32_t peer_ip)
+{
+	const struct conf_lac *lac = config_lac(peer_ip, "");
+
+	return lac ? lac->secret : conf->l2tp_secret;
+}
+
 /* Tells a peer that gave us no tunnel id to answer to, once and without keeping anything. */
 static void
 refuse_sccrq(const struct pkt *pkt, const struct l2tp_hdr *h, enum ctl_result result)
@@ -807,7 +851,7 @@ refuse_sccrq(const struct pkt *pkt, const struct l2tp_hdr *h, enum ctl_result re
 static int
 new_tunnel(const struct pkt *pkt, const struct l2tp_hdr *h, struct rd avps)
 {
-	enum ctl_result result = ctl_decode(avps, conf->l2tp_secret, &msg);
+	enum ctl_result result = ctl_decode(avps, secret_for(pkt->from_ip), &msg);
 	tunn_id t;
 
 	if (rd_left(&avps) == 0 || msg.type != CTL_SCCRQ)

@@ -24,7 +24,7 @@ void l2tp_session(sess_id s, enum sess_event ev);
 void l2tp_stop(void);
 bool l2tp_stopped(void);
 
-/* Settings that tunnels copied have changed (hello_interval). */
+/* Settings that tunnels go by have changed: hello_interval, `lac` lines. */
 void l2tp_reconfigure(void);
 
 #endif

@@ -209,6 +209,7 @@ watch_settings(void)
 	config_on_change("log_file", apply_log_file);
 	config_on_change("local_users", apply_local_users);
 	config_on_change("hello_interval", l2tp_reconfigure);
+	config_on_lacs(l2tp_reconfigure);
 }
 
 static void
