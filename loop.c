@@ -212,6 +212,7 @@ loop_run(void)
 		began = clock_us();
 		now_ms = began / 1000;
 		now_wall = time(NULL);
+		timer_clock(now_ms);
 		run_signals();
 		run_fds(&r, &w, n);
 		timer_run(now_ms);

@@ -13,6 +13,7 @@ enum { LEVELS = 4, SLOTS = 64, SLOT_BITS = 6 };
 static struct timer *wheel[LEVELS][SLOTS];
 static uint64_t busy[LEVELS]; /* a bit a slot */
 static uint64_t now_tick;     /* all before and at it has been run */
+static uint64_t clock_tick;   /* what time it is: ahead of now_tick until the wheel is run */
 static uint64_t origin_ms;    /* when tick 0 was */
 static bool started;
 
@@ -48,7 +49,7 @@ timer_set(struct timer *t, uint64_t ms)
 	uint64_t ticks = (ms + TIMER_TICK_MS - 1) / TIMER_TICK_MS;
 
 	timer_stop(t);
-	t->when = now_tick + MIN(MAX(ticks, 1), most);
+	t->when = MAX(now_tick, clock_tick) + MIN(MAX(ticks, 1), most);
 	insert(t);
 }
 
@@ -126,6 +127,13 @@ one_tick(void)
 		cascade(level);
 	}
 	run_slot();
+}
+
+void
+timer_clock(uint64_t now_ms)
+{
+	if (started)
+		clock_tick = (now_ms - origin_ms) / TIMER_TICK_MS;
 }
 
 void

@@ -44,6 +44,9 @@ timer_running(const struct timer *t)
 /* Milliseconds left, 0 when not running. */
 uint64_t timer_left(const struct timer *t);
 
+/* Tells the time without calling anything: timers set from now on count from here. */
+void timer_clock(uint64_t now_ms);
+
 /* Moves the wheel to `now_ms` (monotonic) and calls what is due. */
 void timer_run(uint64_t now_ms);
 

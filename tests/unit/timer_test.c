@@ -235,10 +235,30 @@ callbacks_set_and_stop(void **state)
 	timer_stop(&timers[0]); /* twice does no harm */
 }
 
+/* A callback of a descriptor sets a timer after a long sleep, before the wheel is run. */
+static void
+set_after_a_sleep(void **state)
+{
+	(void)state;
+	now_ms += 500;
+	timer_clock(now_ms);
+	timer_set(&timers[0], 1000);
+	due_ms[0] = now_ms + 1000 - TIMER_TICK_MS; /* and no earlier */
+	last_due = 0;
+	timer_run(now_ms);
+	now_ms += 900;
+	timer_run(now_ms);
+	assert_true(timer_running(&timers[0]));
+	now_ms += 100 + TIMER_TICK_MS;
+	timer_run(now_ms);
+	assert_false(timer_running(&timers[0]));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(set_after_a_sleep),
 		cmocka_unit_test(set_before_the_first_run),
 		cmocka_unit_test(random_run_against_a_list),
 		cmocka_unit_test(sleeping_as_told_is_on_time),
