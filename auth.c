@@ -229,6 +229,11 @@ auth_result(sess_id s, const struct auth_result *res)
 		    res->message[0] ? res->message : "wrong user name or password", res->mschap);
 		return;
 	}
+	if (sess->auth == AUTH_MSCHAPV2 && res->mschap[0] == '\0') {
+		/* RFC 2759 5: without it the peer would refuse us */
+		refuse(s, TERM_NAS_ERROR, "the server gave no MS-CHAP2-Success", "");
+		return;
+	}
 	if (give_service(s, res, &why) < 0) {
 		refuse(s, TERM_NAS_ERROR, why, "");
 		return;
