@@ -10,8 +10,9 @@
  * without the M bit which is unknown, wrong or unreadable is as if it were not there.
  * One with a reserved bit set counts as unknown (4.1). Of several of one type the
  * first counts, so that nothing behind an id can change it; of Random Vectors the last
- * one before a hidden AVP (4.3). Messages are asked for the ids to answer to and for
- * no more: real peers leave out or add what section 6 forbids.
+ * one before a hidden AVP (4.3). Of the AVPs that section 6 demands only
+ * those are missed without which one cannot answer, and the few that every LAC sends
+ * with SCCRQ: real peers leave out and add what they like.
  *
  * RFC 5515 access line AVPs (vendor 3561) are listed as they come and not looked into.
  *

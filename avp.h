@@ -132,8 +132,7 @@ struct ctl_msg {
 	uint16_t firmware;
 	struct avp_val host_name, vendor_name;
 	uint16_t assigned_tid, window;
-	struct avp_val challenge,
-	    challenge_response; /* a response of other than 16 octets is wrong */
+	struct avp_val challenge, challenge_response; /* response: 16 octets */
 	uint16_t cause_code;
 	uint8_t cause_msg;
 

@@ -371,6 +371,7 @@ wrong_lengths_by_the_m_bit(void **state)
 		{ AVP_FIRMWARE_REVISION, 2 },
 		{ AVP_ASSIGNED_TUNNEL_ID, 2 },
 		{ AVP_RECEIVE_WINDOW_SIZE, 2 },
+		{ AVP_CHALLENGE_RESPONSE, 16 },
 		{ AVP_ASSIGNED_SESSION_ID, 2 },
 		{ AVP_CALL_SERIAL_NUMBER, 4 },
 		{ AVP_MINIMUM_BPS, 4 },
@@ -412,8 +413,7 @@ least_lengths(void **state)
 	static const struct {
 		uint16_t type, least;
 	} rows[] = { { AVP_RESULT_CODE, 2 }, { AVP_HOST_NAME, 1 }, { AVP_CHALLENGE, 1 },
-		{ AVP_CHALLENGE_RESPONSE, 1 }, { AVP_CAUSE_CODE, 3 }, { AVP_RANDOM_VECTOR, 1 },
-		{ AVP_PPP_DISCONNECT_CAUSE, 5 } };
+		{ AVP_CAUSE_CODE, 3 }, { AVP_RANDOM_VECTOR, 1 }, { AVP_PPP_DISCONNECT_CAUSE, 5 } };
 	const uint8_t zeroes[8] = { 0 };
 	size_t i;
 
