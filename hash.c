@@ -2,11 +2,17 @@
 /*
  * The u64 -> u32 map behind sessions by wire id, by address and the like. Deletion
  * shifts the following cells back, so there are no tombstones and a map that was
- * full once is as quick as a new one. When it empties, its pages are given back.
+ * full once is as quick as a new one. The map doubles when three quarters are in use,
+ * which takes a few milliseconds at a hundred thousand entries and happens a dozen
+ * times in the life of the process; it shrinks when it empties.
  */
 #include "hash.h"
-#include "shm.h"
+#include "log.h"
 #include "util.h"
+
+#include <sys/mman.h>
+
+enum { FEWEST_CELLS = 1024 };
 
 static uint32_t
 home(const struct hash *h, uint64_t key)
@@ -17,15 +23,22 @@ home(const struct hash *h, uint64_t key)
 	return (uint32_t)(key >> 32) & h->mask;
 }
 
+static struct hash_cell *
+new_cells(size_t n)
+{
+	void *p = mmap(NULL, n * sizeof(struct hash_cell), PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
 void
 hash_init(struct hash *h, const char *what, uint32_t limit)
 {
-	uint32_t cells = 64;
-
-	while (cells < limit + (uint64_t)limit / 4)
-		cells *= 2;
-	h->cells = shm_map_private(what, cells * sizeof(*h->cells));
-	h->mask = cells - 1;
+	h->cells = new_cells(FEWEST_CELLS);
+	if (!h->cells)
+		fatal("no memory for %s", what);
+	h->mask = FEWEST_CELLS - 1;
 	h->used = 0;
 	h->limit = limit;
 	random_bytes(&h->seed, sizeof(h->seed));
@@ -48,15 +61,48 @@ hash_get(const struct hash *h, uint64_t key)
 	return h->cells[find(h, key)].value;
 }
 
+/* Moves all entries to a mapping of `n` cells. Without memory for it all stays as it is. */
+static int
+resize(struct hash *h, size_t n)
+{
+	struct hash_cell *old = h->cells, *cells = new_cells(n);
+	size_t old_n = (size_t)h->mask + 1, i;
+
+	if (!cells)
+		return -1;
+	h->cells = cells;
+	h->mask = (uint32_t)(n - 1);
+	for (i = 0; i < old_n; i++)
+		if (old[i].value)
+			cells[find(h, old[i].key)] = old[i];
+	munmap(old, old_n * sizeof(*old));
+	return 0;
+}
+
+/* Room for one more; a quarter of the cells stays empty. */
+static bool
+has_room(struct hash *h)
+{
+	size_t n = (size_t)h->mask + 1;
+
+	if (h->used == h->limit)
+		return false;
+	if (h->used < n / 4 * 3)
+		return true;
+	return resize(h, 2 * n) == 0 || h->used < h->mask;
+}
+
 int
 hash_put(struct hash *h, uint64_t key, uint32_t value)
 {
 	struct hash_cell *cell = &h->cells[find(h, key)];
 
-	if (!cell->value && h->used == h->limit)
-		return -1;
-	if (!cell->value)
+	if (!cell->value) {
+		if (!has_room(h))
+			return -1;
 		h->used++;
+		cell = &h->cells[find(h, key)]; /* it may have moved */
+	}
 	cell->key = key;
 	cell->value = value;
 	return 0;
@@ -80,8 +126,8 @@ hash_del(struct hash *h, uint64_t key)
 		hole = i;
 	}
 	h->cells[hole].value = 0;
-	if (--h->used == 0)
-		shm_trim(h->cells, ((size_t)h->mask + 1) * sizeof(*h->cells), 0);
+	if (--h->used == 0 && h->mask >= FEWEST_CELLS)
+		resize(h, FEWEST_CELLS);
 	return value;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A map from a 64-bit key to a 32-bit value that is not 0, of a fixed size: open
- * addressing with linear probing, a quarter more cells than entries at least. No
- * allocation after hash_init(), no cost that depends on the number of entries.
+ * A map from a 64-bit key to a 32-bit value that is not 0: open addressing with linear
+ * probing. It grows by doubling, up to a limit of entries; the cost of an access does
+ * not depend on how many there are.
  */
 #ifndef HASH_H
 #define HASH_H
