@@ -93,6 +93,15 @@ class Cli:
         text = self.read_until(rb"(?i:user ?name|login): ?$|" + self.PROMPT.pattern)
         return bool(self.PROMPT.search(text.encode()))
 
+    def enable(self, password=None):
+        """Go to privileged mode; True when it let us."""
+        self.send("enable")
+        text = self.read_until(rb"(?i:password): ?$|" + self.PROMPT.pattern)
+        if not self.PROMPT.search(text.encode()):
+            self.send(password or "")
+            text = self.read_until(rb"(?i:password): ?$|" + self.PROMPT.pattern)
+        return text.endswith("# ")
+
     def close(self):
         self.sock.close()
 
@@ -118,6 +127,7 @@ class Lns:
             self.write("local_users", "".join('"%s" * "%s" *\n' % (u, p) for u, p in local_users.items()))
         if pool is not None:
             self.write("ip_pool", "".join(line + "\n" for line in pool))
+        self.enable_password = (users or {}).get("enable")
         if users is not None:
             self.write("users", "".join("%s:%s\n" % (u, p) for u, p in users.items()))
         self.extra = list(extra)
@@ -211,7 +221,7 @@ class Lns:
         cli = Cli.unix(self.socket)
         cli.prompt()
         if enable:
-            cli.run("enable")
+            assert cli.enable(self.enable_password), "enable was refused"
         return cli
 
     @property

@@ -396,7 +396,7 @@ class Session:
         self.ident = 0
         self.mru = None
         self.wanted_address = "0.0.0.0"
-        self.ask_dns = False
+        self.ask_dns = []  # of 129 and 131, RFC 1877
         self.user = self.password = ""
         self.lcp_sent = self.lcp_peer = self.ipcp_sent = self.ipcp_peer = False
         self.auth = None  # PAP or CHAP, as the LNS wants it
@@ -526,9 +526,7 @@ class Session:
                     self.dns[kind] = socket.inet_ntoa(got[kind])
             self.ipcp_request()
         elif code == CONF_REJ:
-            for kind in options(body):
-                self.dns.pop(kind, None)
-                self.ask_dns = self.ask_dns and kind not in (129, 131)
+            self.ask_dns = [kind for kind in self.ask_dns if kind not in options(body)]
             self.ipcp_request()
 
     def lcp_request(self):
@@ -539,9 +537,8 @@ class Session:
 
     def ipcp_request(self):
         body = option(3, socket.inet_aton(self.wanted_address))
-        if self.ask_dns:
-            for kind in 129, 131:
-                body += option(kind, socket.inet_aton(self.dns.get(kind, "0.0.0.0")))
+        for kind in self.ask_dns:
+            body += option(kind, socket.inet_aton(self.dns.get(kind, "0.0.0.0")))
         self.send_cp(IPCP, CONF_REQ, body)
 
     def pap_request(self, ident=None):

@@ -1,13 +1,16 @@
 """The command line as operators know it: logins, shows and their columns, drop."""
 
+import crypt
 import json
+import os
 import re
-import socket
+import stat
+import subprocess
 
 import pytest
 
 import pylac
-from lns import Cli
+from lns import Cli, binary
 from netns import wait_for
 from pylac import Lac
 
@@ -61,8 +64,6 @@ def online(site, lns):
 @pytest.mark.san
 def test_unix_socket_asks_nothing(lns):
     """The socket gives user mode at once; `enable` asks its password."""
-    import os
-    import stat
     assert stat.S_IMODE(os.stat(lns.socket).st_mode) == 0o600
     cli = lns.open_cli(enable=False)
     cli.run("show version")
@@ -70,18 +71,11 @@ def test_unix_socket_asks_nothing(lns):
     cli.close()
 
 
-def enable(cli, password):
-    cli.send("enable")
-    cli.read_until(rb"(?i)password: ?$")
-    cli.send(password)
-    return cli.prompt()[1]
-
-
 @pytest.mark.san
 def test_loopback_asks_nothing(site, lns):
     cli = Cli.tcp(site.network.lns)
     assert cli.prompt()[1] == "lns1> "
-    assert enable(cli, "sesame") == "lns1# "
+    assert cli.enable("sesame")
     cli.run("configure terminal")
     assert cli.last_prompt == "lns1(config)# "
     cli.run("exit")
@@ -100,13 +94,12 @@ def test_login_from_elsewhere(site, lns):
     assert cli.login("admin", "letmein")
     cli.run("show version")
     assert cli.last_prompt == "lns1> "
-    assert enable(cli, "sesame") == "lns1# "
+    assert cli.enable("sesame")
     cli.close()
 
 
 def test_login_crypt(site, lns):
     """A crypt(3) hash works as well."""
-    import crypt
     lns.write("users", "admin:letmein\nmd5:%s\ndes:{crypt}%s\nsha:{crypt}%s\nenable:sesame\n" % (
         crypt.crypt("one", "$1$saltsalt"), crypt.crypt("two", "ab"), crypt.crypt("three", "$6$saltsalt")))
     lns.process.send_signal(1)
@@ -123,7 +116,7 @@ def test_login_crypt(site, lns):
 
 
 def test_login_refused(site, lns):
-    """Wrong name or password: no entry; the third failure closes the connection; enable with a wrong one too."""
+    """Wrong name or password: no entry; the third failure closes the connection."""
     cli = Cli.tcp(site.network.core, site.network.CORE_LNS)
     assert not cli.login("admin", "wrong")
     # the prompt for the next name has been read by login(): answer it
@@ -135,14 +128,15 @@ def test_login_refused(site, lns):
             cli.read_until(rb"(?i)(user ?name|login): ?$")
     with pytest.raises(ConnectionError):
         cli.prompt()
+    cli.close()
+
+
+@pytest.mark.san
+def test_enable_refused(site, lns):
     cli = Cli.tcp(site.network.lns)
     cli.prompt()
-    cli.send("enable")
-    cli.read_until(rb"(?i)password: ?$")
-    cli.send("wrong")
     cli.timeout = 30
-    text = cli.read_until(rb"(?:> |# |(?i:password): ?)$")
-    assert not text.endswith("# ")
+    assert not cli.enable("wrong")
     cli.close()
 
 
@@ -217,11 +211,8 @@ def test_show_tunnels(site, lns, online):
     lines = lns.run("show tunnels")
     assert lines[0].rstrip() == TUNNELS
     row = [line for line in lines if "pylac" in line][0]
-    for name in "TID", "Hostname", "IP", "State", "Sessions":
-        end = (TUNNELS + " ").index(" %s " % name) + 1 + len(name)
-        assert row[end - 1] != " " and (row + " ")[end] == " ", "column %s of\n%s\n%s" % (name, TUNNELS, row)
-    assert row.split()[1:] == ["pylac", site.network.LAC, "Open", "2", "Tunnel", "To", "LAC"]
     tid = row.split()[0]
+    assert row.rstrip() == "%4s %20s %20s %6s %6d Tunnel To LAC" % (tid, "pylac", site.network.LAC, "Open", 2)
     detail = dict(line.strip().split(":", 1) for line in lns.run("show tunnels " + tid) if ":" in line)
     assert {"State", "Hostname", "Remote IP", "Remote Port", "Rx Window", "Next Recv", "Next Send", "Queue Len",
             "Last Packet Age", "Sessions"} <= set(detail)
@@ -234,7 +225,8 @@ def test_show_tunnels(site, lns, online):
 
 def test_show_users(lns, online):
     assert sorted(line for line in lns.run("show users") if line) == ["user1", "user2"]
-    assert [line for line in lns.run("show users user2") if line] == ["user2"]
+    one = "\n".join(lns.run("show users user2"))
+    assert "user2" in one and "user1" not in one
     assert [line for line in lns.run("show users user") if line] == []
 
 
@@ -281,8 +273,7 @@ def test_show_counters(lns, online):
     assert any(line.startswith("Last counter reset ") for line in lines)
     as_json = lns.counters()
     assert any(name.endswith("session_created") for name in as_json)
-    cli = lns.open_cli(enable=False)
-    assert enable(cli, "sesame") == "lns1# "
+    cli = lns.open_cli()
     assert "Counters cleared" in "\n".join(cli.run("clear counters"))
     cleared = dict(line.split() for line in cli.run("show counters") if re.fullmatch(r"\w+ +\d+", line.strip()))
     assert cleared["session_created"] == "0"
@@ -293,16 +284,10 @@ def test_show_version(lns):
     assert re.match(r"(?i)l2tpns \d+\.\d+", [line for line in lns.run("show version") if line][0])
 
 
-def privileged(lns):
-    cli = lns.open_cli(enable=False)
-    assert enable(cli, "sesame") == "lns1# "
-    return cli
-
-
 @pytest.mark.san
 def test_show_running_config(lns):
     """Every name that was set, in a form that can be read back; secrets in privileged mode only."""
-    cli = privileged(lns)
+    cli = lns.open_cli()
     lines = cli.run("show running-config")
     cli.close()
     assert "# Current configuration:" in lines
@@ -310,14 +295,15 @@ def test_show_running_config(lns):
                    'set l2tp_secret "hidden!"', "set l2tp_mtu 1500", "set hello_interval 60",
                    "set radius_authtypes \"pap\"", "set ppp_restart_time 1"):
         assert wanted in lines, wanted
-    assert "hidden!" not in "\n".join(lns.run("write terminal") + lns.run("show running-config"))
+    cli = lns.open_cli(enable=False)
+    text = "\n".join(cli.run("write terminal") + cli.run("show running-config"))
+    cli.close()
+    assert "hidden!" not in text
 
 
 def test_running_config_reads_back(lns, tmp_path):
     """What it prints is a configuration without errors."""
-    import subprocess
-    from lns import binary
-    cli = privileged(lns)
+    cli = lns.open_cli()
     (tmp_path / "startup-config").write_text("\n".join(cli.run("show running-config")) + "\n")
     cli.close()
     done = subprocess.run([binary(), "-t", "-c", str(tmp_path / "startup-config")], stdout=subprocess.PIPE,
@@ -368,7 +354,7 @@ def test_user_mode_may_not(lns, online):
 @pytest.mark.san
 def test_drop(lns, online):
     """`drop session` says what it does, and the LAC hears of it."""
-    cli = privileged(lns)
+    cli = lns.open_cli()
     sid = lns.session("user1")["SID"]
     assert "Dropping session " + sid in cli.run("drop session " + sid)
     online[0].tunnel.expect(pylac.CDN, sid=online[0].sid)
@@ -385,7 +371,7 @@ def test_drop(lns, online):
 
 def test_set_at_run_time(site, lns):
     """`set` in configuration mode works at once; a bad value is refused with the reason."""
-    cli = privileged(lns)
+    cli = lns.open_cli()
     cli.run("configure terminal")
     assert [line for line in cli.run("set primary_dns 10.2.0.99") if line.strip()] == []
     assert "9 is not in 576..9216" in "\n".join(cli.run("set l2tp_mtu 9"))
@@ -393,7 +379,7 @@ def test_set_at_run_time(site, lns):
     cli.run("exit")
     lac = Lac(site.network)
     session = lac.tunnel().session()
-    session.ask_dns = True
+    session.ask_dns = [129, 131]
     session.up("user4")
     assert session.dns[129] == "10.2.0.99"
     session.tunnel.stop()

@@ -170,7 +170,7 @@ def test_missing_capability(plant, missing):
 
 
 def test_not_root(plant):
-    """Without root and without capabilities: the three are named."""
+    """Without root and without capabilities."""
     daemon = plant.lns(local_users=USERS, start=False)
     os.chmod(daemon.folder, 0o755)
     with daemon.ns:
@@ -179,8 +179,7 @@ def test_not_root(plant):
     if "Permission denied" in done.stdout and "setpriv" in done.stdout:
         pytest.fail("the program's folder is not readable for everybody: " + done.stdout)
     assert done.returncode == 1
-    for name in "NET_ADMIN", "NET_BIND_SERVICE", "NET_RAW":
-        assert re.search("(?i)" + name, done.stdout), done.stdout
+    assert re.search("(?i)cap_net_", done.stdout) and done.stdout.count("\n") == 1, done.stdout
 
 
 def test_port_in_use(plant):
@@ -206,9 +205,12 @@ def test_missing_tun_device(plant):
 
 
 def test_missing_configuration(plant):
+    """Errors of the configuration are fatal with -t only; that the file is not there must be said all the same."""
     daemon = plant.lns(local_users=USERS, start=False)
     os.unlink(daemon.config)
-    fails_at_start(daemon, "startup-config")
+    process = daemon.ns.start(binary(), "-c", daemon.config)
+    process.wait_line(re.escape(daemon.config) + ".*No such file")
+    process.kill()
 
 
 def test_second_instance(plant):
@@ -335,7 +337,7 @@ def test_sighup_keeps_sessions(plant):
     session.ping(plant.network.CORE)
     assert session.closed is None
     later = pylac.Lac(plant.network).tunnel().session()
-    later.ask_dns = True
+    later.ask_dns = [129, 131]
     later.up("ann")
     assert later.dns[129] == "10.2.0.77"
     daemon.stop()
@@ -395,10 +397,10 @@ def test_host_name_option(plant):
 def test_port_default_warning(plant):
     """The default RADIUS port is 1645: in use, one warning at start says so; set, none does."""
     daemon = plant.lns({"primary_radius": plant.network.CORE, "radius_secret": "s"}, local_users=USERS)
-    assert len(re.findall(r".*1645.*", daemon.log)) == 1, daemon.log
     daemon.stop()
+    assert len(re.findall(r".*1645.*", daemon.log)) == 1, daemon.log
     daemon.settings["primary_radius_port"] = 1812
     daemon.write_config()
     daemon.start()
-    assert "1645" not in daemon.log
     daemon.stop()
+    assert "1645" not in daemon.log
