@@ -32,6 +32,7 @@ OBJS = \
 	avp.o \
 	cli.o \
 	cli_child.o \
+	cli_json.o \
 	cli_show.o \
 	config.o \
 	config_item.o \
@@ -43,12 +44,14 @@ OBJS = \
 	frame.o \
 	hash.o \
 	hook.o \
+	icmp.o \
 	idset.o \
 	ip4.o \
 	ipcp.o \
 	ippool.o \
 	ippool_file.o \
 	iptab.o \
+	json.o \
 	l2tp.o \
 	l2tp_chan.o \
 	l2tpns.o \

@@ -15,6 +15,7 @@
 #include "cpopt.h"
 #include "frame.h"
 #include "hook.h"
+#include "icmp.h"
 #include "ip4.h"
 #include "iptab.h"
 #include "l2tp_hdr.h"
@@ -24,7 +25,7 @@
 #include "tunnel.h"
 #include "util.h"
 
-enum { TCP_IP_HEADERS = 40, TOO_BIG_PER_SECOND = 1000, SMALLEST_MTU = 68 };
+enum { TCP_IP_HEADERS = 40, SMALLEST_MTU = 68 };
 
 /* Downstream packets of the running tenth of a second, for packet_limit. */
 struct limit {
@@ -32,47 +33,12 @@ struct limit {
 	uint32_t packets;
 };
 
-/* ICMP errors sent in the running second. */
-struct icmp_budget {
-	uint64_t second;
-	unsigned int used;
-};
-
 static struct limit *limits;
-static struct icmp_budget unreachable_budget, too_big_budget;
 
 void
 data_init(void)
 {
 	limits = session_table("packet limits", sizeof(*limits));
-}
-
-static bool
-budget_ok(struct icmp_budget *b, unsigned int per_second)
-{
-	uint64_t second = loop_now_ms() / 1000;
-
-	if (b->second != second)
-		*b = (struct icmp_budget){ .second = second };
-	if (b->used >= per_second) {
-		COUNT(icmp_limited);
-		return false;
-	}
-	b->used++;
-	return true;
-}
-
-/* Tells the sender of a packet from the core what is wrong with it. */
-static void
-send_icmp(const struct ip4 *ip, uint8_t code, uint16_t mtu)
-{
-	uint8_t buf[ICMP_ERROR_MAX];
-	size_t len = ip4_icmp_error(buf, ip, config_tun_address(), code, mtu);
-
-	if (len == 0)
-		return;
-	COUNT(icmp_sent);
-	tundev_write(buf, len);
 }
 
 static bool
@@ -215,8 +181,7 @@ static int
 large_packet(sess_id s, const struct sess_fast *f, const struct ip4 *ip)
 {
 	if (ip->frag & IP4_DF) {
-		if (budget_ok(&too_big_budget, TOO_BIG_PER_SECOND))
-			send_icmp(ip, ICMP_FRAG_NEEDED, f->mtu);
+		icmp_too_big(ip, f->mtu);
 		return DROP(tx_too_big, "session %u, %u octets", (unsigned)s, ip->len);
 	}
 	COUNT(tx_fragmented);
@@ -238,8 +203,7 @@ packet_down(struct pkt *pkt)
 	s = iptab_lookup(ip.dst);
 	f = session_fast(s);
 	if (!s || !(f->flags & SF_ON)) {
-		if (conf->icmp_rate && budget_ok(&unreachable_budget, conf->icmp_rate))
-			send_icmp(&ip, ICMP_HOST, 0);
+		icmp_unreachable(&ip);
 		return DROP(tx_no_session, "to %s", ip4_text(ip.dst));
 	}
 	if (conf->packet_limit && !limit_ok(s))

@@ -11,6 +11,7 @@
 #include "data.h"
 #include "frame.h"
 #include "hook.h"
+#include "icmp.h"
 #include "ippool.h"
 #include "iptab.h"
 #include "l2tp.h"
@@ -328,7 +329,7 @@ open_ports(void)
 	char why[512];
 
 	if (udp_init(addrs, n, L2TP_PORT, data_from_lacs, why, sizeof(why)) < 0 ||
-	    rtnl_init(why, sizeof(why)) < 0 ||
+	    rtnl_init(why, sizeof(why)) < 0 || icmp_init(why, sizeof(why)) < 0 ||
 	    tundev_init(conf->tundevicename, data_from_tun, why, sizeof(why)) < 0 ||
 	    rtnl_link_up(tundev_ifindex(), config_mru(), why, sizeof(why)) < 0 ||
 	    rtnl_addr_add(tundev_ifindex(), config_tun_address(), why, sizeof(why)) < 0 ||
@@ -485,6 +486,7 @@ main(int argc, char **argv)
 	udp_fini();
 	tundev_fini(); /* takes its routes along */
 	rtnl_fini();
+	icmp_fini();
 	if (conf->pid_file[0])
 		unlink(conf->pid_file);
 	return 0;
