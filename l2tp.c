@@ -175,13 +175,13 @@ send_sccrp(tunn_id t)
 	avp_put_str(&w, 0, AVP_VENDOR_NAME, "l2tpns");
 	avp_put_u16(&w, AVP_MANDATORY, AVP_ASSIGNED_TUNNEL_ID, tun->wire_tid);
 	avp_put_u16(&w, AVP_MANDATORY, AVP_RECEIVE_WINDOW_SIZE, (uint16_t)conf->receive_window);
-	if (CTL_HAS(&msg, AVP_CHALLENGE)) {
-		l2tp_response(CTL_SCCRP, secret_of(tun), msg.challenge.p, msg.challenge.len, response);
-		avp_put(&w, AVP_MANDATORY, AVP_CHALLENGE_RESPONSE, response, sizeof(response));
-	}
 	if (c->challenged) {
 		random_bytes(c->challenge, sizeof(c->challenge));
 		avp_put(&w, AVP_MANDATORY, AVP_CHALLENGE, c->challenge, sizeof(c->challenge));
+	}
+	if (CTL_HAS(&msg, AVP_CHALLENGE)) {
+		l2tp_response(CTL_SCCRP, secret_of(tun), msg.challenge.p, msg.challenge.len, response);
+		avp_put(&w, AVP_MANDATORY, AVP_CHALLENGE_RESPONSE, response, sizeof(response));
 	}
 	send_message(t, &w, 0);
 }
