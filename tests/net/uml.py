@@ -147,7 +147,7 @@ class Call:
         options += ["refuse-" + method for method in self.METHODS if auth not in (None, method)]
         options += ppp.splitlines()
         guest.write(self.name + ".options", "\n".join(options) + "\n")
-        guest.write(self.name + ".secrets", "* * %s *\n" % secret if secret else "")
+        guest.write(self.name + ".secrets", "* * %s\n" % secret if secret else "")
         guest.write(self.name + ".conf", "\n".join([
             "[global]", "port = %d" % port, "auth file = /run/host/%s.secrets" % self.name, "debug tunnel = yes",
             "debug state = yes", "debug avp = yes", "[lac lns]", "lns = " + lns, "autodial = yes", "redial = no", "ppp debug = yes",
