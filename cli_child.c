@@ -12,6 +12,7 @@
 #include "cli_child.h"
 #include "config.h"
 #include "config_item.h"
+#include "json.h"
 #include "log.h"
 #include "loop.h"
 #include "shm.h"
@@ -332,16 +333,16 @@ hint_set(struct cli_def *cli, int argc, char **argv)
 
 static const struct command commands[] = {
 	{ "clear counters", PRIVILEGE_PRIVILEGED, MODE_EXEC, cmd_clear_counters, 0, 0, "", "",
-	    "Set all counters to zero", NULL },
+	    "Set all counters to zero", NULL, NULL },
 	{ "drop session", PRIVILEGE_PRIVILEGED, MODE_EXEC, cmd_drop_session, 1, 1, "ID",
-	    "number in the column SID of show session", "Disconnect a session", NULL },
+	    "number in the column SID of show session", "Disconnect a session", NULL, NULL },
 	{ "drop tunnel", PRIVILEGE_PRIVILEGED, MODE_EXEC, cmd_drop_tunnel, 1, 1, "ID",
 	    "number in the column TID of show tunnels", "Disconnect a tunnel and its sessions",
-	    NULL },
+	    NULL, NULL },
 	{ "drop user", PRIVILEGE_PRIVILEGED, MODE_EXEC, cmd_drop_user, 1, 1, "USER",
-	    "name as in show users", "Disconnect all sessions of a user", NULL },
+	    "name as in show users", "Disconnect all sessions of a user", NULL, NULL },
 	{ "set", PRIVILEGE_PRIVILEGED, MODE_CONFIG, cmd_set, 2, CLI_WORDS, "NAME VALUE",
-	    "as in startup-config", "Change a setting", hint_set },
+	    "as in startup-config", "Change a setting", hint_set, NULL },
 	{ 0 },
 };
 
@@ -384,8 +385,23 @@ print_help(struct cli_def *cli, const struct command *row, int argc, char **argv
 	}
 	if (row->max > 0 && argc <= row->max)
 		cli_print(cli, "  %-20s %s", row->args, row->args_help);
+	if (row->json)
+		cli_print(cli, "  %-20s %s", "[json]", "for programs");
 	if (argc > row->min)
 		cli_print(cli, "  <cr>");
+}
+
+static void
+run_json(struct cli_def *cli, const struct command *row, int argc, char **argv)
+{
+	struct json j = { 0 };
+
+	row->json(cli, &j, argc, argv);
+	if (j.failed)
+		cli_error(cli, "No memory");
+	else
+		cli_print(cli, "%s", j.text);
+	json_free(&j);
 }
 
 /* libcli calls this for every command of the tables. */
@@ -393,7 +409,8 @@ static int
 run(struct cli_def *cli, const char *words, char **argv, int argc)
 {
 	const struct command *row = find(commands, words);
-	size_t n = argc > 0 ? strlen(argv[argc - 1]) : 0;
+	const char *last = argc > 0 ? argv[argc - 1] : "";
+	bool json;
 
 	if (!row)
 		row = find(cli_show_table(), words);
@@ -401,10 +418,16 @@ run(struct cli_def *cli, const char *words, char **argv, int argc)
 		return CLI_ERROR;
 	loop_clock();
 	alarm(STUCK_SEC);
-	if (n > 0 && argv[argc - 1][n - 1] == '?')
+	json = row->json && strcmp(last, "json") == 0;
+	if (json)
+		argc--;
+	if (last[0] && last[strlen(last) - 1] == '?')
 		print_help(cli, row, argc, argv);
 	else if (argc < row->min || argc > row->max)
-		cli_error(cli, "usage: %s%s%s", row->words, row->args[0] ? " " : "", row->args);
+		cli_error(cli, "usage: %s%s%s%s", row->words, row->args[0] ? " " : "", row->args,
+		    row->json ? " [json]" : "");
+	else if (json)
+		run_json(cli, row, argc, argv);
 	else
 		row->fn(cli, argc, argv);
 	return CLI_OK;

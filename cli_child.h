@@ -18,6 +18,8 @@ enum {
 	CLI_WORDS = 16,
 };
 
+struct json;
+
 /* One command; the row serves parsing, `?` and the usage line. */
 struct command {
 	const char *words; /* "show session" */
@@ -29,6 +31,8 @@ struct command {
 	const char *args_help;					  /* what they are */
 	const char *help;					  /* what the command does */
 	void (*hint)(struct cli_def *cli, int argc, char **argv); /* more on `?`; may be NULL */
+	/* Its form with `json` as last word, see json.h; may be NULL. */
+	void (*json)(struct cli_def *cli, struct json *j, int argc, char **argv);
 };
 
 /* Who is connected. */

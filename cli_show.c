@@ -7,15 +7,13 @@
  *
  * Names come from peers: they are printed with control characters escaped.
  */
-#include "cli_child.h"
+#include "cli_show.h"
 #include "config.h"
 #include "counter.h"
 #include "cp.h"
-#include "ippool.h"
 #include "loop.h"
 #include "note.h"
 #include "radius.h"
-#include "session.h"
 #include "tunnel.h"
 #include "util.h"
 #include "wire.h"
@@ -57,8 +55,8 @@ user_of(const struct session *s)
 	return s->authed ? clean(s->user) : "*";
 }
 
-static uint32_t
-time_left(const struct session *s)
+uint32_t
+cli_time_left(const struct session *s)
 {
 	uint32_t age = session_age(s);
 
@@ -77,11 +75,11 @@ session_line(struct cli_def *cli, sess_id id, const struct session *s)
 	    "%5u %7d %4u %-32s %-15s %s %s %s %s %10u %10llu %10llu %4u %10u %3s%-20s %s", id, 0,
 	    s->tunnel, user_of(s), ip4_text(s->ip4), "N", "N", "N", "N", session_age(s),
 	    (unsigned long long)f->tx_bytes, (unsigned long long)f->rx_bytes, session_idle(id),
-	    time_left(s), "(L)", ip4_text(t.peer_ip), clean(s->calling));
+	    cli_time_left(s), "(L)", ip4_text(t.peer_ip), clean(s->calling));
 }
 
-static const char *
-cp_name(const struct session *s, enum sess_cp cp)
+const char *
+cli_cp_name(const struct session *s, enum sess_cp cp)
 {
 	return s->cp[cp] < CP_STATES ? cp_state_names[s->cp[cp]] : "?";
 }
@@ -95,7 +93,7 @@ session_link(struct cli_def *cli, sess_id id, const struct session *s)
 	cli_print(cli, "\tOpened:\t\t%u seconds", session_age(s));
 	cli_print(cli, "\tIdle time:\t%u seconds", session_idle(id));
 	if (s->session_timeout)
-		cli_print(cli, "\tSess Timeout:\t%u seconds", time_left(s));
+		cli_print(cli, "\tSess Timeout:\t%u seconds", cli_time_left(s));
 	if (s->idle_timeout)
 		cli_print(cli, "\tIdle Timeout:\t%u seconds",
 		    s->idle_timeout - MIN(session_idle(id), s->idle_timeout));
@@ -108,11 +106,11 @@ session_link(struct cli_def *cli, sess_id id, const struct session *s)
 	cli_print(cli, "\tTx Speed:\t%u", s->tx_speed);
 }
 
-/* RFC 5515: numbers of four or eight octets, else text. */
-static void
-line_note(struct cli_def *cli, const struct note *n)
+const char *
+cli_line_name(uint16_t tag)
 {
-	static const char *const rates[] = {
+	enum { FIRST = 0x81 };
+	static const char *const names[] = {
 		"Actual-Data-Rate-Upstream",
 		"Actual-Data-Rate-Downstream",
 		"Minimum-Data-Rate-Upstream",
@@ -128,14 +126,22 @@ line_note(struct cli_def *cli, const struct note *n)
 		"Maximum-Interleaving-Delay-Downstream",
 		"Actual-Interleaving-Delay-Downstream",
 	};
-	enum { FIRST = 0x81, CIRCUIT_ID = 1, REMOTE_ID = 2 };
+
+	return tag >= FIRST && tag < FIRST + ARRAY_LEN(names) ? names[tag - FIRST] : NULL;
+}
+
+/* RFC 5515: numbers of four or eight octets, else text. */
+static void
+line_note(struct cli_def *cli, const struct note *n)
+{
+	enum { CIRCUIT_ID = 1, REMOTE_ID = 2 };
 	struct rd r = rd_init(n->data, n->len);
 	uint64_t number = n->len == 8 ? rd_u64(&r) : rd_u32(&r);
 	char text[NOTE_MAX + 1];
 
 	str_copy_n(text, sizeof(text), n->data, n->len);
-	if (n->tag >= FIRST && n->tag < FIRST + ARRAY_LEN(rates) && !r.bad)
-		cli_print(cli, "\t%s:\t%llu", rates[n->tag - FIRST], (unsigned long long)number);
+	if (cli_line_name(n->tag) && !r.bad)
+		cli_print(cli, "\t%s:\t%llu", cli_line_name(n->tag), (unsigned long long)number);
 	else if (n->tag == CIRCUIT_ID || n->tag == REMOTE_ID)
 		cli_print(cli, "\tAgent-%s-Id:\t%s", n->tag == CIRCUIT_ID ? "Circuit" : "Remote",
 		    clean(text));
@@ -172,9 +178,9 @@ session_details(struct cli_def *cli, sess_id id, const struct session *s)
 	cli_print(cli, "\tTunnel ID:\t%u", s->tunnel);
 	cli_print(
 	    cli, "\tPPP Phase:\t%s", s->phase <= PPP_TERMINATE ? ppp_phase_names[s->phase] : "?");
-	cli_print(cli, "\t IPCP state:\t%s", cp_name(s, SESS_CP_IPCP));
-	cli_print(cli, "\t IPV6CP state:\t%s", cp_name(s, SESS_CP_IPV6CP));
-	cli_print(cli, "\t CCP state:\t%s", cp_name(s, SESS_CP_CCP));
+	cli_print(cli, "\t IPCP state:\t%s", cli_cp_name(s, SESS_CP_IPCP));
+	cli_print(cli, "\t IPV6CP state:\t%s", cli_cp_name(s, SESS_CP_IPV6CP));
+	cli_print(cli, "\t CCP state:\t%s", cli_cp_name(s, SESS_CP_CCP));
 	cli_print(cli, "\tIP address:\t%s", ip4_text(s->ip4));
 	session_link(cli, id, s);
 	cli_print(cli, "\tIntercepted:\t%s", "no");
@@ -211,20 +217,15 @@ static void
 show_users(struct cli_def *cli, int argc, char **argv)
 {
 	struct session s;
-	bool found = false;
 
 	FOR_EACH_SESSION (id) {
 		if (!session_snapshot(id, &s) || !s.authed)
 			continue;
-		if (argc == 0) {
+		if (argc == 0)
 			cli_print(cli, "%s", clean(s.user));
-		} else if (strcmp(s.user, argv[0]) == 0) {
+		else if (strcmp(s.user, argv[0]) == 0)
 			session_details(cli, id, &s);
-			found = true;
-		}
 	}
-	if (argc > 0 && !found)
-		cli_error(cli, "User %s is not connected", argv[0]);
 }
 
 /* ---- tunnels ---- */
@@ -344,13 +345,37 @@ pool_rows(size_t *n)
 	return rows;
 }
 
-static void
-pool_line(struct cli_def *cli, const struct ippool_row *row)
+void
+cli_pool_walk(bool all, cli_pool_fn fn, void *arg)
 {
-	if (row->s)
-		cli_print(cli, "%-15s\tY %8u %s", ip4_text(row->addr), row->s, clean(row->user));
+	uint32_t addr = all ? ippool_next(0) : 0;
+	struct ippool_row *rows;
+	size_t n, i;
+
+	rows = pool_rows(&n);
+	for (i = 0; i < n; i++) {
+		for (; addr && ntohl(addr) < ntohl(rows[i].addr); addr = ippool_next(addr))
+			fn(arg, addr, NULL);
+		if (addr == rows[i].addr)
+			addr = ippool_next(addr);
+		fn(arg, rows[i].addr, &rows[i]);
+	}
+	for (; addr; addr = ippool_next(addr))
+		fn(arg, addr, NULL);
+	free(rows);
+}
+
+static void
+pool_line(void *arg, uint32_t addr, const struct ippool_row *row)
+{
+	struct cli_def *cli = arg;
+
+	if (!row)
+		cli_print(cli, "%-15s\tN", ip4_text(addr));
+	else if (row->s)
+		cli_print(cli, "%-15s\tY %8u %s", ip4_text(addr), row->s, clean(row->user));
 	else
-		cli_print(cli, "%-15s\tN %8s [%s] %us", ip4_text(row->addr), "", clean(row->user),
+		cli_print(cli, "%-15s\tN %8s [%s] %us", ip4_text(addr), "", clean(row->user),
 		    (loop_now_ds() - row->freed) / 10);
 }
 
@@ -359,27 +384,13 @@ show_pool(struct cli_def *cli, int argc, char **argv)
 {
 	bool all = argc > 0 && strcmp(argv[0], "all") == 0;
 	uint64_t free_count, used_count;
-	struct ippool_row *rows;
-	uint32_t addr;
-	size_t n, i;
 
 	if (argc > 0 && !all) {
-		cli_error(cli, "usage: show pool [all]");
+		cli_error(cli, "usage: show pool [all] [json]");
 		return;
 	}
-	rows = pool_rows(&n);
 	cli_print(cli, "IP Address      Used  Session User");
-	addr = all ? ippool_next(0) : 0;
-	for (i = 0; i < n; i++) {
-		for (; addr && ntohl(addr) < ntohl(rows[i].addr); addr = ippool_next(addr))
-			cli_print(cli, "%-15s\tN", ip4_text(addr));
-		if (addr == rows[i].addr)
-			addr = ippool_next(addr);
-		pool_line(cli, &rows[i]);
-	}
-	for (; addr; addr = ippool_next(addr))
-		cli_print(cli, "%-15s\tN", ip4_text(addr));
-	free(rows);
+	cli_pool_walk(all, pool_line, cli);
 	if (!all)
 		cli_print(cli, "(Not displaying unused addresses)");
 	ippool_counts(&free_count, &used_count);
@@ -397,7 +408,7 @@ show_radius(struct cli_def *cli, int argc, char **argv)
 	struct radius_row row;
 
 	if (argc > 0 && !all) {
-		cli_error(cli, "usage: show radius [all]");
+		cli_error(cli, "usage: show radius [all] [json]");
 		return;
 	}
 	cli_print(cli, "%6s%7s%5s%6s%9s%9s%4s", "ID", "Radius", "Sock", "State", "Session", "Retry",
@@ -426,19 +437,6 @@ traffic_line(struct cli_def *cli, const char *name, uint64_t bytes, uint64_t pac
 }
 
 static void
-counters_json(struct cli_def *cli)
-{
-	const struct counter_row *row;
-
-	cli_print(cli, "{");
-	for (row = counter_traffic_rows(); row->name; row++)
-		cli_print(cli, "\"%s\": %llu,", row->name, (unsigned long long)counter_value(row));
-	for (row = counter_rows(); row->name; row++)
-		cli_print(cli, "\"%s\": %llu,", row->name, (unsigned long long)counter_value(row));
-	cli_print(cli, "\"reset_time\": %lld\n}", (long long)counters->reset_time);
-}
-
-static void
 show_counters(struct cli_def *cli, int argc, char **argv)
 {
 	const struct counters *c = counters;
@@ -446,10 +444,8 @@ show_counters(struct cli_def *cli, int argc, char **argv)
 	time_t reset = (time_t)c->reset_time;
 	char text[32];
 
-	if (argc > 0 && strcmp(argv[0], "json") == 0) {
-		counters_json(cli);
-		return;
-	}
+	(void)argc;
+	(void)argv;
 	cli_print(
 	    cli, "%-10s %10s %10s %10s %10s", "Ethernet", "Bytes", "Packets", "Errors", "Dropped");
 	traffic_line(
@@ -542,26 +538,26 @@ cli_show_table(void)
 {
 	enum { USER = PRIVILEGE_UNPRIVILEGED, ENABLED = PRIVILEGE_PRIVILEGED, EXEC = MODE_EXEC };
 	static const struct command table[] = {
-		{ "show counters", USER, EXEC, show_counters, 0, 1, "[json]", "as one JSON object",
-		    "Traffic and event counters", NULL },
+		{ "show counters", USER, EXEC, show_counters, 0, 0, "", "",
+		    "Traffic and event counters", NULL, cli_json_counters },
 		{ "show pool", USER, EXEC, show_pool, 0, 1, "[all]", "addresses never used too",
-		    "Address pool", NULL },
+		    "Address pool", NULL, cli_json_pool },
 		{ "show radius", USER, EXEC, show_radius, 0, 1, "[all]", "free slots too",
-		    "RADIUS requests under way", NULL },
+		    "RADIUS requests under way", NULL, cli_json_radius },
 		{ "show running-config", ENABLED, EXEC, show_config, 0, 0, "", "",
-		    "The configuration in force", NULL },
+		    "The configuration in force", NULL, cli_json_config },
 		{ "show session", USER, EXEC, show_session, 0, MAX_IDS, "[ID]...",
-		    "all about the sessions of these numbers", "Sessions", NULL },
+		    "all about the sessions of these numbers", "Sessions", NULL, cli_json_session },
 		{ "show tunnels", USER, EXEC, show_tunnels, 0, 1, "[all|ID]",
-		    "closed ones too, or all about one", "Tunnels", NULL },
+		    "closed ones too, or all about one", "Tunnels", NULL, cli_json_tunnels },
 		{ "show users", USER, EXEC, show_users, 0, 1, "[USER]", "all about his sessions",
-		    "Names of connected users", NULL },
+		    "Names of connected users", NULL, cli_json_users },
 		{ "show version", USER, EXEC, show_version, 0, 0, "", "", "Version of this program",
-		    NULL },
+		    NULL, cli_json_version },
 		{ "uptime", USER, EXEC, show_uptime, 0, 0, "", "",
-		    "Time since start, and bandwidth", NULL },
+		    "Time since start, and bandwidth", NULL, cli_json_uptime },
 		{ "write terminal", USER, EXEC, show_config, 0, 0, "", "",
-		    "The configuration in force; secrets only when enabled", NULL },
+		    "The configuration in force; secrets only when enabled", NULL, NULL },
 		{ 0 },
 	};
 
