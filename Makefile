@@ -198,6 +198,8 @@ bench: deps
 .PHONY: install format tidy clean
 install: all
 	install -D -m 755 build/l2tpns $(SBINDIR)/l2tpns
+	install -d -m 755 $(ETCDIR)
+	install -d -m 700 $(DESTDIR)/var/lib/l2tpns
 
 format:
 	clang-format -i *.[ch] tests/unit/*.c tests/fuzz/*.c tests/lac/*.[ch]

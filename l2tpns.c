@@ -37,6 +37,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -305,6 +306,21 @@ write_pid_file(void)
 		fclose(f);
 }
 
+/* One process a state_dir: what is spilled there is one's own. The lock ends with the process. */
+static void
+lock_state_dir(void)
+{
+	char path[PATH_SIZE];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/lock", conf->state_dir);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		plog(LOG_WARNING, "state_dir %s: %s", conf->state_dir, strerror(errno));
+	else if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		fatal("state_dir %s is in use by another l2tpns", conf->state_dir);
+}
+
 static void
 open_tables(void)
 {
@@ -464,6 +480,7 @@ main(int argc, char **argv)
 	log_set_level((int)conf->debug + o.verbose);
 	apply_log_file();
 	config_share();
+	lock_state_dir();
 	open_tables();
 	read_other_files(log_line);
 	hook_init(&hooks);
