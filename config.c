@@ -314,11 +314,26 @@ remark(const struct item *it, char *why, size_t why_size)
 		snprintf(why, why_size, "takes effect at restart");
 }
 
+/* Where a statement writes: the file being read, or at run time what is in force. */
+static struct config *
+target(void)
+{
+	return reading ? &staging : current;
+}
+
+/* A statement has written: acts on it at run time. */
+static int
+written(int result, const struct config *before)
+{
+	if (result == 0 && !reading)
+		apply_changes(before);
+	return result;
+}
+
 static int
 statement_set(struct config_mode *mode, int argc, char **argv, char *why, size_t why_size)
 {
 	const struct item *it = argc > 1 ? item_find(argv[1]) : NULL;
-	struct config *target = reading ? &staging : current;
 	char value[LINE_SIZE], reason[WHY_SIZE] = "";
 	struct config before;
 
@@ -329,36 +344,18 @@ statement_set(struct config_mode *mode, int argc, char **argv, char *why, size_t
 	}
 	if (!it)
 		return unknown_item(argv[1], why, why_size);
-	before = *target;
+	before = *target();
 	if (value_of(it, argc, argv, value, reason, sizeof(reason)) < 0 ||
 	    !acceptable(it, value, reason, sizeof(reason)) ||
-	    item_parse(it, target, value, reason, sizeof(reason)) < 0) {
+	    item_parse(it, target(), value, reason, sizeof(reason)) < 0) {
 		snprintf(why, why_size, "set %s: %s", it->name, reason);
 		return -1;
 	}
-	mark_set(target, it);
-	if (!reading) {
-		complete(current);
+	mark_set(target(), it);
+	complete(target());
+	if (!reading)
 		remark(it, why, why_size);
-		apply_changes(&before);
-	}
-	return 0;
-}
-
-/* Where a statement writes: the file being read, or at run time what is in force. */
-static struct config *
-target(void)
-{
-	return reading ? &staging : current;
-}
-
-/* A statement other than `set` has written: acts on it at run time. */
-static int
-written(int result, const struct config *before)
-{
-	if (result == 0 && !reading)
-		apply_changes(before);
-	return result;
+	return written(0, &before);
 }
 
 static int
@@ -473,14 +470,15 @@ static int
 stage(const char *file, const char *shown, config_error_fn error)
 {
 	struct reading r = { .file = shown, .error = error };
-	FILE *f = fopen(file, "re");
+	FILE *f;
 
 	reading = &r;
 	set_defaults(&staging);
+	f = fopen(file, "re");
 	if (f)
 		read_lines(f);
 	if (!f || ferror(f)) {
-		file_error(0, "%s", strerror(errno));
+		file_error(0, "%s", strerror(f ? errno : reason));
 		r.errors = -1;
 	} else {
 		check_ports();
