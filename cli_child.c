@@ -288,16 +288,17 @@ cmd_clear_counters(struct cli_def *cli, int argc, char **argv)
 	ask_and_print(cli, ARRAY_LEN(words), words);
 }
 
-/* `set NAME VALUE...` goes to the parent as a line of startup-config, values in quotes again. */
+/* What is typed in configuration mode goes to the parent as a line of startup-config, in quotes
+ * again. */
 static void
-cmd_set(struct cli_def *cli, int argc, char **argv)
+relay(struct cli_def *cli, const char *command, int argc, char **argv)
 {
 	char line[CLI_MESSAGE - sizeof("config")];
-	size_t len = (size_t)snprintf(line, sizeof(line), "set %.64s", argv[0]);
+	size_t len = (size_t)snprintf(line, sizeof(line), "%s", command);
 	const char *const words[] = { "config", line };
 	int i;
 
-	for (i = 1; i < argc; i++) {
+	for (i = 0; i < argc; i++) {
 		if (len + 1 + ITEM_TEXT > sizeof(line)) {
 			cli_error(cli, "The command is too long");
 			return;
@@ -307,7 +308,29 @@ cmd_set(struct cli_def *cli, int argc, char **argv)
 		len += strlen(line + len);
 	}
 	ask_and_print(cli, ARRAY_LEN(words), words);
+}
+
+static void
+cmd_set(struct cli_def *cli, int argc, char **argv)
+{
+	char command[128];
+
+	/* the name as it is, since the parent logs it */
+	snprintf(command, sizeof(command), "set %.64s", argv[0]);
+	relay(cli, command, argc - 1, argv + 1);
 	cli_set_hostname(cli, conf->hostname);
+}
+
+static void
+cmd_lac(struct cli_def *cli, int argc, char **argv)
+{
+	relay(cli, "lac", argc, argv);
+}
+
+static void
+cmd_no_lac(struct cli_def *cli, int argc, char **argv)
+{
+	relay(cli, "no lac", argc, argv);
 }
 
 /* Behind `set`: the names that begin so; behind a name: what it is. */
@@ -341,6 +364,11 @@ static const struct command commands[] = {
 	    NULL, NULL },
 	{ "drop user", PRIVILEGE_PRIVILEGED, MODE_EXEC, cmd_drop_user, 1, 1, "USER",
 	    "name as in show users", "Disconnect all sessions of a user", NULL, NULL },
+	{ "lac", PRIVILEGE_PRIVILEGED, MODE_CONFIG, cmd_lac, 3, 5,
+	    "NETWORK|HOSTNAME secret S [max-sessions N]", "what one carrier has of its own",
+	    "Secret and limit of a carrier", NULL, NULL },
+	{ "no lac", PRIVILEGE_PRIVILEGED, MODE_CONFIG, cmd_no_lac, 1, 1, "NETWORK|HOSTNAME",
+	    "as it was given", "Remove a carrier's line", NULL, NULL },
 	{ "set", PRIVILEGE_PRIVILEGED, MODE_CONFIG, cmd_set, 2, CLI_WORDS, "NAME VALUE",
 	    "as in startup-config", "Change a setting", hint_set, NULL },
 	{ 0 },
@@ -356,6 +384,7 @@ group_help(const char *word)
 	} groups[] = {
 		{ "clear", "Set something back" },
 		{ "drop", "Disconnect something" },
+		{ "no", "Take something back" },
 		{ "show", "Show what is going on" },
 		{ "write", "Print the configuration" },
 	};
