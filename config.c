@@ -478,7 +478,7 @@ stage(const char *file, const char *shown, config_error_fn error)
 	if (f)
 		read_lines(f);
 	if (!f || ferror(f)) {
-		file_error(0, "%s", strerror(f ? errno : reason));
+		file_error(0, "%s", strerror(errno));
 		r.errors = -1;
 	} else {
 		check_ports();
