@@ -4,7 +4,6 @@
  * often that of the tunnel too, which would then lead into itself. The device is gone with the
  * process.
  */
-#define _GNU_SOURCE
 #include "attach.h"
 
 #include <arpa/inet.h>

@@ -8,7 +8,6 @@
  * equal length to one destination becomes one message with a UDP_SEGMENT size: their iovecs lie
  * side by side anyway.
  */
-#define _GNU_SOURCE
 #include "batch.h"
 
 #include <errno.h>

@@ -4,7 +4,6 @@
  * line, and goes on serving its sessions between them. Ends at the end of the input; the exit
  * code is 0 when every command succeeded.
  */
-#define _GNU_SOURCE
 #include "lac.h"
 
 #include <arpa/inet.h>

@@ -3,7 +3,6 @@
  * millisecond, and "pumps" that feed work in (new calls, load) at their own rate. Commands run
  * inside net_until(), which returns when what they wait for has happened.
  */
-#define _GNU_SOURCE
 #include "net.h"
 
 #include <errno.h>

@@ -6,7 +6,6 @@
  * accounting authenticator of what arrives; signs what it sends, or does it wrong on request.
  * Delayed replies wait in a ring in order of arrival: the delay is the same for all.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>

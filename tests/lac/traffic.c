@@ -7,7 +7,6 @@
  * line at the end: after seconds=, after idle= without a packet, or at SIGTERM or SIGINT.
  * SIGUSR1 prints the line at once and goes on, SIGUSR2 too and then starts counting from zero.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
