@@ -83,6 +83,7 @@ OBJS = \
 LIB      = $(BUILD)/libl2tpns.a
 UNITS    = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*_test.c))
 FUZZERS  = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+CORPORA  = $(notdir $(wildcard tests/fuzz/corpus/*))
 LAC_OBJS = $(patsubst %.c,%.o,$(filter-out %/radresp.c %/traffic.c,$(wildcard tests/lac/*.c)))
 LAC_LIB  = $(filter-out %/lac.o,$(LAC_OBJS))
 PYTEST   = $(PYTHON) -m pytest -q -p no:cacheprovider tests/net
@@ -145,8 +146,8 @@ check-net: all tools
 check-long: all tools
 	$(PYTEST) -n 2
 
-check-fuzz: $(patsubst fuzz_%,$(BUILD)/tests/fuzz/replay_%,$(FUZZERS))
-	@for f in $(patsubst fuzz_%,%,$(FUZZERS)); do \
+check-fuzz: $(patsubst %,$(BUILD)/tests/fuzz/replay_%,$(CORPORA))
+	@for f in $(CORPORA); do \
 	    $(BUILD)/tests/fuzz/replay_$$f tests/fuzz/corpus/$$f || exit 1; done
 
 $(BUILD)/tests/fuzz/replay_%: $(BUILD)/tests/fuzz/fuzz_%.o $(BUILD)/tests/fuzz/replay_main.o $(LIB)
