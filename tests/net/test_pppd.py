@@ -36,7 +36,7 @@ def site(module):
     module.radius = module.freeradius(USERS)
     module.daemon = module.lns({
         "primary_radius": module.network.CORE, "primary_radius_port": 1812, "radius_secret": module.radius.secret,
-        "radius_authtypes": "pap,chap,mschapv2", "l2tp_secret": SECRET, "hello_interval": 2,
+        "radius_authtypes": "pap,chap,mschapv2", "l2tp_secret": SECRET, "hello_interval": 2, "ppp_restart_time": 1,
         "peer_address": "10.9.255.1", "primary_dns": "10.2.0.2", "secondary_dns": "10.2.0.3"})
     module.guest = module.uml()
     return module

@@ -11,6 +11,8 @@ on the host's files and boots in a few seconds. One guest serves all tests of a 
 """
 
 import os
+import shutil
+import re
 import shlex
 import socket
 import subprocess
@@ -57,11 +59,11 @@ class Uml:
     def _boot(self):
         shim = os.path.join(self.folder, "uml_xstate.so")
         subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", shim, os.path.join(HERE, "uml_xstate.c")], check=True)
+        shutil.copy(os.path.join(HERE, "uml_agent.py"), self.folder)  # a checkout in /tmp is out of sight inside
         process = self.ns.start(
             "linux.uml", "mem=256M", "root=/dev/root", "rootfstype=hostfs", "rw", "quiet", "con0=null,fd:1", "con=null",
             "vec0:transport=tap,ifname=%s,depth=64" % self.tap, "uml_dir=%s/" % self.folder, "umid=uml",
-            "init=" + os.path.join(HERE, "uml_init.sh"), "UML_AGENT=" + os.path.join(HERE, "uml_agent.py"),
-            "UML_DIR=" + self.folder, "UML_ADDR=%s/16" % self.address,
+            "init=" + os.path.join(HERE, "uml_init.sh"), "UML_DIR=" + self.folder, "UML_ADDR=%s/16" % self.address,
             env={"TMPDIR": "/dev/shm", "LD_PRELOAD": shim}, log=os.path.join(self.folder, "console"))
         process.wait_line("agent is up", timeout=60)
         return process
@@ -107,9 +109,27 @@ class Uml:
         self.calls.append(call)
         return call
 
+    def hangup(self, calls):
+        """End xl2tpd processes, and with them their pppd and tunnels.
+
+        After SIGTERM xl2tpd closes its connections, but takes its time to exit: it is not waited for.
+        """
+        alive = [call for call in calls if call.pid]
+        if not alive:
+            return
+        pids = " ".join(str(call.pid) for call in alive)
+        self.run("kill %s 2>/dev/null" % pids, check=False)
+        for call in alive:
+            call.pid = 0
+            if "Connection established" in call.xl2tpd_log:
+                try:
+                    wait_for(lambda: re.search("Connection.*closed", call.xl2tpd_log), "the tunnel's end", 3)
+                except AssertionError:
+                    pass  # the test may be about just that
+        self.run("kill -9 %s 2>/dev/null" % pids, check=False)
+
     def hangup_all(self):
-        for call in self.calls:
-            call.hangup()
+        self.hangup(self.calls)
         self.calls = []
 
     def unplug(self):
@@ -208,10 +228,7 @@ class Call:
 
     def hangup(self):
         """End xl2tpd (and with it pppd and the tunnel), whatever state it is in."""
-        if self.pid:
-            pid, self.pid = self.pid, 0
-            self.guest.run("kill {0}; i=0; while kill -0 {0} && [ $i -lt 100 ]; do sleep 0.05; i=$((i+1)); done; "
-                           "kill -9 {0}; true".format(pid) + " 2>/dev/null", check=False)
+        self.guest.hangup([self])
 
     def interface_mtu(self):
         return int(self.guest.run("cat /sys/class/net/%s/mtu" % self.interface))

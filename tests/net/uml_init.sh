@@ -6,7 +6,7 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 for word in $(cat /proc/cmdline); do
 	case $word in
-	UML_DIR=* | UML_ADDR=* | UML_AGENT=*) export "$word" ;;
+	UML_DIR=* | UML_ADDR=*) export "$word" ;;
 	esac
 done
 mount -t devtmpfs dev /dev
@@ -25,6 +25,7 @@ for module in lib/crc-ccitt net/ipv6/ipv6 drivers/net/slip/slhc drivers/net/ppp/
 	insmod $modules/$module.ko
 done
 [ -c /dev/ppp ] || mknod /dev/ppp c 108 0
+hostname umlac
 ip link set lo up
 ip link set vec0 up
 ip addr add "$UML_ADDR" dev vec0
@@ -34,4 +35,4 @@ ip rule add to "${UML_ADDR%.*.*}.0.0/16" lookup 50 pref 1000
 for conf in /proc/sys/net/ipv4/conf/*/rp_filter; do
 	echo 0 >$conf
 done
-exec /usr/bin/python3 "$UML_AGENT"
+exec /usr/bin/python3 /run/host/uml_agent.py
