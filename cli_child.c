@@ -26,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,6 +38,7 @@ enum {
 	IDLE_SEC = 900,
 	STUCK_SEC = 600, /* one command may take so long */
 	ANSWER_SEC = 30,
+	NICE = 10, /* a long output stands back behind the data path */
 	FAILURES = 3,
 	FAILURE_SEC = 2, /* a wrong password is answered after so long, whatever was wrong */
 };
@@ -87,6 +89,7 @@ give_up_rights(void)
 	signal(SIGALRM, SIG_DFL);
 	if (sched_getscheduler(0) != SCHED_OTHER)
 		sched_setscheduler(0, SCHED_OTHER, &none);
+	setpriority(PRIO_PROCESS, 0, NICE);
 	shm_read_only();
 }
 
