@@ -228,6 +228,7 @@ class Tunnel:
         self.resend_after = 1.0
         self.sessions = {}
         self.next_sid = 1
+        self.zlbs = []  # of each ZLB its Ns, and the one that should come next
         self.duplicates = self.hellos = 0
         self.closed = None  # the StopCCN received
         lac.tunnels[tid] = self
@@ -260,6 +261,7 @@ class Tunnel:
             self.acked = message.nr
         self.unacked = [e for e in self.unacked if (e[0] - self.acked) & 0xFFFF < 0x8000]
         if not message.avps:
+            self.zlbs.append((message.ns, self.nr))
             return
         ahead = (message.ns - self.nr) & 0xFFFF
         if ahead == 0:

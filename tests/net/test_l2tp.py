@@ -329,6 +329,21 @@ def test_ack_never_beyond_what_came(lac):
     assert tunnel.history[-1].nr in (here + 2, here + 3)
 
 
+def test_acknowledgement_carries_next_ns(lac):
+    """The Ns of a ZLB is that of the next message to be sent, also when requests come in one burst (RFC 2661 5.8)."""
+    for _ in range(10):
+        tunnel = lac.tunnel(start=False)
+        tunnel.send(SCCRQ, *tunnel.sccrq())
+        tunnel.reply = tunnel.expect(SCCRP)
+        tunnel.send(SCCCN)
+        for sid in 1, 2, 3:
+            tunnel.send(ICRQ, *tunnel.icrq(sid))
+        for sid in 1, 2, 3:
+            tunnel.expect(ICRP, sid=sid)
+        tunnel.wait_acked()
+        assert [1 for ns, expected in tunnel.zlbs if ns != expected] == [], (tunnel.zlbs, tunnel.history)
+
+
 def test_sequence_numbers_wrap(lac):
     """66,000 HELLOs: Ns and Nr go round."""
     tunnel = lac.tunnel()
