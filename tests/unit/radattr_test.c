@@ -217,10 +217,27 @@ wrong_message_authenticators(void **state)
 		assert_int_equal(check_reply(&has_ma), RAD_CHECK_MESSAGE_AUTHENTICATOR);
 		assert_true(has_ma);
 	}
-	signed_reply();
-	rad_put(&w, RAD_MESSAGE_AUTHENTICATOR, buf, 16); /* a second one */
-	rad_sign_md5(buf, rad_end(&w), authenticator_of(telnet_request), SECRET);
-	assert_int_equal(check_reply(&has_ma), RAD_CHECK_MESSAGE_AUTHENTICATOR);
+}
+
+/* Whichever of two is right, one could be of somebody else's making. */
+static void
+two_message_authenticators(void **state)
+{
+	size_t first, second, len;
+	bool has_ma, last;
+
+	(void)state;
+	for (last = false;; last = true) {
+		begin(RAD_ACCESS_ACCEPT, authenticator_of(telnet_request));
+		first = rad_put_message_authenticator(&w);
+		second = rad_put_message_authenticator(&w);
+		len = rad_end(&w);
+		rad_sign(buf, len, last ? second : first, SECRET);
+		rad_sign_md5(buf, len, authenticator_of(telnet_request), SECRET);
+		assert_int_equal(check_reply(&has_ma), RAD_CHECK_MESSAGE_AUTHENTICATOR);
+		if (last)
+			break;
+	}
 }
 
 static void
@@ -506,6 +523,22 @@ largest_packet(void **state)
 	assert_false(rad_decode(big, sizeof(big), &p));
 }
 
+/* Less than an attribute's own header, and as many octets behind as that wraps to. */
+static void
+attribute_shorter_than_its_header(void **state)
+{
+	uint8_t data[RAD_HEADER + 2 + 255] = { 0 };
+	struct rad_packet p;
+
+	(void)state;
+	data[2] = sizeof(data) >> 8;
+	data[3] = sizeof(data) & 0xff;
+	data[RAD_HEADER + 1] = 1;
+	assert_false(rad_decode(data, sizeof(data), &p));
+	data[RAD_HEADER + 1] = 0;
+	assert_false(rad_decode(data, sizeof(data), &p));
+}
+
 /* Each attribute's length through all its values; whatever is sound can be walked. */
 static void
 attribute_lengths_that_lie(void **state)
@@ -572,6 +605,7 @@ main(void)
 		cmocka_unit_test(signed_reply_checks),
 		cmocka_unit_test(any_bit_breaks_it),
 		cmocka_unit_test(wrong_message_authenticators),
+		cmocka_unit_test(two_message_authenticators),
 		cmocka_unit_test(requests_over_zeroes),
 		cmocka_unit_test(vendor_data_in_all_shapes),
 		cmocka_unit_test(numbers_of_the_wrong_length),
@@ -582,6 +616,7 @@ main(void)
 		cmocka_unit_test(short_tunnel_passwords),
 		cmocka_unit_test(packet_lengths_that_lie),
 		cmocka_unit_test(largest_packet),
+		cmocka_unit_test(attribute_shorter_than_its_header),
 		cmocka_unit_test(attribute_lengths_that_lie),
 		cmocka_unit_test(random_vendor_data_does_no_harm),
 	};
