@@ -440,13 +440,12 @@ take_type(struct ctl_msg *m, struct avp *a)
 static uint16_t
 missing(const struct ctl_msg *m)
 {
-	uint16_t type;
+	unsigned int type;
 
 	for (type = 0; type < AVP_TYPES; type++)
-		if (m->type < CTL_TYPES && avp_defs[type].required >> m->type & 1 &&
-		    !CTL_HAS(m, type))
+		if (is_required(m, &avp_defs[type]) && !CTL_HAS(m, type))
 			break;
-	return type;
+	return (uint16_t)type;
 }
 
 /* Keeps the first refusal and what it is about. */

@@ -137,7 +137,8 @@ mschap_auth_response(const char *password, const uint8_t *nt_response,
 	sha1_update(&sha, sizeof(challenge), challenge);
 	sha1_update(&sha, sizeof(magic2) - 1, (const uint8_t *)magic2);
 	sha1_digest(&sha, sizeof(digest), digest);
-	memcpy(out, "S=", 2);
+	*out++ = 'S';
+	*out++ = '=';
 	for (i = 0; i < sizeof(digest); i++)
-		snprintf(out + 2 + 2 * i, 3, "%02X", digest[i]);
+		snprintf(out + 2 * i, 3, "%02X", digest[i]);
 }
