@@ -1,0 +1,75 @@
+"""Many sessions at once: the C test LAC brings 70,000 of them over a few tunnels, each passes a packet both ways."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from netns import wait_for
+
+TOOLS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lac")
+SESSIONS, TUNNELS = 70000, 4
+ECHO_PORT = 9000
+
+
+class Lac:
+    """The C test LAC, driven by its line protocol; an answer is a dict, with "ok" in it."""
+
+    def __init__(self, ns, lns):
+        self.process = ns.start(os.path.join(TOOLS, "lac"), "-q", "-l", lns, stdin=subprocess.PIPE)
+        self.seen = 0
+
+    def do(self, command, timeout=90):
+        self.process.popen.stdin.write((command + "\n").encode())
+        self.process.popen.stdin.flush()
+        line = self.process.wait_line("^(ok|error).*", self.seen, timeout).group(0)
+        self.seen = len(self.process.lines)
+        answer = dict(re.findall(r'(\w+)=("[^"]*"|\S+)', line))
+        answer["ok"] = line.startswith("ok")
+        return answer
+
+
+@pytest.fixture
+def big(plant):
+    plant.network.core.start(os.path.join(TOOLS, "radresp"), "-l", plant.network.CORE, "-p", "1812", "-s",
+                             "secret").wait_line("ready")
+    plant.network.core.start(os.path.join(TOOLS, "traffic"), "echo", "port=%d" % ECHO_PORT)
+    plant.daemon = plant.lns({"primary_radius": plant.network.CORE, "primary_radius_port": 1812,
+                              "radius_secret": "secret", "radius_authtypes": "pap", "debug": 1}, pool=("10.128.0.0/15",))
+    plant.lac = Lac(plant.network.lac, plant.network.LNS)
+    assert plant.lac.do("tunnel count=%d" % TUNNELS)["ok"]
+    return plant
+
+
+def set_up(lac, count):
+    answer = lac.do("session count=%d parallel=300 timeout=60" % count)
+    assert (answer["up"], answer["failed"]) == (str(count), "0"), answer
+
+
+def gone(daemon):
+    return daemon.run("show users") in ([], [""])
+
+
+def round_of_sessions(big):
+    """All up, a packet both ways each, all closed, memory given back; the daemon's memory with all of them."""
+    set_up(big.lac, SESSIONS)
+    passed = big.lac.do("echo session=all to=%s:%d size=100 timeout=30" % (big.network.CORE, ECHO_PORT))
+    assert (passed["received"], passed["corrupt"]) == (str(SESSIONS), "0"), passed
+    peak = big.daemon.memory()
+    assert big.lac.do("close session=all")["ok"]
+    wait_for(lambda: gone(big.daemon), "the end of all sessions", 30)
+    wait_for(lambda: big.daemon.memory() < peak / 2, "the memory to be given back", 40)
+    return peak
+
+
+def test_seventy_thousand(big):
+    """More than a 16-bit number of sessions, all served, all closed again; once more takes no more memory."""
+    peaks = [round_of_sessions(big) for _ in range(3)]
+    print("bytes per session:", [peak // SESSIONS for peak in peaks])
+    assert peaks[0] < 1536 * SESSIONS
+    assert peaks[2] < 1.05 * peaks[1], peaks
+    assert big.lac.do("stop tunnel=all")["ok"]
+    wait_for(lambda: gone(big.daemon), "the end of all sessions", 30)
+    free, used = re.findall(r"(?:Free|Used): (\d+)", "\n".join(big.daemon.run("show pool")))
+    assert used == "0"
