@@ -32,6 +32,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -264,14 +265,24 @@ on_request(int fd, void *arg)
 		kill_child(c, "does not take its answer");
 }
 
+/* What signals end a child in the ordinary course: the client left, was too slow, or we did it. */
+static bool
+is_ordinary(int signo)
+{
+	return signo == SIGPIPE || signo == SIGALRM || signo == SIGKILL || signo == SIGTERM;
+}
+
 bool
-cli_child_exit(pid_t pid)
+cli_child_exit(pid_t pid, int status)
 {
 	size_t i;
 
 	for (i = 0; i < ARRAY_LEN(children); i++) {
 		if (children[i].pid != pid)
 			continue;
+		if (WIFSIGNALED(status) && !is_ordinary(WTERMSIG(status)))
+			plog(LOG_ERROR, "CLI %s: the child crashed, signal %d", children[i].who,
+			    WTERMSIG(status));
 		close_pair(&children[i]);
 		children[i].pid = 0;
 		return true;

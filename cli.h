@@ -20,7 +20,7 @@ int cli_start(char *why, size_t why_size);
 /* Closes them and ends the children. */
 void cli_stop(void);
 
-/* From SIGCHLD: a child of ours may have ended. False: it was none of the CLI's. */
-bool cli_child_exit(pid_t pid);
+/* From SIGCHLD, with waitpid()'s status: a child has ended. False: it was none of the CLI's. */
+bool cli_child_exit(pid_t pid, int status);
 
 #endif

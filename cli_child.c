@@ -336,25 +336,33 @@ cmd_no_lac(struct cli_def *cli, int argc, char **argv)
 	relay(cli, "no lac", argc, argv);
 }
 
-/* Behind `set`: the names that begin so; behind a name: what it is. */
+static void
+hint_value(struct cli_def *cli, const struct item *it)
+{
+	char value[ITEM_TEXT], range[64] = "";
+
+	item_print(it, conf, value, sizeof(value));
+	if (it->max && it->min < it->max && !it->valid)
+		snprintf(range, sizeof(range), " %llu..%llu", (unsigned long long)it->min,
+		    (unsigned long long)it->max);
+	cli_print(cli, "  %s%s  %s", it->type->name, range, it->help);
+	cli_print(cli, "  default %s, now %s", it->initial[0] ? it->initial : "\"\"",
+	    it->flags & ITEM_SECRET ? "****" : value);
+}
+
+/* Behind `set`: the names that begin so; behind a name: what it takes. */
 static void
 hint_set(struct cli_def *cli, int argc, char **argv)
 {
-	char value[ITEM_TEXT];
-	struct config_row row;
-	size_t typed = argc > 0 ? strcspn(argv[0], "?") : 0;
+	const struct item *it = item_find(argv[0]);
+	size_t typed = strcspn(argv[0], "?");
 	unsigned int i;
 
-	for (i = 0; config_row(i, &row); i++) {
-		if (argc == 1 && strncmp(row.name, argv[0], typed) == 0)
-			cli_print(cli, "  %-36s %s", row.name, row.help);
-		if (argc == 1 || strcmp(row.name, argv[0]) != 0)
-			continue;
-		config_value(row.name, value, sizeof(value));
-		cli_print(cli, "  %s: %s (%s, default %s)%s%s", row.name, row.help, row.type,
-		    row.initial[0] ? row.initial : "\"\"", row.secret ? "" : ", now ",
-		    row.secret ? "" : value);
-	}
+	if (argc > 1 && it)
+		hint_value(cli, it);
+	for (i = 0; argc == 1 && (it = item_get(i)); i++)
+		if (strncmp(it->name, argv[0], typed) == 0)
+			cli_print(cli, "  %-36s %s", it->name, it->help);
 }
 
 static const struct command commands[] = {
@@ -499,6 +507,66 @@ add_table(struct cli_def *cli, const struct command *row)
 	}
 }
 
+/* ---- filters ---- */
+
+/*
+ * `| include WORDS` and `| exclude WORDS`. libcli's own know no abbreviation: "inc"
+ * is taken for a filter of another kind, and shows nothing at all.
+ */
+struct filter {
+	bool exclude;
+	char text[CLI_MAX_LINE_LENGTH];
+};
+
+/* CLI_OK lets a line through; NULL is the end of the output. */
+static int
+filter_line(struct cli_def *cli, const char *line, void *data)
+{
+	const struct filter *f = data;
+
+	(void)cli;
+	if (!line) {
+		free(data);
+		return CLI_OK;
+	}
+	return (strstr(line, f->text) != NULL) != f->exclude ? CLI_OK : CLI_ERROR;
+}
+
+static int
+start_filter(struct cli_def *cli, int argc, char **argv, struct cli_filter *filter)
+{
+	struct filter *f;
+	int i;
+
+	if (argc < 2) {
+		cli_error(cli, "%s: what?", argv[0]);
+		return CLI_ERROR;
+	}
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return CLI_ERROR;
+	f->exclude = argv[0][0] == 'e';
+	for (i = 1; i < argc; i++) { /* words of one line: they fit */
+		strcat(f->text, argv[i]);
+		if (i + 1 < argc)
+			strcat(f->text, " ");
+	}
+	filter->filter = filter_line;
+	filter->data = f;
+	return CLI_OK;
+}
+
+static void
+set_up_filters(struct cli_def *cli)
+{
+	cli_unregister_filter(cli, "include");
+	cli_unregister_filter(cli, "exclude");
+	cli_register_filter(cli, "include", start_filter, filter_line, PRIVILEGE_UNPRIVILEGED,
+	    MODE_ANY, "Show only lines with these words");
+	cli_register_filter(cli, "exclude", start_filter, filter_line, PRIVILEGE_UNPRIVILEGED,
+	    MODE_ANY, "Leave out lines with these words");
+}
+
 /* ---- the child's life ---- */
 
 /* Once a second while nothing is typed. */
@@ -532,6 +600,7 @@ cli_child_run(const struct cli_peer *who)
 	cli_set_hostname(cli, conf->hostname);
 	add_table(cli, cli_show_table());
 	add_table(cli, commands);
+	set_up_filters(cli);
 	set_up_login(cli);
 	cli_regular(cli, on_second);
 	cli_set_idle_timeout_callback(cli, IDLE_SEC, on_idle);

@@ -433,7 +433,7 @@ on_child(int signo)
 
 	(void)signo;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		(void)cli_child_exit(pid);
+		(void)cli_child_exit(pid, status);
 }
 
 static void

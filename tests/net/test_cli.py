@@ -337,6 +337,9 @@ def test_filters(lns, online):
 
 def test_abbreviations(lns):
     assert lns.run("sh ver") == lns.run("show version")
+    assert lns.run("sh ver | inc TPNS") == lns.run("show version")
+    assert [line for line in lns.run("show version | exc TPNS") if line] == []
+    assert lns.run("show counters | i session_created") == lns.run("show counters | include session_created")
 
 
 def test_user_mode_may_not(lns, online):
