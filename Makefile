@@ -73,6 +73,7 @@ OBJS = \
 	rtnl.o \
 	session.o \
 	shm.o \
+	textfile.o \
 	timer.o \
 	tundev.o \
 	tunnel.o \

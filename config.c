@@ -18,17 +18,16 @@
 #include "config_lac.h"
 #include "log.h"
 #include "shm.h"
+#include "textfile.h"
 #include "util.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { LINE_SIZE = 8192, MAX_WORDS = 64, MAX_HOOKS = 128, WHY_SIZE = 512, RADIUS_PORTS = 64 };
+enum { LINE_SIZE = 4096, MAX_WORDS = 64, MAX_HOOKS = 128, WHY_SIZE = 512, RADIUS_PORTS = 64 };
 
 static struct config early, staging;
 static struct config *current = &early;
@@ -40,8 +39,7 @@ static char dir[PATH_MAX] = ".";
 
 /* A file while it is read; NULL: lines go into force. */
 static struct reading {
-	const char *file;
-	unsigned int line;
+	struct textfile text;
 	unsigned int set_at[8 * sizeof(staging.is_set)]; /* line of each item; 0: not in the file */
 	config_error_fn error;
 	int errors;
@@ -217,9 +215,8 @@ split_line(
 {
 	int n = 0;
 
-	/* half of it: so a line that was cut when read is never taken for a whole one */
-	if (strlen(line) >= LINE_SIZE / 2) {
-		snprintf(why, why_size, "line is longer than %d characters", LINE_SIZE / 2 - 1);
+	if (strlen(line) >= LINE_SIZE) {
+		snprintf(why, why_size, "line is longer than %d characters", LINE_SIZE - 1);
 		return -1;
 	}
 	for (;;) {
@@ -283,7 +280,7 @@ mark_set(struct config *c, const struct item *it)
 
 	c->is_set[n / 64] |= UINT64_C(1) << (n % 64);
 	if (reading)
-		reading->set_at[n] = reading->line;
+		reading->set_at[n] = reading->text.line;
 }
 
 /* Two ports that must go together: a remark when they do not. */
@@ -410,48 +407,6 @@ config_line(struct config_mode *mode, const char *line, char *why, size_t why_si
 
 /* ---- a file ---- */
 
-static void PRINTF_LIKE(2, 3) file_error(unsigned int line, const char *fmt, ...)
-{
-	char text[WHY_SIZE], all[PATH_MAX + WHY_SIZE + 16];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (line)
-		snprintf(all, sizeof(all), "%s:%u: %s", reading->file, line, text);
-	else
-		snprintf(all, sizeof(all), "%s: %s", reading->file, text);
-	reading->errors++;
-	reading->error(all);
-}
-
-/* The rest of a line that did not fit. */
-static void
-skip_line(FILE *f)
-{
-	int c;
-
-	do
-		c = getc(f);
-	while (c != EOF && c != '\n');
-}
-
-static void
-read_lines(FILE *f)
-{
-	struct config_mode mode = { 0 };
-	char line[LINE_SIZE], why[WHY_SIZE];
-
-	while (fgets(line, sizeof(line), f)) {
-		reading->line++;
-		if (!strchr(line, '\n') && !feof(f))
-			skip_line(f);
-		if (config_line(&mode, line, why, sizeof(why)) < 0)
-			file_error(reading->line, "%s", why);
-	}
-}
-
 static void
 check_ports(void)
 {
@@ -461,33 +416,29 @@ check_ports(void)
 	if (ports_fit(&staging, why, sizeof(why)))
 		return;
 	staging.radius_bind_min = staging.radius_bind_max = 0;
-	file_error(
-	    MAX(reading->set_at[item_number(min)], reading->set_at[item_number(max)]), "%s", why);
+	reading->text.line =
+	    MAX(reading->set_at[item_number(min)], reading->set_at[item_number(max)]);
+	textfile_error(&reading->text, "%s", why);
 }
 
 /* Reads into staging; the number of errors, -1 when the file cannot be read. */
 static int
 stage(const char *file, const char *shown, config_error_fn error)
 {
-	struct reading r = { .file = shown, .error = error };
-	FILE *f;
+	struct config_mode mode = { 0 };
+	struct reading r = { 0 };
+	char line[LINE_SIZE + 1], why[WHY_SIZE];
 
-	reading = &r;
 	set_defaults(&staging);
-	f = fopen(file, "re");
-	if (f)
-		read_lines(f);
-	if (!f || ferror(f)) {
-		file_error(0, "%s", strerror(errno));
-		r.errors = -1;
-	} else {
-		check_ports();
-		complete(&staging);
-	}
-	if (f)
-		fclose(f);
+	reading = &r;
+	textfile_open(&r.text, file, shown, error);
+	while (textfile_next(&r.text, line, sizeof(line)))
+		if (config_line(&mode, line, why, sizeof(why)) < 0)
+			textfile_error(&r.text, "%s", why);
+	check_ports();
+	complete(&staging);
 	reading = NULL;
-	return r.errors;
+	return textfile_close(&r.text);
 }
 
 static void

@@ -9,13 +9,10 @@
  * Called by ippool.c only.
  */
 #include "ippool_file.h"
-#include "log.h"
+#include "textfile.h"
 #include "util.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,30 +20,11 @@ enum { LINE_SIZE = 1024 };
 
 /* The file being read. */
 static struct {
+	struct textfile text;
 	struct ippool_file *to;
-	const char *name;
-	uint32_t line;
-	int errors;
-	void (*error)(const char *line);
 	const uint32_t *our_addrs;
 	unsigned int n_addrs;
 } reading;
-
-static void PRINTF_LIKE(1, 2) file_error(const char *fmt, ...)
-{
-	char text[512], all[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (reading.line)
-		snprintf(all, sizeof(all), "%s:%u: %s", reading.name, reading.line, text);
-	else
-		snprintf(all, sizeof(all), "%s: %s", reading.name, text);
-	reading.errors++;
-	reading.error(all);
-}
 
 /* The number of a named pool, a new one at need; -1 with an error. */
 static int
@@ -59,11 +37,12 @@ pool_number(const char *name)
 		if (strcmp(to->names[i], name) == 0)
 			return (int)i;
 	if (i == IPPOOL_POOLS) {
-		file_error("more than %d named pools", IPPOOL_POOLS - 1);
+		textfile_error(&reading.text, "more than %d named pools", IPPOOL_POOLS - 1);
 		return -1;
 	}
 	if (!str_copy(to->names[i], IPPOOL_NAME, name)) {
-		file_error("the name of the pool is longer than %d characters", IPPOOL_NAME - 1);
+		textfile_error(&reading.text, "the name of the pool is longer than %d characters",
+		    IPPOOL_NAME - 1);
 		return -1;
 	}
 	return (int)to->n_pools++;
@@ -83,20 +62,20 @@ add_network(const char *text, int pool)
 	    addr_text, sizeof(addr_text), text, slash ? (size_t)(slash - text) : strlen(text));
 	if (!good || !ip4_parse(addr_text, &addr) ||
 	    (slash && !parse_uint(slash + 1, 1, 32, &len))) {
-		file_error("'%.64s' is not an address or network", text);
+		textfile_error(&reading.text, "'%.64s' is not an address or network", text);
 		return;
 	}
 	host = ~ntohl(ip4_mask((unsigned int)len));
 	addr = ntohl(addr) & ~host;
 	if (addr == 0 && len >= 31)
-		file_error("0.0.0.0 cannot be given to anybody");
+		textfile_error(&reading.text, "0.0.0.0 cannot be given to anybody");
 	else if (to->n_specs == IPPOOL_NETS)
-		file_error("more than %d networks", IPPOOL_NETS);
+		textfile_error(&reading.text, "more than %d networks", IPPOOL_NETS);
 	else
 		to->specs[to->n_specs++] = (struct ippool_spec){
 			.first = addr,
 			.last = addr | host,
-			.line = reading.line,
+			.line = reading.text.line,
 			.len = (uint8_t)len,
 			.pool = (uint8_t)pool,
 		};
@@ -126,7 +105,7 @@ take_member(char **pos)
 	*colon = '\0';
 	*pos = colon + 1;
 	if (!ip4_parse(start, &addr)) {
-		file_error("'%.64s' in front of ':' is not an address", start);
+		textfile_error(&reading.text, "'%.64s' in front of ':' is not an address", start);
 		return -1;
 	}
 	for (i = 0; i < reading.n_addrs; i++)
@@ -149,34 +128,16 @@ read_line(char *line)
 	if (strcmp(word, "pool") == 0) {
 		word = next_word(&pos);
 		if (!*word || strchr(word, '/')) {
-			file_error("pool: what? (pool NAME NETWORK)");
+			textfile_error(&reading.text, "pool: what? (pool NAME NETWORK)");
 			return;
 		}
 		pool = pool_number(word);
 		word = next_word(&pos);
 	}
 	if (*next_word(&pos))
-		file_error("more than one network on the line");
+		textfile_error(&reading.text, "more than one network on the line");
 	else if (pool >= 0)
 		add_network(word, pool);
-}
-
-static void
-read_lines(FILE *f)
-{
-	char line[LINE_SIZE];
-
-	while (fgets(line, sizeof(line), f)) {
-		bool whole = strchr(line, '\n') || feof(f);
-
-		reading.line++;
-		if (whole)
-			read_line(line);
-		else
-			file_error("line is longer than %d characters", LINE_SIZE - 2);
-		while (!whole && fgets(line, sizeof(line), f))
-			whole = strchr(line, '\n') != NULL;
-	}
 }
 
 static int
@@ -208,9 +169,10 @@ drop_doubles(struct ippool_file *to, uint32_t *order)
 			before = sp;
 			continue;
 		}
-		reading.line = sp->line;
+		reading.text.line = sp->line;
 		if (before->pool != sp->pool)
-			file_error("the network is in another pool, line %u", before->line);
+			textfile_error(
+			    &reading.text, "the network is in another pool, line %u", before->line);
 		sp->line = 0;
 	}
 	for (i = 0; i < to->n_specs; i++)
@@ -224,29 +186,19 @@ ippool_file_read(struct ippool_file *to, const char *file, const uint32_t *our_a
     unsigned int n_addrs, void (*error)(const char *line))
 {
 	static uint32_t order[IPPOOL_NETS];
-	FILE *f = fopen(file, "re");
+	char line[LINE_SIZE];
 
 	reading.to = to;
-	reading.name = file;
-	reading.line = 0;
-	reading.errors = 0;
-	reading.error = error;
 	reading.our_addrs = our_addrs;
 	reading.n_addrs = n_addrs;
 	to->n_specs = 0;
 	to->n_pools = 1;
 	to->names[0][0] = '\0';
-	if (f)
-		read_lines(f);
-	if (!f || ferror(f)) {
-		reading.line = 0;
-		file_error("%s", strerror(errno));
-		reading.errors = -1;
-	}
+	textfile_open(&reading.text, file, file, error);
+	while (textfile_next(&reading.text, line, sizeof(line)))
+		read_line(line);
 	drop_doubles(to, order);
-	if (f)
-		fclose(f);
-	return reading.errors;
+	return textfile_close(&reading.text);
 }
 
 bool

@@ -9,14 +9,13 @@
  * children.
  */
 #include "users.h"
-#include "log.h"
+#include "textfile.h"
 #include "util.h"
 
 #include <crypt.h>
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAX_USERS = 256, NAME_SIZE = 64, PASSWORD_SIZE = 256, LINE_SIZE = 512 };
 
@@ -36,29 +35,6 @@ static const char enable_name[] = "enable";
 static const char crypt_mark[] = "{crypt}";
 static const struct user nobody = { .password = "$1$nobody$................" };
 
-static struct {
-	const char *file;
-	unsigned int line;
-	int errors;
-	void (*error)(const char *line);
-} reading;
-
-static void PRINTF_LIKE(1, 2) file_error(const char *fmt, ...)
-{
-	char text[256], all[768];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (reading.line)
-		snprintf(all, sizeof(all), "%s:%u: %s", reading.file, reading.line, text);
-	else
-		snprintf(all, sizeof(all), "%s: %s", reading.file, text);
-	reading.errors++;
-	reading.error(all);
-}
-
 static const struct user *
 find(const struct table *t, const char *name)
 {
@@ -71,80 +47,54 @@ find(const struct table *t, const char *name)
 }
 
 static void
-read_line(char *line)
+read_line(struct textfile *t, char *line)
 {
 	struct user *u = &fresh.users[fresh.n];
 	char *colon = strchr(line, ':');
 
-	line[strcspn(line, "\r\n")] = '\0';
 	if (line[strspn(line, " \t")] == '\0' || line[0] == '#')
 		return;
 	if (!colon || colon == line) {
-		file_error("not NAME:PASSWORD");
+		textfile_error(t, "not NAME:PASSWORD");
 		return;
 	}
 	*colon = '\0';
 	if (colon[1] == '\0')
-		file_error("%.64s has no password", line);
+		textfile_error(t, "%.64s has no password", line);
 	else if (find(&fresh, line))
-		file_error("%.64s is there twice", line);
+		textfile_error(t, "%.64s is there twice", line);
 	else if (fresh.n == MAX_USERS)
-		file_error("more than %d names", MAX_USERS);
+		textfile_error(t, "more than %d names", MAX_USERS);
 	else if (!str_copy(u->name, sizeof(u->name), line))
-		file_error("the name is longer than %d characters", NAME_SIZE - 1);
+		textfile_error(t, "the name is longer than %d characters", NAME_SIZE - 1);
 	else if (!str_copy(u->password, sizeof(u->password), colon + 1))
-		file_error(
-		    "the password of %s is longer than %d characters", u->name, PASSWORD_SIZE - 1);
+		textfile_error(t, "the password of %s is longer than %d characters", u->name,
+		    PASSWORD_SIZE - 1);
 	else
 		fresh.n++;
-}
-
-static void
-read_lines(FILE *f)
-{
-	char line[LINE_SIZE];
-	int c;
-
-	while (fgets(line, sizeof(line), f)) {
-		reading.line++;
-		if (strchr(line, '\n') || feof(f)) {
-			read_line(line);
-			continue;
-		}
-		file_error("line is longer than %d characters", LINE_SIZE - 2);
-		do
-			c = getc(f);
-		while (c != EOF && c != '\n');
-	}
 }
 
 int
 users_read(const char *file, void (*error)(const char *line))
 {
-	FILE *f = fopen(file, "re");
+	struct textfile t;
+	char line[LINE_SIZE];
+	int errors;
 
-	reading.file = file;
-	reading.line = 0;
-	reading.errors = 0;
-	reading.error = error;
 	memset(&fresh, 0, sizeof(fresh));
-	if (!f && errno == ENOENT) {
+	if (access(file, F_OK) < 0 && errno == ENOENT) {
 		known = fresh;
 		return 0;
 	}
-	if (f)
-		read_lines(f);
-	if (!f || ferror(f)) {
-		reading.line = 0;
-		file_error("%s", strerror(errno));
-		reading.errors = -1;
-	} else {
+	textfile_open(&t, file, file, error);
+	while (textfile_next(&t, line, sizeof(line)))
+		read_line(&t, line);
+	errors = textfile_close(&t);
+	if (errors >= 0)
 		known = fresh;
-	}
-	if (f)
-		fclose(f);
 	explicit_bzero(&fresh, sizeof(fresh));
-	return reading.errors;
+	explicit_bzero(line, sizeof(line));
+	return errors;
 }
 
 unsigned int
