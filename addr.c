@@ -39,13 +39,14 @@ add_route(sess_id s, uint32_t addr, uint8_t len)
 	struct note_route r = { .addr = addr, .len = len };
 
 	if (iptab_add(addr, len, s) < 0) {
-		slog_limit(session_get(s), LOG_WARNING, "route %s/%u is another session's: left out",
-		    ip4_text(addr), len);
+		slog_limit(session_get(s), LOG_WARNING,
+		    "route %s/%u is another session's: left out", ip4_text(addr), len);
 		return;
 	}
 	if (session_add_note(s, NOTE_ROUTE, 0, &r, sizeof(r)) < 0) {
 		iptab_del(addr, len, s);
-		slog_limit(session_get(s), LOG_ERROR, "no room for route %s/%u", ip4_text(addr), len);
+		slog_limit(
+		    session_get(s), LOG_ERROR, "no room for route %s/%u", ip4_text(addr), len);
 	}
 }
 

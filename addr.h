@@ -8,7 +8,8 @@
 
 #include "hook.h"
 
-/* Kernel routes for the pool's networks. After the tun device is up. And at the end: all of them away. */
+/* Kernel routes for the pool's networks. After the tun device is up. And at the end: all of them
+ * away. */
 void addr_start(void);
 
 /*
@@ -18,7 +19,8 @@ void addr_start(void);
  */
 int addr_assign(sess_id s, const struct auth_result *res, const char **why);
 
-/* The address the client asked for if it is free and the pool's, else one of the named pool. -1: none. */
+/* The address the client asked for if it is free and the pool's, else one of the named pool. -1:
+ * none. */
 int addr_assign_wanted(sess_id s, uint32_t wanted, const char *pool);
 
 /* Hook session: kernel routes at UP; everything given back at DOWN. */

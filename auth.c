@@ -93,7 +93,9 @@ auth_timeout(uint32_t s)
 	struct ppp *p = ppp_get(s);
 	const struct session *sess = session_get(s);
 	struct sess_end end = {
-		.cause = TERM_USER_ERROR, .result = 3, .message = "no answer to the challenge",
+		.cause = TERM_USER_ERROR,
+		.result = 3,
+		.message = "no answer to the challenge",
 	};
 
 	if (!sess || sess->phase != PPP_AUTHENTICATE || p->auth_pending)
@@ -121,7 +123,8 @@ send_verdict(sess_id s, bool good, const char *text)
 	frame_send(s, pap ? PPP_PAP : PPP_CHAP, buf, cp_end(&w));
 }
 
-/* The text of a refusal in the words of the protocol; `message` for people, `mschap` the server's or "". */
+/* The text of a refusal in the words of the protocol; `message` for people, `mschap` the server's
+ * or "". */
 static void
 failure_text(sess_id s, const char *message, const char *mschap, char *text, size_t size)
 {
@@ -147,7 +150,8 @@ refuse(sess_id s, uint16_t cause, const char *message, const char *mschap)
 	if (cause == TERM_USER_ERROR)
 		end.disconnect = 14; /* RFC 3145 2.2: peer failed to authenticate */
 	str_copy(end.message, sizeof(end.message), message);
-	slog_limit(session_get(s), LOG_WARNING, "login of %s refused: %s", session_get(s)->user, message);
+	slog_limit(
+	    session_get(s), LOG_WARNING, "login of %s refused: %s", session_get(s)->user, message);
 	failure_text(s, message, mschap, text, sizeof(text));
 	send_verdict(s, false, text);
 	hook_close(s, &end);
@@ -169,7 +173,9 @@ end_older_sessions(sess_id s)
 {
 	const struct session *sess = session_get(s);
 	struct sess_end end = {
-		.cause = TERM_ADMIN_RESET, .result = 3, .message = "the user has logged in again",
+		.cause = TERM_ADMIN_RESET,
+		.result = 3,
+		.message = "the user has logged in again",
 	};
 	sess_id other, next;
 
@@ -254,7 +260,8 @@ ask(sess_id s, struct auth_request *req, const uint8_t *name, size_t name_len)
 	char user[USER_LEN];
 	struct ppp *p = ppp_get(s);
 
-	if (!str_copy_n(user, sizeof(user), name, name_len) || strlen(user) != name_len || name_len == 0) {
+	if (!str_copy_n(user, sizeof(user), name, name_len) || strlen(user) != name_len ||
+	    name_len == 0) {
 		COUNT(ppp_malformed);
 		refuse(s, TERM_USER_ERROR, "impossible user name", "");
 		return;
@@ -332,7 +339,8 @@ auth_chap_input(sess_id s, struct rd frame)
 	}
 	req.password_len = rd_u8(&pkt.data);
 	req.password = rd_bytes(&pkt.data, req.password_len);
-	if (pkt.data.bad || req.password_len != (sess->auth == AUTH_CHAP ? MD5_LEN : MSCHAPV2_LEN)) {
+	if (pkt.data.bad ||
+	    req.password_len != (sess->auth == AUTH_CHAP ? MD5_LEN : MSCHAPV2_LEN)) {
 		COUNT(ppp_malformed);
 		return;
 	}

@@ -31,12 +31,14 @@ parse_name(struct conf_lac *lac, const char *name, char *why, size_t why_size)
 	unsigned int len;
 
 	if (!str_copy(lac->name, sizeof(lac->name), name) || name[0] == '\0') {
-		snprintf(why, why_size, "lac: a host name has 1 to %d characters", HOSTNAME_LEN - 1);
+		snprintf(
+		    why, why_size, "lac: a host name has 1 to %d characters", HOSTNAME_LEN - 1);
 		return -1;
 	}
 	lac->is_net = ip4_parse_prefix(name, &lac->addr, &len);
 	if (!lac->is_net && name[strspn(name, "0123456789./")] == '\0') {
-		snprintf(why, why_size, "lac: '%.40s' is not a network (host bits must be zero)", name);
+		snprintf(
+		    why, why_size, "lac: '%.40s' is not a network (host bits must be zero)", name);
 		return -1;
 	}
 	lac->len = lac->is_net ? (uint8_t)len : 0;

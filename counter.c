@@ -9,8 +9,8 @@
 
 #define ROW(name, help) { #name, help, offsetof(struct counters, name) },
 
-static const struct counter_row traffic_rows[] = { COUNTER_TRAFFIC(ROW) { NULL, NULL, 0 } };
-static const struct counter_row list_rows[] = { COUNTER_LIST(ROW) { NULL, NULL, 0 } };
+static const struct counter_row traffic_rows[] = { COUNTER_TRAFFIC(ROW){ NULL, NULL, 0 } };
+static const struct counter_row list_rows[] = { COUNTER_LIST(ROW){ NULL, NULL, 0 } };
 
 static struct counters early;
 struct counters *counters = &early;

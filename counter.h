@@ -95,7 +95,8 @@
 	X(radius_bad_id, "RADIUS replies dropped: no such request")                                \
 	X(radius_malformed, "RADIUS replies dropped as malformed")                                 \
 	X(radius_bad_authenticator, "RADIUS replies dropped: wrong authenticator")                 \
-	X(radius_no_message_authenticator, "RADIUS replies dropped: Message-Authenticator missing or wrong") \
+	X(radius_no_message_authenticator,                                                         \
+	    "RADIUS replies dropped: Message-Authenticator missing or wrong")                      \
 	X(radius_failover, "RADIUS requests moved to the next server")                             \
 	X(cli_connections, "CLI connections served")                                               \
 	X(cli_refused, "CLI connections refused: too many")                                        \
@@ -107,15 +108,15 @@ struct counters {
 	COUNTER_TRAFFIC(COUNTER_MEMBER)
 	COUNTER_LIST(COUNTER_MEMBER)
 #undef COUNTER_MEMBER
-	int64_t reset_time; /* wall clock of the last clear, seconds */
-	uint32_t rate_in_packets, rate_out_packets;   /* of the last whole second */
-	uint64_t rate_udp_rx, rate_udp_tx;	      /* octets in the last whole second, outside */
-	uint64_t rate_tun_rx, rate_tun_tx;	      /* the same at the tun device */
+	int64_t reset_time;			    /* wall clock of the last clear, seconds */
+	uint32_t rate_in_packets, rate_out_packets; /* of the last whole second */
+	uint64_t rate_udp_rx, rate_udp_tx;	    /* octets in the last whole second, outside */
+	uint64_t rate_tun_rx, rate_tun_tx;	    /* the same at the tun device */
 };
 
 extern struct counters *counters;
 
-#define COUNT(name)	 (counters->name++)
+#define COUNT(name)	   (counters->name++)
 #define COUNT_ADD(name, n) (counters->name += (uint64_t)(n))
 
 /*

@@ -35,20 +35,46 @@ enum {
 	LEGAL = 1 << 12,
 };
 
-#define SCN		    SCA
-#define STEP(actions, next) { (actions) | LEGAL, (next) }
-#define STAY(next)	    { LEGAL, (next) }
+#define SCN SCA
+#define STEP(actions, next)                                                                        \
+	{                                                                                          \
+		(actions) | LEGAL, (next)                                                          \
+	}
+#define STAY(next)                                                                                 \
+	{                                                                                          \
+		LEGAL, (next)                                                                      \
+	}
 
 const char *const cp_state_names[CP_STATES] = {
-	[CP_INITIAL] = "Initial",   [CP_STARTING] = "Starting", [CP_CLOSED] = "Closed",
-	[CP_STOPPED] = "Stopped",   [CP_CLOSING] = "Closing",	[CP_STOPPING] = "Stopping",
-	[CP_REQ_SENT] = "Req-Sent", [CP_ACK_RCVD] = "Ack-Rcvd", [CP_ACK_SENT] = "Ack-Sent",
+	[CP_INITIAL] = "Initial",
+	[CP_STARTING] = "Starting",
+	[CP_CLOSED] = "Closed",
+	[CP_STOPPED] = "Stopped",
+	[CP_CLOSING] = "Closing",
+	[CP_STOPPING] = "Stopping",
+	[CP_REQ_SENT] = "Req-Sent",
+	[CP_ACK_RCVD] = "Ack-Rcvd",
+	[CP_ACK_SENT] = "Ack-Sent",
 	[CP_OPENED] = "Opened",
 };
 
 static const char *const event_names[CP_EVENTS] = {
-	"Up",  "Down", "Open", "Close", "TO+", "TO-", "RCR+", "RCR-",
-	"RCA", "RCN",  "RTR",  "RTA",	"RUC", "RXJ+", "RXJ-", "RXR",
+	"Up",
+	"Down",
+	"Open",
+	"Close",
+	"TO+",
+	"TO-",
+	"RCR+",
+	"RCR-",
+	"RCA",
+	"RCN",
+	"RTR",
+	"RTA",
+	"RUC",
+	"RXJ+",
+	"RXJ-",
+	"RXR",
 };
 
 /* clang-format off */
@@ -358,7 +384,8 @@ cp_stop(const struct cp_proto *p, sess_id s)
 
 /* Judges each option; true when all are fine. Naks and rejects are collected apart. */
 static bool
-judge_options(const struct cp_proto *p, sess_id s, struct rd *options, struct wr *nak, struct wr *rej)
+judge_options(
+    const struct cp_proto *p, sess_id s, struct rd *options, struct wr *nak, struct wr *rej)
 {
 	bool patient = p->cp(s)->failures < conf->ppp_max_failure;
 	struct cp_opt o;
@@ -481,7 +508,8 @@ code_reject(const struct cp_proto *p, sess_id s, const struct cp_pkt *pkt)
 }
 
 void
-cp_answer(const struct cp_proto *p, sess_id s, uint8_t code, uint8_t id, const void *data, size_t len)
+cp_answer(
+    const struct cp_proto *p, sess_id s, uint8_t code, uint8_t id, const void *data, size_t len)
 {
 	struct wr w = wr_init(answer.packet, sizeof(answer.packet));
 

@@ -92,7 +92,8 @@ void cp_set_opened(const struct cp_proto *p, sess_id s);
 void cp_timeout(const struct cp_proto *p, sess_id s);
 
 /* From a protocol's `extra`: answers with this packet where an echo may be answered (RXR). */
-void cp_answer(const struct cp_proto *p, sess_id s, uint8_t code, uint8_t id, const void *data, size_t len);
+void cp_answer(
+    const struct cp_proto *p, sess_id s, uint8_t code, uint8_t id, const void *data, size_t len);
 
 /* Before first use, and when the session goes. */
 void cp_init(const struct cp_proto *p, sess_id s);

@@ -69,7 +69,8 @@ ip_up(sess_id s, struct sess_fast *f, uint8_t *data, size_t len)
 	return 0;
 }
 
-/* The information field of an IP frame, for the usual ways of writing its header; 0: something else. */
+/* The information field of an IP frame, for the usual ways of writing its header; 0: something
+ * else. */
 static size_t
 ip_header_len(const struct rd *frame)
 {
@@ -102,7 +103,8 @@ frame_up(struct pkt *pkt, const struct l2tp_hdr *h, struct rd frame, sess_id s)
 	tunnel_seen(f->tunnel);
 	skip = ip_header_len(&frame);
 	if (skip)
-		return ip_up(s, f, pkt->data + (frame.pos - pkt->data) + skip, rd_left(&frame) - skip);
+		return ip_up(
+		    s, f, pkt->data + (frame.pos - pkt->data) + skip, rd_left(&frame) - skip);
 	sess = session_get(s);
 	if (sess->state == SESS_OPENING)
 		frame_keep_early(s, frame);
@@ -121,7 +123,8 @@ packet_up(struct pkt *pkt, const struct l2tp_hdr *h, struct rd payload, enum l2t
 	if (r == L2TP_HDR_SHORT)
 		return DROP(rx_short, "from %s, %u octets", ip4_text(pkt->from_ip), pkt->len);
 	if (r == L2TP_HDR_BAD)
-		return DROP(rx_bad_header, "from %s, flags 0x%04x", ip4_text(pkt->from_ip), h->flags);
+		return DROP(
+		    rx_bad_header, "from %s, flags 0x%04x", ip4_text(pkt->from_ip), h->flags);
 	if (h->flags & L2TP_FLAG_TYPE) {
 		hook_control(pkt, h, payload);
 		return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The forwarding path, both directions. Its input functions are given to udp_init() and tundev_init(). */
+/* The forwarding path, both directions. Its input functions are given to udp_init() and
+ * tundev_init(). */
 #ifndef DATA_H
 #define DATA_H
 
@@ -8,7 +9,8 @@
 /* After session_init(). */
 void data_init(void);
 
-/* A batch from the LACs: control messages go to hook_control(), PPP to hook_frame(), IP to the tun. */
+/* A batch from the LACs: control messages go to hook_control(), PPP to hook_frame(), IP to the tun.
+ */
 void data_from_lacs(struct pkt *pkts, unsigned int n);
 
 /* A batch from the tun device, to the subscribers. */

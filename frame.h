@@ -25,7 +25,8 @@ void frame_send(sess_id s, uint16_t protocol, const void *data, size_t len);
 /* A data packet's Ns came in: false when it is late or repeated and must be dropped. */
 bool frame_in_sequence(sess_id s, uint16_t ns);
 
-/* Keeps a copy of a frame for a call that is not up yet; full or large ones are counted and lost. */
+/* Keeps a copy of a frame for a call that is not up yet; full or large ones are counted and lost.
+ */
 void frame_keep_early(sess_id s, struct rd frame);
 
 /* Gives the kept frames to hook_frame() in order, and forgets them. */

@@ -37,14 +37,14 @@ enum { AUTH_MAX_ROUTES = 64, AUTH_MAX_CLASS = 4, AUTH_TEXT = 254 };
 /* What the server answered, as far as it is known. Lives during the call only. */
 struct auth_result {
 	enum auth_verdict verdict;
-	char message[AUTH_TEXT];	/* Reply-Message, or "" */
-	char mschap[AUTH_TEXT];		/* MS-CHAP2-Success ("S=...") or MS-CHAP-Error ("E=...") text */
-	uint32_t ip4;			/* network order; 0 or 255.255.255.254: pool; 255.255.255.255: asked */
-	uint32_t netmask;		/* network order; 0: none */
-	char pool[32];			/* Framed-Pool */
-	uint32_t dns1, dns2;		/* network order; 0: not given */
+	char message[AUTH_TEXT]; /* Reply-Message, or "" */
+	char mschap[AUTH_TEXT];	 /* MS-CHAP2-Success ("S=...") or MS-CHAP-Error ("E=...") text */
+	uint32_t ip4;	     /* network order; 0 or 255.255.255.254: pool; 255.255.255.255: asked */
+	uint32_t netmask;    /* network order; 0: none */
+	char pool[32];	     /* Framed-Pool */
+	uint32_t dns1, dns2; /* network order; 0: not given */
 	uint32_t session_timeout, idle_timeout; /* s; 0: none */
-	uint16_t mtu;			/* Framed-MTU; 0: none */
+	uint16_t mtu;				/* Framed-MTU; 0: none */
 	unsigned int n_routes;
 	struct {
 		uint32_t addr;
@@ -98,7 +98,8 @@ void hook_auth_result(sess_id s, const struct auth_result *res);
 /* An operator: close the tunnel, CDN for each session first. */
 void hook_tunnel_close(tunn_id t);
 
-/* Takes a session down once: remembers why, stops forwarding, raises SESS_EV_DOWN. False: was down. */
+/* Takes a session down once: remembers why, stops forwarding, raises SESS_EV_DOWN. False: was down.
+ */
 bool hook_session_down(sess_id s, const struct sess_end *end);
 
 #endif

@@ -195,8 +195,8 @@ ip4_fragment(uint8_t *buf, const struct ip4 *ip, uint16_t mtu, uint16_t *offset)
 	memcpy(buf + head, ip->data + ip->header_len + *offset, n);
 	put16(buf + 2, (uint16_t)(head + n));
 	put16(buf + 6, (uint16_t)((ip->frag & ~(IP4_MF | IP4_OFFSET)) |
-			   ((ip->frag & IP4_OFFSET) + *offset / 8) |
-			   (last ? ip->frag & IP4_MF : IP4_MF)));
+				  ((ip->frag & IP4_OFFSET) + *offset / 8) |
+				  (last ? ip->frag & IP4_MF : IP4_MF)));
 	set_checksum(buf + 10, buf, head);
 	*offset = (uint16_t)(*offset + n);
 	return head + n;

@@ -55,9 +55,11 @@ ip4_decode(uint8_t *data, size_t len, struct ip4 *ip)
  */
 void ip4_clamp_mss(const struct ip4 *ip, uint16_t mss);
 
-/* ICMP error towards the source of `ip`, into `buf` of ICMP_ERROR_MAX octets. 0: none may be sent (RFC 1122 3.2.2). */
+/* ICMP error towards the source of `ip`, into `buf` of ICMP_ERROR_MAX octets. 0: none may be sent
+ * (RFC 1122 3.2.2). */
 enum { ICMP_ERROR_MAX = 576, ICMP_UNREACHABLE = 3, ICMP_HOST = 1, ICMP_FRAG_NEEDED = 4 };
-size_t ip4_icmp_error(uint8_t *buf, const struct ip4 *ip, uint32_t from, uint8_t code, uint16_t mtu);
+size_t ip4_icmp_error(
+    uint8_t *buf, const struct ip4 *ip, uint32_t from, uint8_t code, uint16_t mtu);
 
 /*
  * The next fragment of a packet for a link of `mtu` (RFC 791 3.2), into `buf` of `mtu`

@@ -44,7 +44,9 @@ static void
 choose_address(sess_id s, struct ppp *p, uint32_t wanted)
 {
 	struct sess_end end = {
-		.cause = TERM_NAS_ERROR, .result = 4, .message = "no address is free in the pool",
+		.cause = TERM_NAS_ERROR,
+		.result = 4,
+		.message = "no address is free in the pool",
 	};
 
 	p->any_address = false;
@@ -114,7 +116,9 @@ static void
 up(sess_id s)
 {
 	struct sess_end end = {
-		.cause = TERM_USER_ERROR, .result = 3, .message = "the client took no address",
+		.cause = TERM_USER_ERROR,
+		.result = 3,
+		.message = "the client took no address",
 	};
 
 	if (ppp_get(s)->has_address && session_get(s)->ip4)
@@ -133,7 +137,9 @@ static void
 finished(sess_id s)
 {
 	struct sess_end end = {
-		.cause = TERM_USER_ERROR, .result = 3, .message = "IPCP did not come to an agreement",
+		.cause = TERM_USER_ERROR,
+		.result = 3,
+		.message = "IPCP did not come to an agreement",
 	};
 
 	hook_close(s, &end); /* there is no other network protocol */
@@ -143,7 +149,9 @@ static void
 peer_closed(sess_id s)
 {
 	struct sess_end end = {
-		.cause = TERM_USER_REQUEST, .result = 3, .message = "the peer ended IP",
+		.cause = TERM_USER_REQUEST,
+		.result = 3,
+		.message = "the peer ended IP",
 	};
 
 	hook_close(s, &end);

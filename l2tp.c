@@ -92,8 +92,8 @@ static const struct chan_events channel_events = {
 void
 l2tp_init(void)
 {
-	controls = shm_map_private("tunnel timers",
-	    (conf->max_tunnels + (size_t)1) * sizeof(*controls));
+	controls =
+	    shm_map_private("tunnel timers", (conf->max_tunnels + (size_t)1) * sizeof(*controls));
 	call_timers = session_table("call timers", sizeof(*call_timers));
 	l2tp_chan_init(conf->max_tunnels, conf->max_sessions, &channel_events);
 }
@@ -104,7 +104,8 @@ static void
 send_message(tunn_id t, struct wr *w, uint16_t peer_sid)
 {
 	const struct tunnel *tun = tunnel_get(t);
-	uint16_t type = (uint16_t)(w->buf[L2TP_CONTROL_HEADER + 6] << 8 | w->buf[L2TP_CONTROL_HEADER + 7]);
+	uint16_t type =
+	    (uint16_t)(w->buf[L2TP_CONTROL_HEADER + 6] << 8 | w->buf[L2TP_CONTROL_HEADER + 7]);
 	size_t len = ctl_end(w, tun->peer_tid, peer_sid);
 
 	tlog(tun, LOG_INFO, "send %s to %s session %u", ctl_type_name(type), ip4_text(tun->peer_ip),
@@ -180,7 +181,8 @@ send_sccrp(tunn_id t)
 		avp_put(&w, AVP_MANDATORY, AVP_CHALLENGE, c->challenge, sizeof(c->challenge));
 	}
 	if (CTL_HAS(&msg, AVP_CHALLENGE)) {
-		l2tp_response(CTL_SCCRP, secret_of(tun), msg.challenge.p, msg.challenge.len, response);
+		l2tp_response(
+		    CTL_SCCRP, secret_of(tun), msg.challenge.p, msg.challenge.len, response);
 		avp_put(&w, AVP_MANDATORY, AVP_CHALLENGE_RESPONSE, response, sizeof(response));
 	}
 	send_message(t, &w, 0);
@@ -349,7 +351,7 @@ void
 l2tp_stop(void)
 {
 	stopping = true;
-	FOR_EACH_TUNNEL(t)
+	FOR_EACH_TUNNEL (t)
 		end_tunnel(t, STOP_SHUTDOWN, 0, "shutting down", false);
 }
 
@@ -402,8 +404,7 @@ void
 l2tp_reconfigure(void)
 {
 	memset(carrier_sessions, 0, sizeof(carrier_sessions));
-	FOR_EACH_TUNNEL(t)
-	{
+	FOR_EACH_TUNNEL (t) {
 		const struct tunnel *tun = tunnel_get(t);
 
 		controls[t].carrier = carrier_of(tun);
@@ -437,7 +438,9 @@ on_call_timeout(uint32_t s)
 {
 	const struct session *sess = session_get(s);
 	struct sess_end end = {
-		.cause = TERM_LOST_CARRIER, .result = CDN_GENERAL, .message = "no ICCN came",
+		.cause = TERM_LOST_CARRIER,
+		.result = CDN_GENERAL,
+		.message = "no ICCN came",
 	};
 
 	if (sess && sess->state == SESS_OPENING)
@@ -495,8 +498,8 @@ take_sccrq(tunn_id t)
 		end_tunnel(t, result, 0, why, false);
 		return;
 	}
-	controls[t].challenged = secret_of(tun)[0] &&
-				 (conf->require_tunnel_auth || CTL_HAS(&msg, AVP_CHALLENGE));
+	controls[t].challenged =
+	    secret_of(tun)[0] && (conf->require_tunnel_auth || CTL_HAS(&msg, AVP_CHALLENGE));
 	timer_set(&controls[t].life, SEC(OPEN_SEC));
 	send_sccrp(t);
 }
@@ -528,7 +531,8 @@ static void
 take_stopccn(tunn_id t)
 {
 	tlog(tunnel_get(t), LOG_INFO, "StopCCN: result %u error %u %.*s", msg.result, msg.error,
-	    (int)msg.error_message.len, msg.error_message.p ? (const char *)msg.error_message.p : "");
+	    (int)msg.error_message.len,
+	    msg.error_message.p ? (const char *)msg.error_message.p : "");
 	end_tunnel(t, 0, 0, "closed by the peer", false);
 }
 
@@ -633,10 +637,12 @@ keep_proxy_avp(sess_id s, uint16_t type, const struct avp_val *v)
 static void
 take_iccn(sess_id s)
 {
-	uint8_t numbers[3] = { (uint8_t)(msg.proxy_type >> 8), (uint8_t)msg.proxy_type, msg.proxy_id };
+	uint8_t numbers[3] = { (uint8_t)(msg.proxy_type >> 8), (uint8_t)msg.proxy_type,
+		msg.proxy_id };
 
 	timer_stop(&call_timers[s]);
-	session_set_speeds(s, msg.tx_speed, CTL_HAS(&msg, AVP_RX_CONNECT_SPEED) ? msg.rx_speed : msg.tx_speed);
+	session_set_speeds(
+	    s, msg.tx_speed, CTL_HAS(&msg, AVP_RX_CONNECT_SPEED) ? msg.rx_speed : msg.tx_speed);
 	session_set_sequencing(s, CTL_HAS(&msg, AVP_SEQUENCING_REQUIRED));
 	keep_proxy_avp(s, AVP_INITIAL_RECEIVED_LCP, &msg.initial_rx_lcp);
 	keep_proxy_avp(s, AVP_LAST_SENT_LCP, &msg.last_tx_lcp);
@@ -730,7 +736,9 @@ call_event(sess_id s)
 	const struct session *sess = session_get(s);
 	call_fn fn = call_table[msg.type][sess->state];
 	struct sess_end end = {
-		.cause = TERM_PORT_ERROR, .result = CDN_GENERAL, .message = "message in the wrong state",
+		.cause = TERM_PORT_ERROR,
+		.result = CDN_GENERAL,
+		.message = "message in the wrong state",
 	};
 
 	if (fn) {
@@ -751,7 +759,10 @@ refuse_message(tunn_id t, uint16_t wire_sid, enum ctl_result result)
 	uint8_t error = (uint8_t)ctl_result_error(result);
 	sess_id s = is_call_message(msg.type) ? call_of(t, wire_sid) : 0;
 	struct sess_end end = {
-		.cause = TERM_PORT_ERROR, .result = CDN_GENERAL, .error = error, .message = "bad message",
+		.cause = TERM_PORT_ERROR,
+		.result = CDN_GENERAL,
+		.error = error,
+		.message = "bad message",
 	};
 
 	COUNT(control_malformed);
@@ -782,8 +793,8 @@ on_message(tunn_id t, uint16_t wire_sid, struct rd avps)
 	enum ctl_result result = ctl_decode(avps, secret_of(tun), &msg);
 	sess_id s;
 
-	tlog(tun, LOG_INFO, "%s from %s session %u", ctl_type_name(msg.type), ip4_text(tun->peer_ip),
-	    wire_sid);
+	tlog(tun, LOG_INFO, "%s from %s session %u", ctl_type_name(msg.type),
+	    ip4_text(tun->peer_ip), wire_sid);
 	if (result != CTL_OK) {
 		refuse_message(t, wire_sid, result);
 		return;
@@ -793,7 +804,8 @@ on_message(tunn_id t, uint16_t wire_sid, struct rd avps)
 	if (!is_known(msg.type)) {
 		COUNT(control_unknown);
 		if (msg.type_mandatory)
-			end_tunnel(t, STOP_GENERAL, L2TP_ERR_UNKNOWN_AVP, "unknown message type", false);
+			end_tunnel(
+			    t, STOP_GENERAL, L2TP_ERR_UNKNOWN_AVP, "unknown message type", false);
 		return;
 	}
 	if (!is_call_message(msg.type)) {
@@ -859,7 +871,8 @@ new_tunnel(const struct pkt *pkt, const struct l2tp_hdr *h, struct rd avps)
 		    ip4_text(pkt->from_ip));
 	if (!CTL_HAS(&msg, AVP_ASSIGNED_TUNNEL_ID) || msg.assigned_tid == 0) {
 		refuse_sccrq(pkt, h, result);
-		return DROP(control_malformed, "SCCRQ from %s without tunnel id", ip4_text(pkt->from_ip));
+		return DROP(
+		    control_malformed, "SCCRQ from %s without tunnel id", ip4_text(pkt->from_ip));
 	}
 	if (h->ns != 0)
 		return DROP(control_outside_window, "SCCRQ from %s with Ns %u",
@@ -875,7 +888,8 @@ new_tunnel(const struct pkt *pkt, const struct l2tp_hdr *h, struct rd avps)
 		make_room();
 		t = tunnel_new(pkt->from_ip, pkt->from_port, msg.assigned_tid, pkt->local);
 		if (!t)
-			return DROP(tunnel_refused, "table full, SCCRQ from %s", ip4_text(pkt->from_ip));
+			return DROP(
+			    tunnel_refused, "table full, SCCRQ from %s", ip4_text(pkt->from_ip));
 		controls[t] = (struct control){ 0 };
 		timer_init(&controls[t].hello, on_hello, t);
 		timer_init(&controls[t].life, on_life, t);
@@ -910,11 +924,13 @@ l2tp_control(const struct pkt *pkt, const struct l2tp_hdr *h, struct rd avps)
 		return;
 	}
 	if (!tun) {
-		(void)DROP(rx_unknown_tunnel, "tunnel %u from %s", h->wire_tid, ip4_text(pkt->from_ip));
+		(void)DROP(
+		    rx_unknown_tunnel, "tunnel %u from %s", h->wire_tid, ip4_text(pkt->from_ip));
 		return;
 	}
 	if (tun->peer_ip != pkt->from_ip && !conf->auth_tunnel_change_addr_src) {
-		(void)DROP(rx_wrong_source, "tunnel %u from %s", h->wire_tid, ip4_text(pkt->from_ip));
+		(void)DROP(
+		    rx_wrong_source, "tunnel %u from %s", h->wire_tid, ip4_text(pkt->from_ip));
 		return;
 	}
 	if ((tun->peer_port != pkt->from_port || tun->peer_ip != pkt->from_ip) &&

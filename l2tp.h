@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Tunnels and incoming calls, the LNS side of RFC 2661. Functions are for the hook list and for main. */
+/* Tunnels and incoming calls, the LNS side of RFC 2661. Functions are for the hook list and for
+ * main. */
 #ifndef L2TP_H
 #define L2TP_H
 

@@ -56,14 +56,14 @@ typedef void (*session_hook)(sess_id s, enum sess_event ev);
 static const struct hook_table hooks = {
 	.session = (const session_hook[]){ addr_session, radius_session, frame_session, ppp_session,
 	    l2tp_session, NULL },
-	.control = (void (*const[])(const struct pkt *, const struct l2tp_hdr *, struct rd)){
-	    l2tp_control, NULL },
+	.control = (void (*const[])(
+	    const struct pkt *, const struct l2tp_hdr *, struct rd)){ l2tp_control, NULL },
 	.frame = (void (*const[])(sess_id, struct rd)){ ppp_frame, NULL },
 	.call_up = (void (*const[])(sess_id)){ ppp_call_up, NULL },
 	.call_close = (void (*const[])(sess_id)){ l2tp_call_close, NULL },
 	.close = (void (*const[])(sess_id, const struct sess_end *)){ ppp_close, NULL },
-	.authenticate = (bool (*const[])(sess_id, const struct auth_request *)){
-	    local_users_authenticate, radius_authenticate, NULL },
+	.authenticate = (bool (*const[])(sess_id,
+	    const struct auth_request *)){ local_users_authenticate, radius_authenticate, NULL },
 	.auth_result = (void (*const[])(sess_id, const struct auth_result *)){ auth_result, NULL },
 	.tunnel_close = (void (*const[])(tunn_id)){ l2tp_tunnel_close, NULL },
 };
@@ -489,8 +489,8 @@ main(int argc, char **argv)
 	start_clock();
 	write_pid_file();
 	warn_of_settings();
-	plog(LOG_WARNING, "l2tpns %s serves on %s port %u", L2TPNS_VERSION, ip4_text(conf->bind_address),
-	    (unsigned)L2TP_PORT);
+	plog(LOG_WARNING, "l2tpns %s serves on %s port %u", L2TPNS_VERSION,
+	    ip4_text(conf->bind_address), (unsigned)L2TP_PORT);
 	if (word >= 0)
 		detached(word);
 	sd_notify(0, "READY=1");

@@ -103,7 +103,9 @@ static enum cp_code
 peer_magic(sess_id s, struct ppp *p, struct rd val, struct wr *nak)
 {
 	struct sess_end end = {
-		.cause = TERM_PORT_ERROR, .result = 2, .message = "the link is looped back",
+		.cause = TERM_PORT_ERROR,
+		.result = 2,
+		.message = "the link is looped back",
 	};
 	uint32_t magic = rd_u32(&val);
 
@@ -123,7 +125,11 @@ static enum cp_code
 option(sess_id s, const struct cp_opt *o, struct wr *nak)
 {
 	static const uint8_t sizes[] = {
-		[OPT_MRU] = 2, [OPT_ACCM] = 4, [OPT_MAGIC] = 4, [OPT_PFC] = 0, [OPT_ACFC] = 0,
+		[OPT_MRU] = 2,
+		[OPT_ACCM] = 4,
+		[OPT_MAGIC] = 4,
+		[OPT_PFC] = 0,
+		[OPT_ACFC] = 0,
 	};
 	struct ppp *p = ppp_get(s);
 
@@ -147,7 +153,9 @@ static void
 no_authentication(sess_id s)
 {
 	struct sess_end end = {
-		.cause = TERM_USER_ERROR, .result = 3, .disconnect = 7,
+		.cause = TERM_USER_ERROR,
+		.result = 3,
+		.disconnect = 7,
 		.message = "no authentication protocol agreed",
 	};
 
@@ -233,8 +241,8 @@ up(sess_id s)
 {
 	const struct ppp *p = ppp_get(s);
 
-	session_set_lcp(s, p->ask_mru ? p->mru : DEFAULT_MRU, p->peer_mru, p->ask_magic ? p->magic : 0,
-	    p->peer_magic);
+	session_set_lcp(s, p->ask_mru ? p->mru : DEFAULT_MRU, p->peer_mru,
+	    p->ask_magic ? p->magic : 0, p->peer_magic);
 	session_set_auth(s, auth_agreed(s));
 	ppp_established(s);
 }
@@ -250,7 +258,9 @@ static void
 peer_closed(sess_id s)
 {
 	struct sess_end end = {
-		.cause = TERM_USER_REQUEST, .result = 1, .message = "the peer ended PPP",
+		.cause = TERM_USER_REQUEST,
+		.result = 1,
+		.message = "the peer ended PPP",
 	};
 
 	hook_session_down(s, &end);

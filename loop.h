@@ -35,7 +35,8 @@ void loop_on_signal(int signo, loop_signal_fn fn);
 /* In a forked child: no more signals taken here, default actions again. */
 void loop_child(void);
 
-/* Monotonic milliseconds, the same in tenths of a second, and wall clock seconds; all as of the start of this turn. */
+/* Monotonic milliseconds, the same in tenths of a second, and wall clock seconds; all as of the
+ * start of this turn. */
 uint64_t loop_now_ms(void);
 uint32_t loop_now_ds(void);
 time_t loop_time(void);

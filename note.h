@@ -11,12 +11,12 @@
 
 enum note_kind {
 	NOTE_END,
-	NOTE_ROUTE,  /* struct note_route */
-	NOTE_LINE,   /* RFC 5515 access line AVP; tag: its attribute type */
-	NOTE_CLASS,  /* RADIUS Class, as it came */
-	NOTE_REPLY,  /* Reply-Message */
-	NOTE_STATE,  /* RADIUS State */
-	NOTE_PROXY,  /* proxy LCP and authentication AVPs; tag: the AVP's type */
+	NOTE_ROUTE, /* struct note_route */
+	NOTE_LINE,  /* RFC 5515 access line AVP; tag: its attribute type */
+	NOTE_CLASS, /* RADIUS Class, as it came */
+	NOTE_REPLY, /* Reply-Message */
+	NOTE_STATE, /* RADIUS State */
+	NOTE_PROXY, /* proxy LCP and authentication AVPs; tag: the AVP's type */
 };
 
 enum { NOTE_MAX = 255 };
@@ -44,7 +44,8 @@ struct note_pos {
 /* Room for `cells` cells. Start-up only. */
 void note_init(uint32_t cells);
 
-/* Adds a record to the chain whose head is *head (0: empty). -1 when there is no room: counted by the caller. */
+/* Adds a record to the chain whose head is *head (0: empty). -1 when there is no room: counted by
+ * the caller. */
 int note_add(uint32_t *head, uint8_t kind, uint16_t tag, const void *data, size_t len);
 
 /* Starts reading a chain; note_next() copies out one record after the other, false at the end. */

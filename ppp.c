@@ -104,7 +104,9 @@ void
 ppp_finished(sess_id s)
 {
 	struct sess_end end = {
-		.cause = TERM_LOST_CARRIER, .result = 1, .message = "the peer does not answer PPP",
+		.cause = TERM_LOST_CARRIER,
+		.result = 1,
+		.message = "the peer does not answer PPP",
 	};
 
 	hook_session_down(s, &end);
@@ -218,7 +220,8 @@ static uint64_t
 next_look(sess_id s, const struct session *sess, uint32_t silent_ds)
 {
 	uint32_t echo_ds = conf->echo_timeout * 10;
-	uint64_t next = MS(100) * (conf->ppp_keepalive && silent_ds < echo_ds ? echo_ds - silent_ds : echo_ds);
+	uint64_t next =
+	    MS(100) * (conf->ppp_keepalive && silent_ds < echo_ds ? echo_ds - silent_ds : echo_ds);
 
 	if (sess->session_timeout)
 		next = MIN(next, SEC(sess->session_timeout - session_age(sess)));

@@ -49,13 +49,13 @@ struct ppp {
 	bool proxied;	   /* the LAC has heard the proof already (RFC 2661 4.4.5) */
 
 	/* IPCP */
-	bool ask_address;	 /* our own address is put into the request */
-	bool any_address;	 /* he may have what he asks for (255.255.255.255) */
-	bool has_address;	 /* his request named his address */
+	bool ask_address; /* our own address is put into the request */
+	bool any_address; /* he may have what he asks for (255.255.255.255) */
+	bool has_address; /* his request named his address */
 
 	uint8_t echo_id;
-	bool announced;	  /* SESS_EV_UP was raised */
-	char pool[32];	  /* Framed-Pool, while the address is to be chosen */
+	bool announced; /* SESS_EV_UP was raised */
+	char pool[32];	/* Framed-Pool, while the address is to be chosen */
 };
 
 struct ppp *ppp_get(sess_id s);

@@ -119,7 +119,9 @@ proxy_auth(sess_id s, struct auth_request *req, struct note *name, struct note *
 	    !find(s, AVP_PROXY_AUTHEN_NAME, name) || !find(s, AVP_PROXY_AUTHEN_RESPONSE, proof))
 		return false;
 	*req = (struct auth_request){
-		.id = type.data[2], .password = proof->data, .password_len = proof->len,
+		.id = type.data[2],
+		.password = proof->data,
+		.password_len = proof->len,
 	};
 	switch (type.data[0] << 8 | type.data[1]) {
 	case PROXY_PAP:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Address, MTU and routes of the tun device by rtnetlink (rtnetlink(7)). Addresses in network order. */
+/* Address, MTU and routes of the tun device by rtnetlink (rtnetlink(7)). Addresses in network
+ * order. */
 #ifndef RTNL_H
 #define RTNL_H
 

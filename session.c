@@ -178,7 +178,8 @@ session_highest(void)
 	return shared->highest;
 }
 
-/* An id that is free in the tunnel: by chance, or, in a very full one, the next free behind a random one. */
+/* An id that is free in the tunnel: by chance, or, in a very full one, the next free behind a
+ * random one. */
 static uint16_t
 free_wire_sid(uint16_t wire_tid)
 {
@@ -220,7 +221,8 @@ sess_id
 session_new(tunn_id tid, uint16_t peer_sid)
 {
 	const struct tunnel *t = tunnel_get(tid);
-	uint16_t wire_sid = tunnel_sessions(tid)->count < UINT16_MAX ? free_wire_sid(t->wire_tid) : 0;
+	uint16_t wire_sid =
+	    tunnel_sessions(tid)->count < UINT16_MAX ? free_wire_sid(t->wire_tid) : 0;
 	sess_id id = wire_sid ? idset_take(&ids) : 0;
 	struct session *s = &sessions[id];
 
@@ -390,7 +392,8 @@ session_set_sequencing(sess_id id, bool on)
 void
 session_set_lcp(sess_id id, uint16_t mru, uint16_t peer_mru, uint32_t magic, uint32_t peer_magic)
 {
-	WRITE(id, s->mru = mru; s->peer_mru = peer_mru; s->magic = magic; s->peer_magic = peer_magic);
+	WRITE(id, s->mru = mru; s->peer_mru = peer_mru; s->magic = magic;
+	      s->peer_magic = peer_magic);
 }
 
 void

@@ -63,13 +63,13 @@ struct sess_fast {
 	uint16_t peer_port; /* network order */
 	uint16_t peer_tid;  /* the LAC's ids, network order */
 	uint16_t peer_sid;
-	uint16_t mtu;	    /* of inner packets to the subscriber */
-	uint32_t ip4;	    /* the subscriber's, network order */
-	uint16_t tunnel;    /* tunn_id */
-	uint8_t local;	    /* which local address it talks to, see udp.h */
+	uint16_t mtu;	 /* of inner packets to the subscriber */
+	uint32_t ip4;	 /* the subscriber's, network order */
+	uint16_t tunnel; /* tunn_id */
+	uint8_t local;	 /* which local address it talks to, see udp.h */
 	uint8_t spare;
-	uint32_t last_data; /* 0.1 s of the loop clock: last IP packet either way */
-	uint32_t last_rx;   /* the same: last frame of any kind from the peer */
+	uint32_t last_data;	       /* 0.1 s of the loop clock: last IP packet either way */
+	uint32_t last_rx;	       /* the same: last frame of any kind from the peer */
 	uint64_t rx_bytes, rx_packets; /* from the subscriber, inner IP */
 	uint64_t tx_bytes, tx_packets; /* to him */
 };
@@ -136,14 +136,16 @@ const struct session *session_get(sess_id id);
 struct sess_fast *session_fast(sess_id id);
 sess_id session_id(const struct session *s);
 
-/* The session that a LAC's packet names; 0 when there is none. The prefetch warms the cache for it. */
+/* The session that a LAC's packet names; 0 when there is none. The prefetch warms the cache for it.
+ */
 sess_id session_by_wire(uint16_t wire_tid, uint16_t wire_sid);
 void session_prefetch(uint16_t wire_tid, uint16_t wire_sid);
 
 /* The call that a LAC names by its own session id, for repeated ICRQs; 0: none. */
 sess_id session_by_peer(tunn_id t, uint16_t peer_sid);
 
-/* The first session of a user who has logged in; session_next_of_user() gives the others, then 0. */
+/* The first session of a user who has logged in; session_next_of_user() gives the others, then 0.
+ */
 sess_id session_by_user(const char *user);
 sess_id session_next_of_user(sess_id id);
 
@@ -159,7 +161,8 @@ sess_id session_highest(void);
 	for (sess_id id = 1, last_ = session_highest(); id <= last_; id++)                         \
 		if (session_get(id))
 
-/* A consistent copy while the parent may write; false: not in use (or too busy, after many tries). */
+/* A consistent copy while the parent may write; false: not in use (or too busy, after many tries).
+ */
 bool session_snapshot(sess_id id, struct session *copy);
 
 /* Setters. Each is one write section, and marks the session changed for the cluster. */
@@ -169,7 +172,8 @@ void session_set_cp(sess_id id, enum sess_cp cp, uint8_t state);
 void session_set_numbers(sess_id id, const char *called, const char *calling, uint32_t serial);
 void session_set_speeds(sess_id id, uint32_t tx_speed, uint32_t rx_speed);
 void session_set_sequencing(sess_id id, bool on);
-void session_set_lcp(sess_id id, uint16_t mru, uint16_t peer_mru, uint32_t magic, uint32_t peer_magic);
+void session_set_lcp(
+    sess_id id, uint16_t mru, uint16_t peer_mru, uint32_t magic, uint32_t peer_magic);
 void session_set_auth(sess_id id, enum auth_proto auth);
 void session_set_user(sess_id id, const char *user); /* claimed */
 void session_set_authed(sess_id id);		     /* proven: session_by_user() finds it now */
@@ -196,7 +200,8 @@ uint32_t session_age(const struct session *s);
 uint32_t session_idle(sess_id id);
 
 extern const char *const ppp_phase_names[];
-extern const char *const term_cause_names[]; /* by number, holes are NULL; up to TERM_HOST_REQUEST */
+extern const char
+    *const term_cause_names[]; /* by number, holes are NULL; up to TERM_HOST_REQUEST */
 
 /* Log lines with tunnel and session in front. */
 #define slog(s, level, ...)                                                                        \

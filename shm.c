@@ -87,7 +87,8 @@ shm_trim(void *addr, size_t size, size_t used)
 	size = page_round(size);
 	if (from >= size)
 		return;
-	if (madvise((char *)addr + from, size - from, is_shared(addr) ? MADV_REMOVE : MADV_DONTNEED) < 0)
+	if (madvise((char *)addr + from, size - from,
+		is_shared(addr) ? MADV_REMOVE : MADV_DONTNEED) < 0)
 		plog(LOG_WARNING, "madvise: %s; memory stays in use", strerror(errno));
 }
 

@@ -8,7 +8,8 @@
 
 #include <stddef.h>
 
-/* A shared zeroed mapping of `size` octets. Start-up only: ends the process when there is no memory. */
+/* A shared zeroed mapping of `size` octets. Start-up only: ends the process when there is no
+ * memory. */
 void *shm_map(const char *what, size_t size);
 
 /* The same, private: a child sees a copy of the time of its fork. */

@@ -26,7 +26,7 @@ static struct shared *shared;
 static uint32_t limit;
 static struct idset ids;
 static struct hash by_peer;
-static uint16_t *by_wire;	 /* tunn_id of each wire id */
+static uint16_t *by_wire;		 /* tunn_id of each wire id */
 static struct id_list half_open, dieing; /* oldest first */
 
 const char *const tunnel_state_names[] = {

@@ -34,7 +34,8 @@ struct tunnel {
 
 void tunnel_init(uint32_t max_tunnels);
 
-/* A new tunnel, TUNNEL_OPENING, with an unpredictable wire id; 0 when the table is full (counted). */
+/* A new tunnel, TUNNEL_OPENING, with an unpredictable wire id; 0 when the table is full (counted).
+ */
 tunn_id tunnel_new(uint32_t peer_ip, uint16_t peer_port, uint16_t peer_tid, uint8_t local);
 
 /* Gives it back. It must have no sessions. */
@@ -46,7 +47,8 @@ tunn_id tunnel_id(const struct tunnel *t);
 /* The tunnel a packet's header names; 0 when none. */
 tunn_id tunnel_by_wire(uint16_t wire_tid);
 
-/* The tunnel that an SCCRQ of this address, port and Assigned Tunnel ID made; 0 when it is a new one. */
+/* The tunnel that an SCCRQ of this address, port and Assigned Tunnel ID made; 0 when it is a new
+ * one. */
 tunn_id tunnel_by_peer(uint32_t peer_ip, uint16_t peer_port, uint16_t peer_tid);
 
 /* Half-open tunnels: how many, and the oldest. */
@@ -67,7 +69,8 @@ bool tunnel_snapshot(tunn_id id, struct tunnel *copy);
 
 /* Setters. */
 void tunnel_set_state(tunn_id id, enum tunnel_state state);
-void tunnel_set_peer(tunn_id id, const char *hostname, const char *vendor, uint16_t window, uint32_t framing);
+void tunnel_set_peer(
+    tunn_id id, const char *hostname, const char *vendor, uint16_t window, uint32_t framing);
 void tunnel_set_address(tunn_id id, uint32_t peer_ip, uint16_t peer_port);
 void tunnel_set_channel(tunn_id id, uint16_t ns, uint16_t nr, uint32_t queued);
 void tunnel_seen(tunn_id id);

@@ -145,8 +145,8 @@ take_batch(unsigned int sock, unsigned int n)
 
 	for (i = 0; i < n; i++) {
 		struct pkt *p = &in_pkt[kept];
-		uint32_t addr = sockets[sock].addr ? sockets[sock].addr
-						   : destination(&in_msg[i].msg_hdr);
+		uint32_t addr =
+		    sockets[sock].addr ? sockets[sock].addr : destination(&in_msg[i].msg_hdr);
 
 		in_msg[i].msg_hdr.msg_namelen = sizeof(in_from[i]);
 		in_msg[i].msg_hdr.msg_controllen = sizeof(in_control[i]);
@@ -289,7 +289,9 @@ udp_send_in_place(uint8_t local, uint32_t ip, uint16_t port_be, void *data, size
 	out_iov[i].iov_base = data;
 	out_iov[i].iov_len = len;
 	out_to[i] = (struct sockaddr_in){
-		.sin_family = AF_INET, .sin_port = port_be, .sin_addr.s_addr = ip,
+		.sin_family = AF_INET,
+		.sin_port = port_be,
+		.sin_addr.s_addr = ip,
 	};
 	out_msg[i].msg_hdr = (struct msghdr){
 		.msg_name = &out_to[i],
