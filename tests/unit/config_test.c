@@ -336,6 +336,25 @@ long_lines(void **state)
 }
 
 static void
+random_lines_do_no_harm(void **state)
+{
+	static const char letters[] = "set debug l2tp_secret \"\"\"'''#! \t9,";
+	char text[4096];
+	size_t i, n;
+	int round;
+
+	(void)state;
+	srandom(5);
+	for (round = 0; round < 20000; round++) {
+		n = (size_t)random() % (round % 50 ? 40 : sizeof(text) - 1);
+		for (i = 0; i < n; i++)
+			text[i] = letters[(size_t)random() % (sizeof(letters) - 1)];
+		text[n] = '\0';
+		line("%s%s", round & 1 ? "set log_file " : "", text);
+	}
+}
+
+static void
 authtypes(void **state)
 {
 	enum auth_proto p[4];
@@ -661,6 +680,7 @@ main(void)
 		TEST(secrets_are_not_repeated),
 		TEST(comments_and_quotes),
 		TEST(long_lines),
+		TEST(random_lines_do_no_harm),
 		TEST(authtypes),
 		TEST(radius_ports_go_together),
 		TEST(changes_are_told),
