@@ -5,7 +5,6 @@ One guest, one RADIUS server and one daemon serve the whole module.
 
 import hashlib
 import json
-import os
 import random
 import re
 import socket

@@ -1,7 +1,5 @@
 """Starting and stopping: options, configuration errors, what is missing on the machine, signals."""
 
-import ctypes
-import glob
 import os
 import re
 import signal
@@ -11,9 +9,9 @@ import subprocess
 import pytest
 
 import pylac
-from lns import SANITIZER, Lns, binary
-from netns import Failed, Namespace, wait_for
-from pylac import CDN, HELLO, ICRP, STOPCCN, Lac
+from lns import SANITIZER, binary
+from netns import Namespace, wait_for
+from pylac import CDN, STOPCCN, Lac
 
 USERS = {"joe": "secret", "ann": "secret"}
 
@@ -76,11 +74,6 @@ def test_check_good(tmp_path):
     assert tree(tmp_path) == before
     assert devices == 1, "a device was made"
 
-
-BAD = """set debug 1
-# the third line is wrong
-set l2tp_mtu: 9
-"""
 
 BAD_LINES = [
     ("set l2tp_mtu 9", "set l2tp_mtu: 9 is not in 576..9216"),

@@ -11,9 +11,9 @@ on the host's files and boots in a few seconds. One guest serves all tests of a 
 """
 
 import os
-import shutil
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 
