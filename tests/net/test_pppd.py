@@ -231,6 +231,7 @@ def df_ping(ns, address, size):
     output = ns.run("ping", "-n", "-c1", "-W5", "-M", "do", "-s", str(size), address, check=False)
     match = re.search(r"From ([\d.]+) .*(?:Frag needed|message too long).*mtu = (\d+)", output)
     assert match, output
+    assert "bytes from" not in output, "it was delivered all the same:\n" + output
     return int(match.group(2))
 
 
