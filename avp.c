@@ -14,7 +14,8 @@
  * those are missed without which one cannot answer, and the few that every LAC sends
  * with SCCRQ: real peers leave out and add what they like.
  *
- * RFC 5515 access line AVPs (vendor 3561) are listed as they come and not looked into.
+ * RFC 5515 access line AVPs (vendor 3561) are listed as they come and not looked into;
+ * so are its Connect Speed Updates, of which a message has one a session.
  *
  * Called by l2tp.c and l2tp_chan.c; keeps no state but the buffers of the two name
  * functions. MD5 comes from nettle.
@@ -384,6 +385,30 @@ keep_line(struct ctl_msg *m, const struct avp *a)
 	m->n_line++;
 }
 
+/* RFC 5515: two octets reserved, session id, speeds. */
+static enum ctl_result
+take_speed(struct ctl_msg *m, struct rd *val)
+{
+	unsigned int i = m->n_speed;
+
+	if (rd_left(val) != 12)
+		return CTL_BAD_VALUE;
+	if (i == CTL_MAX_SPEEDS)
+		return CTL_OK;
+	rd_skip(val, 2);
+	m->speed[i].wire_sid = rd_u16(val);
+	m->speed[i].tx = rd_u32(val);
+	m->speed[i].rx = rd_u32(val);
+	m->n_speed++;
+	return CTL_OK;
+}
+
+static bool
+is_speed(const struct avp *a)
+{
+	return a->vendor == 0 && a->type == AVP_CONNECT_SPEED_UPDATE;
+}
+
 /* 4.4.1: the vector serves the hidden AVPs behind it; it cannot be hidden itself. */
 static enum ctl_result
 take_vector(struct ctl_msg *m, struct avp *a, struct hiding *h)
@@ -402,13 +427,15 @@ take_avp(struct ctl_msg *m, struct avp *a, struct hiding *h)
 {
 	const struct avp_def *def = find_def(a);
 
-	if (a->reserved || (!def && a->vendor != AVP_VENDOR_ADSL_FORUM))
+	if (a->reserved || (!def && a->vendor != AVP_VENDOR_ADSL_FORUM && !is_speed(a)))
 		return CTL_UNKNOWN_AVP;
 	if (def && a->type == AVP_RANDOM_VECTOR)
 		return take_vector(m, a, h);
 	h->type = a->type;
 	if (a->hidden && !reveal(h, m, &a->val))
 		return CTL_HIDDEN;
+	if (is_speed(a))
+		return take_speed(m, &a->val);
 	if (!def) {
 		keep_line(m, a);
 		return CTL_OK;
@@ -466,7 +493,7 @@ ctl_decode(struct rd avps, const char *secret, struct ctl_msg *m)
 	enum ctl_result result = CTL_OK, r;
 	struct avp a = { 0 };
 
-	memset(m, 0, offsetof(struct ctl_msg, scratch));
+	memset(m, 0, offsetof(struct ctl_msg, speed));
 	if (rd_left(&avps) == 0)
 		return avps.bad ? CTL_MALFORMED : CTL_OK;
 	if (avp_next(&avps, &a))

@@ -74,7 +74,8 @@ enum avp_type {
 	AVP_RX_CONNECT_SPEED = 38,
 	AVP_SEQUENCING_REQUIRED = 39,
 	AVP_PPP_DISCONNECT_CAUSE = 46, /* RFC 3145 */
-	AVP_TYPES = 64
+	AVP_TYPES = 64,
+	AVP_CONNECT_SPEED_UPDATE = 97, /* RFC 5515; may be there many times */
 };
 
 enum {
@@ -85,7 +86,8 @@ enum {
 	AVP_LENGTH = 0x03ff,
 	AVP_VENDOR_ADSL_FORUM = 3561, /* RFC 5515 access line AVPs */
 	CTL_MAX_LINE_AVPS = 40,
-	CTL_SCRATCH = 4096, /* room for revealed hidden values */
+	CTL_MAX_SPEEDS = 84, /* as many as a message of 1,500 octets can hold */
+	CTL_SCRATCH = 4096,  /* room for revealed hidden values */
 };
 
 /* General error codes for a Result Code AVP, RFC 2661 4.4.2. */
@@ -160,7 +162,12 @@ struct ctl_msg {
 	} line[CTL_MAX_LINE_AVPS];
 
 	uint16_t bad_vendor, bad_type; /* the AVP a refusal is about */
+	unsigned int n_speed;	       /* Connect Speed Updates (RFC 5515) */
 	uint16_t scratch_used;
+	struct {
+		uint16_t wire_sid; /* ours */
+		uint32_t tx, rx;   /* bit/s */
+	} speed[CTL_MAX_SPEEDS];
 	uint8_t scratch[CTL_SCRATCH];
 };
 

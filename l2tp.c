@@ -593,6 +593,25 @@ take_ocrq(tunn_id t)
 	refuse_call(t, CDN_NO_FACILITY_EVER, 0, "outgoing calls are not made here");
 }
 
+/* RFC 5515: lines of the LAC's have trained anew. */
+static void
+take_csun(tunn_id t)
+{
+	unsigned int i;
+	sess_id s;
+
+	for (i = 0; i < msg.n_speed; i++) {
+		s = session_by_wire(tunnel_get(t)->wire_tid, msg.speed[i].wire_sid);
+		if (!s) {
+			COUNT(control_unexpected); /* crossed with our CDN */
+			continue;
+		}
+		slog(session_get(s), LOG_INFO, "connect speed is now %u/%u bit/s",
+		    (unsigned)msg.speed[i].tx, (unsigned)msg.speed[i].rx);
+		session_set_speeds(s, msg.speed[i].tx, msg.speed[i].rx);
+	}
+}
+
 typedef void (*tunnel_fn)(tunn_id t);
 
 /* clang-format off */
@@ -603,7 +622,7 @@ static const tunnel_fn tunnel_table[CTL_TYPES][TUNNEL_STATES] = {
 	[CTL_HELLO]   = { [TUNNEL_OPENING] = take_nothing, [TUNNEL_OPEN] = take_nothing },
 	[CTL_ICRQ]    = { [TUNNEL_OPEN] = take_icrq },
 	[CTL_OCRQ]    = { [TUNNEL_OPEN] = take_ocrq },
-	[CTL_CSUN]    = { [TUNNEL_OPEN] = take_nothing },
+	[CTL_CSUN]    = { [TUNNEL_OPEN] = take_csun },
 	[CTL_CSURQ]   = { [TUNNEL_OPEN] = take_nothing },
 };
 /* clang-format on */

@@ -12,9 +12,9 @@ import packets
 import pylac
 from netns import wait_for
 from pylac import (ACCM, ASSIGNED_SESSION, ASSIGNED_TUNNEL, BEARER_CAP, CALL_ERRORS, CALL_SERIAL, CALLED, CALLING, CDN,
-                   CHALLENGE, CONF_REQ, FRAMING_CAP, HELLO, HOST_NAME, ICCN, ICRP, ICRQ, IPCP, LCP, MAX_BPS,
+                   CHALLENGE, CONF_REQ, CSUN, FRAMING_CAP, HELLO, HOST_NAME, ICCN, ICRP, ICRQ, IPCP, LCP, MAX_BPS,
                    MIN_BPS, OCRQ, PAP, PROTOCOL_VERSION, RANDOM_VECTOR, RESPONSE, RESULT_CODE, SCCCN, SCCRP, SCCRQ,
-                   SEQUENCING_REQUIRED, SLI, STOPCCN, TIE_BREAKER, WEN, WINDOW, Lac, avp, option, u32)
+                   SEQUENCING_REQUIRED, SLI, SPEED_UPDATE, STOPCCN, TIE_BREAKER, WEN, WINDOW, Lac, avp, option, u32)
 
 SECRET = "tunnelsecret"
 OTHER = "10.1.0.4"  # another address at the LAC's side
@@ -492,6 +492,18 @@ def test_call_numbers(lns, lac):
     assert (shown["Calling Num"], shown["Called Num"]) == ("07330001", "02010001")
     assert (shown["Rx Speed"], shown["Tx Speed"]) == ("1000000", "8000000")
     assert lns.session("user3")["CLI"] == "07330001"
+
+
+def test_connect_speed_update(lns, lac):
+    """RFC 5515: a line that trains anew shows its new speeds; one of another tunnel is not ours to change."""
+    tunnel, other = lac.tunnel(), lac.tunnel()
+    session, stranger = tunnel.session().up("user3"), other.session().up("user4")
+    update = [avp(SPEED_UPDATE, struct.pack("!2xHII", s.peer_sid, 4000000, 500000), mandatory=False)
+              for s in (stranger, session)]
+    tunnel.send(CSUN, *update)
+    tunnel.wait_acked()
+    shown = [lns.details(lns.wait_session(user)["SID"]) for user in ("user3", "user4")]
+    assert [(s["Rx Speed"], s["Tx Speed"]) for s in shown] == [("500000", "4000000"), ("1000000", "8000000")]
 
 
 # ---------------------------------------------------------------------------- hidden AVPs

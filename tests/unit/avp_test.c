@@ -543,6 +543,27 @@ access_line_avps_are_kept(void **state)
 	assert_val(&m.line[1].val, "xy");
 }
 
+static void
+speed_updates_are_listed(void **state)
+{
+	static const uint8_t update[12] = { 0, 0, 0x12, 0x34, 0, 1, 0, 0, 0, 2, 0, 0 };
+	unsigned int i;
+
+	(void)state;
+	begin(CTL_CSUN);
+	put_raw(17, 0, AVP_CONNECT_SPEED_UPDATE, update, 11);
+	for (i = 0; i < 3; i++)
+		put_raw(18, 0, AVP_CONNECT_SPEED_UPDATE, update, 12);
+	assert_int_equal(decode(), CTL_OK);
+	assert_int_equal(m.n_speed, 3);
+	assert_int_equal(m.speed[2].wire_sid, 0x1234);
+	assert_int_equal(m.speed[2].tx, 65536);
+	assert_int_equal(m.speed[2].rx, 131072);
+	begin(CTL_CSUN);
+	put_raw(AVP_MANDATORY | 17, 0, AVP_CONNECT_SPEED_UPDATE, update, 11);
+	assert_int_equal(decode(), CTL_BAD_VALUE);
+}
+
 /* --- hiding --- */
 
 static void
@@ -799,6 +820,7 @@ main(void)
 		cmocka_unit_test(what_an_sccrq_must_have),
 		cmocka_unit_test(ids_are_known_behind_a_refusal),
 		cmocka_unit_test(access_line_avps_are_kept),
+		cmocka_unit_test(speed_updates_are_listed),
 		cmocka_unit_test(hidden_as_computed_by_hand),
 		cmocka_unit_test(hidden_values_come_back),
 		cmocka_unit_test(unreadable_avps_by_the_m_bit),
