@@ -166,8 +166,7 @@ read_other_files(void (*error)(const char *line))
 
 	if (is_there(beside("ip_pool")))
 		bad += abs(ippool_read(beside("ip_pool"), addrs, n, error));
-	if (is_there(beside("users")))
-		bad += abs(users_read(beside("users"), error));
+	bad += abs(users_read(beside("users"), error)); /* no file: no names */
 	if (conf->local_users[0])
 		bad += abs(local_users_read(conf->local_users, error));
 	return bad;
@@ -183,10 +182,12 @@ test_configuration(const char *file)
 	return bad ? 1 : 0;
 }
 
+static int verbose; /* -v, on top of `debug` */
+
 static void
 apply_debug(void)
 {
-	log_set_level((int)conf->debug);
+	log_set_level((int)conf->debug + verbose);
 }
 
 static void
@@ -477,7 +478,8 @@ main(int argc, char **argv)
 		word = detach();
 	prctl(PR_SET_DUMPABLE, 0); /* secrets do not go into core files */
 	config_read(o.config, report_line);
-	log_set_level((int)conf->debug + o.verbose);
+	verbose = o.verbose;
+	apply_debug();
 	apply_log_file();
 	config_share();
 	lock_state_dir();

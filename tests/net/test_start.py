@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 import pylac
-from lns import SANITIZER, binary
+from lns import SANITIZER, Cli, binary
 from netns import Namespace, wait_for
 from pylac import CDN, STOPCCN, Lac
 
@@ -348,6 +348,32 @@ def test_sighup_with_bad_file(plant):
     daemon.wait_log(r"startup-config:%d: set l2tp_mtu: 9 is not in 576\.\.9216" % (lines + 1))
     assert "set hello_interval 50" in daemon.run("show running-config")
     session.ping(plant.network.CORE)
+    daemon.stop()
+
+
+def test_sighup_without_users_file(plant):
+    """A users file that has gone takes its names along."""
+    daemon = plant.lns(users={"admin": "letmein", "enable": "sesame"}, settings={"cli_local_login": True})
+    os.unlink(os.path.join(daemon.folder, "users"))
+    daemon.process.send_signal(signal.SIGHUP)
+
+    def asks_nothing():
+        cli = Cli.unix(daemon.socket)
+        try:
+            text = cli.read_until(rb"(?i:user ?name|login): ?$|" + Cli.PROMPT.pattern)
+            return text.endswith("> ")
+        finally:
+            cli.close()
+    wait_for(asks_nothing, "a prompt without login")
+    daemon.stop()
+
+
+def test_verbose_stays(plant):
+    """-v adds to `debug`, also to one set later."""
+    daemon = plant.lns({"debug": 1}, local_users=USERS, argv=["-v", "-v"])
+    daemon.set("set debug 2")
+    pylac.subscriber(plant.network)
+    daemon.wait_log(r"PPP phase .* --> Network")
     daemon.stop()
 
 
