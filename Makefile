@@ -171,10 +171,14 @@ build/fuzz/%: tests/fuzz/%.c $(patsubst %.o,%.c,$(filter-out l2tpns.o,$(OBJS)))
 	$(CLANG) $(LANG_) -Wno-microsoft-anon-tag -O1 -g -fsanitize=fuzzer,address,undefined \
 	    -fno-sanitize-recover=undefined -I. -o $@ $^ $(LIBS)
 
-# --- tools of the tests: a LAC, a RADIUS responder, a traffic generator ---
+# --- tools of the tests: a LAC, a RADIUS responder, a traffic generator, a clock ---
 
 .PHONY: tools
-tools: tests/lac/lac tests/lac/radresp tests/lac/traffic
+tools: tests/lac/lac tests/lac/radresp tests/lac/traffic build/tests/net/stepclock.so
+
+build/tests/net/stepclock.so: tests/net/stepclock.c
+	@mkdir -p $(@D)
+	$(CC) $(LANG_) $(WARN) $(CFLAGS) -fPIC -shared -o $@ $<
 
 tests/lac/lac: $(addprefix build/,$(LAC_OBJS))
 	$(CC) $(HARDLINK) -o $@ $^ -lnettle

@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import time
 
 from netns import Timeout, wait_for
@@ -110,7 +111,7 @@ class Lns:
     """One daemon in the lns namespace of a network."""
 
     def __init__(self, network, folder, settings=None, pool=("10.9.0.0/24",), local_users=None, users=None, extra=(),
-                 ns=None, start=True, argv=()):
+                 ns=None, start=True, argv=(), clock=False):
         self.network = network
         self.ns = ns or network.lns
         self.folder = str(folder)
@@ -134,6 +135,7 @@ class Lns:
         self.write_config()
         self._cli = None
         self.argv = list(argv)
+        self.ahead = [0, 0] if clock else None  # seconds, of the monotonic and the wall clock
         if start:
             self.start()
 
@@ -156,6 +158,24 @@ class Lns:
             lines.append('set %s "%s"' % (name, value))
         self.write("startup-config", "\n".join(lines + self.extra) + "\n")
 
+    def step(self, seconds, wall=None):
+        """Put its clocks ahead: it believes that so much time has passed. Needs clock=True."""
+        self.ahead[0] += seconds
+        self.ahead[1] += seconds if wall is None else wall
+        with open(self._path("clock"), "r+b") as f:
+            f.write(struct.pack("=qq", *self.ahead))
+        turns = self.counters()["select_called"]
+        wait_for(lambda: self.counters()["select_called"] > turns + 1, "a turn of its loop")
+
+    def _clock(self):
+        """The environment that puts tests/net/stepclock.c in front of its clocks."""
+        if self.ahead is None:
+            return {}
+        with open(self._path("clock"), "wb") as f:
+            f.write(struct.pack("=qq", *self.ahead))
+        return {"LD_PRELOAD": os.path.join(ROOT, "build", "tests", "net", "stepclock.so"),
+                "STEPCLOCK": self._path("clock")}
+
     def start(self):
         """Start it and wait until it says that it serves."""
         path = self._path("notify")
@@ -165,8 +185,9 @@ class Lns:
             notify.bind(path)
             self.process = self.ns.start(
                 binary(), "-c", self.config, *self.argv, log=self._path("log"),
-                env={"NOTIFY_SOCKET": path, "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1",
-                     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"})
+                env={"NOTIFY_SOCKET": path,
+                     "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1:verify_asan_link_order=0",
+                     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1", **self._clock()})
             notify.settimeout(0.1)
             end = time.monotonic() + 30
             while True:
@@ -265,16 +286,23 @@ class Lns:
 
     def details(self, session):
         """`show session ID` as a dict."""
+        return self._details("show session %s" % session)
+
+    def tunnel_details(self, tunnel):
+        """`show tunnels ID` as a dict."""
+        return self._details("show tunnels %s" % tunnel)
+
+    def _details(self, command):
         found = {}
-        for line in self.run("show session %s" % session):
+        for line in self.run(command):
             key, colon, value = line.partition(":")
             if colon:
                 found[key.strip()] = value.strip()
         return found
 
-    def tunnels(self):
-        """`show tunnels`: TID, Hostname, IP, State, Sessions."""
-        return [t for t in self.table("show tunnels") if t.get("State") != "Free"]
+    def tunnels(self, which=""):
+        """`show tunnels`: TID, Hostname, IP, State, Sessions; with "all" those too that are ending."""
+        return [t for t in self.table("show tunnels " + which) if t.get("State") != "Free"]
 
     def pool(self):
         """`show pool`: {address: user of a used one}, and the counts {Free, Used}."""

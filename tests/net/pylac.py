@@ -114,6 +114,15 @@ class Message:
         if self.avps:
             assert self.avps[0][2] == MESSAGE_TYPE, "Message Type must be the first AVP"
 
+    def unhide(self, secret):
+        """Put the values of hidden AVPs in clear; the flags still tell."""
+        vector = b""
+        for at, (word, vendor, kind, value) in enumerate(self.avps):
+            if kind == RANDOM_VECTOR and vendor == 0:
+                vector = value
+            elif word & 0x4000:
+                self.avps[at] = (word, vendor, kind, reveal(kind, value, secret, vector))
+
     def get(self, kind, vendor=0):
         for _, v, k, value in self.avps:
             if (v, k) == (vendor, kind):
@@ -258,6 +267,8 @@ class Tunnel:
 
     def control_input(self, message):
         self.history.append(message)
+        if self.secret:
+            message.unhide(self.secret)
         if (message.nr - self.acked) & 0xFFFF < 0x8000:
             self.acked = message.nr
         self.unacked = [e for e in self.unacked if (e[0] - self.acked) & 0xFFFF < 0x8000]
