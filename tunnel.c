@@ -244,7 +244,8 @@ tunnel_set_address(tunn_id id, uint32_t peer_ip, uint16_t peer_port)
 	t->peer_ip = peer_ip;
 	t->peer_port = peer_port;
 	seq_end(&t->seq);
-	hash_put(&by_peer, peer_key(peer_ip, peer_port, t->peer_tid), id);
+	if (t->state != TUNNEL_DIEING) /* such a one is forgotten for good */
+		hash_put(&by_peer, peer_key(peer_ip, peer_port, t->peer_tid), id);
 }
 
 void
