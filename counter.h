@@ -78,6 +78,7 @@
 	X(control_reordered, "control messages that came early and were kept")                     \
 	X(control_outside_window, "control messages outside the window")                           \
 	X(control_queue_full, "control messages not sent: pool empty")                             \
+	X(control_held_back, "control messages not taken: their peer acknowledges nothing")        \
 	X(control_unexpected, "control messages in the wrong state")                               \
 	X(tunnel_refused, "tunnels refused")                                                       \
 	X(tunnel_halfopen_dropped, "half-open tunnels that gave way to newer ones")                \

@@ -29,8 +29,12 @@ enum {
 	SMALL_DATA = 112,
 	LARGE_DATA = 1400,
 	LARGE_CELLS = 32768,
+	EARLY_CELLS = 8192,
 	LARGE_BIT = 0x80000000, /* in a cell id: it is of the large pool */
 	EARLY_MAX = 64,		/* messages ahead that are kept a tunnel */
+	EARLY_OPENING = 4,	/* the same while anybody could have made the tunnel */
+	QUEUE_MAX = 1024,	/* unacknowledged messages beyond which we listen to acks only */
+	QUEUE_SCARCE = 16,	/* the same when cells are running out */
 	MAX_RETRIES = 5,
 	FIRST_RETRY_SEC = 1,
 	LONGEST_RETRY_SEC = 8,
@@ -65,11 +69,13 @@ struct chan {
 	uint16_t credit;	    /* acknowledgements towards the next step of window */
 	uint8_t retries;
 	uint8_t n_early;
+	bool open; /* else nothing is sent or heard */
 	bool ack_due, in_ack_list;
 };
 
 static struct chan *chans;
-static struct pool small_pool, large_pool;
+static struct pool small_pool, large_pool; /* messages to send */
+static struct pool early_pool;		   /* messages that came ahead of their turn */
 static const struct chan_events *events;
 static uint16_t *ack_list; /* tunn_ids */
 static uint32_t n_acks;
@@ -92,14 +98,25 @@ l2tp_chan_init(uint32_t max_tunnels, uint32_t max_sessions, const struct chan_ev
 	ack_list = shm_map_private("due acknowledgements", (max_tunnels + 1) * sizeof(*ack_list));
 	pool_init(&small_pool, "small control messages", SMALL_DATA, max_sessions + 65536);
 	pool_init(&large_pool, "large control messages", LARGE_DATA, LARGE_CELLS);
+	pool_init(&early_pool, "early control messages", LARGE_DATA, EARLY_CELLS);
+}
+
+static struct cell *
+pool_get(const struct pool *p, uint32_t id)
+{
+	return (void *)(p->cells + id * p->size);
 }
 
 static struct cell *
 cell_get(uint32_t id)
 {
-	struct pool *p = id & LARGE_BIT ? &large_pool : &small_pool;
+	return pool_get(id & LARGE_BIT ? &large_pool : &small_pool, id & ~LARGE_BIT);
+}
 
-	return (void *)(p->cells + (id & ~LARGE_BIT) * p->size);
+static struct cell *
+early_get(uint32_t id)
+{
+	return pool_get(&early_pool, id);
 }
 
 static uint32_t
@@ -133,7 +150,12 @@ l2tp_chan_open(tunn_id t)
 {
 	struct chan *c = &chans[t];
 
-	*c = (struct chan){ .window = 1, .threshold = UINT16_MAX, .in_ack_list = c->in_ack_list };
+	*c = (struct chan){
+		.window = 1,
+		.threshold = UINT16_MAX,
+		.open = true,
+		.in_ack_list = c->in_ack_list,
+	};
 	timer_init(&c->retry, on_retry, t);
 }
 
@@ -149,11 +171,10 @@ l2tp_chan_close(tunn_id t)
 		cell_free(id);
 	}
 	for (id = c->early; id; id = next) {
-		next = cell_get(id)->next;
-		cell_free(id);
+		next = early_get(id)->next;
+		idset_give(&early_pool.ids, id);
 	}
-	c->head = c->tail = c->unsent = c->early = 0;
-	c->ack_due = false;
+	*c = (struct chan){ .in_ack_list = c->in_ack_list };
 }
 
 static void
@@ -205,8 +226,11 @@ int
 l2tp_chan_send(tunn_id t, const void *msg, size_t len)
 {
 	struct chan *c = &chans[t];
-	uint32_t id = cell_new(msg, len);
+	uint32_t id;
 
+	if (!c->open)
+		return 0; /* nobody would hear it */
+	id = cell_new(msg, len);
 	if (!id)
 		return -1;
 	cell_get(id)->ns = c->ns++;
@@ -333,21 +357,29 @@ l2tp_chan_judge(tunn_id t, const struct l2tp_hdr *h, bool empty)
 	return ahead < conf->receive_window ? CHAN_IN_WINDOW : CHAN_OUTSIDE;
 }
 
-/* Keeps a message that is ahead, in order of Ns; a second copy or one too many is dropped. */
+/*
+ * Keeps a message that is ahead, in order of Ns; a second copy or one too many is dropped:
+ * it will be sent again.
+ */
 static void
-keep_early(struct chan *c, const struct l2tp_hdr *h, struct rd avps)
+keep_early(tunn_id t, const struct l2tp_hdr *h, struct rd avps)
 {
+	struct chan *c = &chans[t];
+	unsigned int most = tunnel_get(t)->state == TUNNEL_OPENING ? EARLY_OPENING : EARLY_MAX;
 	uint32_t *link = &c->early, id;
 	struct cell *m;
 
-	while (*link && (int16_t)(cell_get(*link)->ns - h->ns) < 0)
-		link = &cell_get(*link)->next;
-	if ((*link && cell_get(*link)->ns == h->ns) || c->n_early == EARLY_MAX)
+	while (*link && (int16_t)(early_get(*link)->ns - h->ns) < 0)
+		link = &early_get(*link)->next;
+	if ((*link && early_get(*link)->ns == h->ns) || c->n_early >= most ||
+	    rd_left(&avps) > LARGE_DATA)
 		return;
-	id = cell_new(avps.pos, rd_left(&avps));
+	id = idset_take(&early_pool.ids);
 	if (!id)
 		return;
-	m = cell_get(id);
+	m = early_get(id);
+	m->len = (uint16_t)rd_left(&avps);
+	memcpy(m->data, avps.pos, m->len);
 	m->ns = h->ns;
 	m->wire_sid = h->wire_sid;
 	m->next = *link;
@@ -363,18 +395,28 @@ deliver_kept(tunn_id t)
 	struct chan *c = &chans[t];
 	uint8_t copy[LARGE_DATA];
 
-	while (tunnel_get(t) && c->early && cell_get(c->early)->ns == c->nr) {
+	while (tunnel_get(t) && c->early && early_get(c->early)->ns == c->nr) {
 		uint32_t id = c->early;
-		struct cell *m = cell_get(id);
+		struct cell *m = early_get(id);
 		uint16_t len = m->len, wire_sid = m->wire_sid;
 
 		memcpy(copy, m->data, len);
 		c->early = m->next;
 		c->n_early--;
 		c->nr++;
-		cell_free(id);
+		idset_give(&early_pool.ids, id);
 		events->message(t, wire_sid, rd_init(copy, len));
 	}
+}
+
+/* A peer that speaks but does not acknowledge what we say has to wait: it will repeat itself. */
+static bool
+may_speak(const struct chan *c)
+{
+	bool scarce = small_pool.ids.used > small_pool.ids.limit / 4 * 3 ||
+		      large_pool.ids.used > large_pool.ids.limit / 4 * 3;
+
+	return (uint16_t)(c->ns - c->acked) < (scarce ? QUEUE_SCARCE : QUEUE_MAX);
 }
 
 void
@@ -383,21 +425,27 @@ l2tp_chan_input(tunn_id t, const struct l2tp_hdr *h, struct rd avps)
 	struct chan *c = &chans[t];
 	bool empty = rd_left(&avps) == 0;
 
+	if (!c->open)
+		return;
 	if (l2tp_chan_judge(t, h, empty) == CHAN_OUTSIDE) {
 		COUNT(control_outside_window);
 		return;
 	}
 	if ((int16_t)(h->nr - c->acked) > 0) /* else an old packet */
 		take_ack(t, h->nr);
-	if (empty || !tunnel_get(t))
+	if (empty || !tunnel_get(t) || !c->open)
 		return;
+	if (h->ns == c->nr && !may_speak(c)) {
+		COUNT(control_held_back);
+		return;
+	}
 	ack_later(t);
 	if (h->ns == c->nr) {
 		c->nr++;
 		events->message(t, h->wire_sid, avps);
 		deliver_kept(t);
 	} else if ((int16_t)(h->ns - c->nr) > 0) {
-		keep_early(c, h, avps);
+		keep_early(t, h, avps);
 	} else {
 		COUNT(control_duplicate);
 	}

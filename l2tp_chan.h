@@ -26,7 +26,10 @@ void l2tp_chan_init(uint32_t max_tunnels, uint32_t max_sessions, const struct ch
 void l2tp_chan_open(tunn_id t);
 void l2tp_chan_close(tunn_id t);
 
-/* Queues a message made by ctl_end(); it is sent as the window allows. -1: no memory, counted. */
+/*
+ * Queues a message made by ctl_end(); it is sent as the window allows. -1: no memory, counted.
+ * On a closed channel it is forgotten.
+ */
 int l2tp_chan_send(tunn_id t, const void *msg, size_t len);
 
 enum chan_verdict {
