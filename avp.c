@@ -434,6 +434,7 @@ take_avp(struct ctl_msg *m, struct avp *a, struct hiding *h)
 	h->type = a->type;
 	if (a->hidden && !reveal(h, m, &a->val))
 		return CTL_HIDDEN;
+	m->revealed |= a->hidden;
 	if (is_speed(a))
 		return take_speed(m, &a->val);
 	if (!def) {

@@ -124,6 +124,7 @@ struct avp_val {
 struct ctl_msg {
 	uint16_t type;	     /* enum ctl_type, or one we do not know */
 	bool type_mandatory; /* M bit of the Message Type AVP */
+	bool revealed;	     /* it had a hidden AVP, which the secret opened */
 	uint64_t have;	     /* a bit for each AVP type of vendor 0 that was there and sound */
 
 	uint16_t result, error; /* Result Code AVP; error 0 when absent */

@@ -28,9 +28,11 @@
 enum {
 	MSG_MAX = 1400,
 	CHALLENGE_LEN = 16,
+	VECTOR_LEN = 16,
 	FULL_CYCLE_SEC = 31, /* RFC 2661 5.7 */
 	OPEN_SEC = 60,	     /* for the peer to go on with what it began */
 	END_BATCH = 256,     /* sessions ended in one tick */
+	MOVE_BATCH = 1024,   /* sessions that follow their tunnel in one tick */
 	HALF_OPEN_SHARE = 4, /* at most a quarter of the table */
 	DEFAULT_WINDOW = 4,  /* RFC 2661 4.4.3, Receive Window Size */
 	OUR_VERSION = 0x0100,
@@ -55,6 +57,7 @@ enum cdn_result {
 	CDN_ADMIN = 3,
 	CDN_NO_FACILITY = 4,
 	CDN_NO_FACILITY_EVER = 5,
+	CDN_NOT_IN_TIME = 10,
 };
 
 /* What a tunnel has beside struct tunnel. */
@@ -63,11 +66,17 @@ struct control {
 	struct timer life; /* opening: give up; dieing: end sessions, then linger */
 	uint8_t challenge[CHALLENGE_LEN];
 	bool challenged; /* we sent that challenge */
+	bool hides;	 /* the peer hides AVPs: so do we */
 	bool with_cdn;	 /* dieing: tell the peer of each call's end */
 	uint8_t stop;	 /* dieing: result code of the StopCCN still to send; 0: none */
-	uint8_t stop_error;
+	uint16_t stop_error;
 	bool stop_sent;
-	uint8_t carrier; /* place in conf->lacs, from 1; 0: none */
+	uint8_t carrier;   /* place in conf->lacs, from 1; 0: none */
+	tunn_id replaces;  /* opening: the same peer's tunnel from before it began anew; 0: none */
+	uint16_t old_tid;  /* its wire id, by which it is known to be the same still */
+	uint32_t born_ds;  /* 0.1 s of the loop clock */
+	struct timer move; /* the peer speaks from elsewhere: its sessions follow */
+	sess_id move_next;
 	const char *stop_why;
 };
 
@@ -79,6 +88,7 @@ static uint32_t carrier_sessions[CONF_LACS + 1]; /* by place in conf->lacs, from
 
 static void on_hello(uint32_t t);
 static void on_life(uint32_t t);
+static void on_move(uint32_t t);
 static void on_message(tunn_id t, uint16_t wire_sid, struct rd avps);
 static void on_dead(tunn_id t);
 static void on_drained(tunn_id t);
@@ -160,6 +170,26 @@ carrier_has_room(tunn_id t)
 	       carrier_sessions[n] < conf->lacs[n - 1].max_sessions;
 }
 
+/*
+ * An id of ours: hidden (RFC 2661 4.3) from a peer that hides what it sends, which
+ * shows that it knows the secret.
+ */
+static void
+put_id(tunn_id t, struct wr *w, uint16_t type, uint16_t id)
+{
+	const struct tunnel *tun = tunnel_get(t);
+	uint8_t vector[VECTOR_LEN], val[2] = { (uint8_t)(id >> 8), (uint8_t)id };
+
+	if (!controls[t].hides) {
+		avp_put_u16(w, AVP_MANDATORY, type, id);
+		return;
+	}
+	random_bytes(vector, sizeof(vector));
+	avp_put(w, AVP_MANDATORY, AVP_RANDOM_VECTOR, vector, sizeof(vector));
+	avp_put_hidden(
+	    w, AVP_MANDATORY, type, val, sizeof(val), secret_of(tun), vector, sizeof(vector), 0);
+}
+
 static void
 send_sccrp(tunn_id t)
 {
@@ -174,7 +204,7 @@ send_sccrp(tunn_id t)
 	avp_put_u16(&w, 0, AVP_FIRMWARE_REVISION, FIRMWARE);
 	avp_put_str(&w, AVP_MANDATORY, AVP_HOST_NAME, host_name(tun));
 	avp_put_str(&w, 0, AVP_VENDOR_NAME, "l2tpns");
-	avp_put_u16(&w, AVP_MANDATORY, AVP_ASSIGNED_TUNNEL_ID, tun->wire_tid);
+	put_id(t, &w, AVP_ASSIGNED_TUNNEL_ID, tun->wire_tid);
 	avp_put_u16(&w, AVP_MANDATORY, AVP_RECEIVE_WINDOW_SIZE, (uint16_t)conf->receive_window);
 	if (c->challenged) {
 		random_bytes(c->challenge, sizeof(c->challenge));
@@ -196,7 +226,7 @@ send_stopccn(tunn_id t)
 	struct wr w = wr_init(buf, sizeof(buf));
 
 	ctl_begin(&w, CTL_STOPCCN);
-	avp_put_u16(&w, AVP_MANDATORY, AVP_ASSIGNED_TUNNEL_ID, tunnel_get(t)->wire_tid);
+	put_id(t, &w, AVP_ASSIGNED_TUNNEL_ID, tunnel_get(t)->wire_tid);
 	avp_put_result(&w, c->stop, c->stop_error, c->stop_why);
 	c->stop = 0;
 	c->stop_sent = true;
@@ -211,7 +241,7 @@ send_cdn(tunn_id t, uint16_t wire_sid, uint16_t peer_sid, const struct sess_end 
 
 	ctl_begin(&w, CTL_CDN);
 	avp_put_result(&w, end->result, end->error, end->message);
-	avp_put_u16(&w, AVP_MANDATORY, AVP_ASSIGNED_SESSION_ID, wire_sid);
+	put_id(t, &w, AVP_ASSIGNED_SESSION_ID, wire_sid);
 	if (end->disconnect)
 		avp_put_disconnect(&w, end->disconnect, 0, 0, NULL);
 	send_message(t, &w, peer_sid);
@@ -252,6 +282,7 @@ free_tunnel(tunn_id t)
 	tlog(tunnel_get(t), LOG_CALL, "tunnel is gone");
 	timer_stop(&c->hello);
 	timer_stop(&c->life);
+	timer_stop(&c->move);
 	l2tp_chan_close(t);
 	tunnel_free(t);
 }
@@ -302,14 +333,14 @@ dieing(tunn_id t)
  * end from the next tick on. `why` is a text that stays.
  */
 static void
-end_tunnel(tunn_id t, uint8_t result, uint8_t error, const char *why, bool with_cdn)
+end_tunnel(tunn_id t, uint8_t result, uint16_t error, const char *why, bool with_cdn)
 {
 	struct control *c = &controls[t];
 	const struct tunnel *tun = tunnel_get(t);
 
 	if (tun->state == TUNNEL_DIEING)
 		return;
-	tlog(tun, LOG_WARNING, "tunnel to %s (%s) ends: %s", ip4_text(tun->peer_ip),
+	tlog_limit(tun, LOG_WARNING, "tunnel to %s (%s) ends: %s", ip4_text(tun->peer_ip),
 	    tun->hostname[0] ? tun->hostname : "no name yet", why);
 	if (tun->state == TUNNEL_OPENING && result)
 		COUNT(tunnel_refused);
@@ -341,10 +372,14 @@ l2tp_tunnel_close(tunn_id t)
 void
 l2tp_session(sess_id s, enum sess_event ev)
 {
+	struct control *c = &controls[session_get(s)->tunnel];
+
 	if (ev != SESS_EV_GONE)
 		return;
 	timer_stop(&call_timers[s]);
-	carrier_sessions[controls[session_get(s)->tunnel].carrier]--;
+	carrier_sessions[c->carrier]--;
+	if (c->move_next == s)
+		c->move_next = session_next_of_tunnel(s);
 }
 
 void
@@ -371,7 +406,7 @@ on_life(uint32_t t)
 	if (!tun)
 		return;
 	if (tun->state == TUNNEL_OPENING)
-		end_tunnel(t, STOP_GENERAL, L2TP_ERR_NONE, "no SCCCN came", false);
+		end_tunnel(t, STOP_CLEAR, 0, "no SCCCN came", false);
 	else if (tun->state == TUNNEL_DIEING && session_first_of_tunnel(t))
 		dieing(t);
 	else if (tun->state == TUNNEL_DIEING)
@@ -439,7 +474,7 @@ on_call_timeout(uint32_t s)
 	const struct session *sess = session_get(s);
 	struct sess_end end = {
 		.cause = TERM_LOST_CARRIER,
-		.result = CDN_GENERAL,
+		.result = CDN_NOT_IN_TIME,
 		.message = "no ICCN came",
 	};
 
@@ -457,15 +492,17 @@ text_of(char *to, size_t size, const struct avp_val *v)
 
 /* SCCRQ on a tunnel just made for it: why it cannot be taken, or NULL. */
 static const char *
-sccrq_refusal(const struct tunnel *t, uint8_t *result)
+sccrq_refusal(const struct tunnel *t, uint8_t *result, uint16_t *error)
 {
 	*result = STOP_NOT_AUTHORIZED;
+	*error = 0;
 	if (stopping) {
 		*result = STOP_SHUTDOWN;
 		return "shutting down";
 	}
 	if (msg.protocol_version >> 8 != OUR_VERSION >> 8) {
 		*result = STOP_VERSION;
+		*error = OUR_VERSION; /* the highest we support (RFC 2661 4.4.2) */
 		return "protocol version is not 1";
 	}
 	if (conf->require_tunnel_auth && secret_of(t)[0] == '\0')
@@ -481,6 +518,7 @@ take_sccrq(tunn_id t)
 	const struct tunnel *tun = tunnel_get(t);
 	char name[HOSTNAME_LEN], vendor[HOSTNAME_LEN];
 	const char *why;
+	uint16_t error;
 	uint8_t result;
 
 	if (timer_running(&controls[t].life)) {
@@ -493,15 +531,26 @@ take_sccrq(tunn_id t)
 	    CTL_HAS(&msg, AVP_RECEIVE_WINDOW_SIZE) ? msg.window : DEFAULT_WINDOW,
 	    msg.framing_capabilities);
 	controls[t].carrier = carrier_of(tun);
-	why = sccrq_refusal(tun, &result);
+	why = sccrq_refusal(tun, &result, &error);
 	if (why) {
-		end_tunnel(t, result, 0, why, false);
+		end_tunnel(t, result, error, why, false);
 		return;
 	}
 	controls[t].challenged =
 	    secret_of(tun)[0] && (conf->require_tunnel_auth || CTL_HAS(&msg, AVP_CHALLENGE));
 	timer_set(&controls[t].life, SEC(OPEN_SEC));
 	send_sccrp(t);
+}
+
+/* The peer has proven itself in a new tunnel: what it had before it began anew is no more. */
+static void
+end_replaced(tunn_id t)
+{
+	const struct tunnel *old = tunnel_get(controls[t].replaces);
+
+	if (old && old->state == TUNNEL_OPEN && old->wire_tid == controls[t].old_tid)
+		end_tunnel(controls[t].replaces, 0, 0, "the peer began anew", false);
+	controls[t].replaces = 0;
 }
 
 static void
@@ -525,6 +574,7 @@ take_scccn(tunn_id t)
 	tlog(tun, LOG_INFO, "tunnel to %s port %u (%s) is open", ip4_text(tun->peer_ip),
 	    tun->peer_port, tun->hostname);
 	timer_set_jitter(&c->hello, SEC(conf->hello_interval));
+	end_replaced(t);
 }
 
 static void
@@ -583,7 +633,7 @@ take_icrq(tunn_id t)
 	timer_init(&call_timers[s], on_call_timeout, s);
 	timer_set(&call_timers[s], SEC(OPEN_SEC));
 	ctl_begin(&w, CTL_ICRP);
-	avp_put_u16(&w, AVP_MANDATORY, AVP_ASSIGNED_SESSION_ID, session_get(s)->wire_sid);
+	put_id(t, &w, AVP_ASSIGNED_SESSION_ID, session_get(s)->wire_sid);
 	send_message(t, &w, msg.assigned_sid);
 }
 
@@ -757,6 +807,7 @@ call_event(sess_id s)
 	struct sess_end end = {
 		.cause = TERM_PORT_ERROR,
 		.result = CDN_GENERAL,
+		.error = L2TP_ERR_VENDOR, /* what it is says the message */
 		.message = "message in the wrong state",
 	};
 
@@ -820,6 +871,7 @@ on_message(tunn_id t, uint16_t wire_sid, struct rd avps)
 	}
 	if (tun->state == TUNNEL_DIEING)
 		return;
+	controls[t].hides |= msg.revealed;
 	if (!is_known(msg.type)) {
 		COUNT(control_unknown);
 		if (msg.type_mandatory)
@@ -853,13 +905,20 @@ make_room(void)
 		free_tunnel(t);
 }
 
-/* For a peer whose name is not known yet. */
-static const char *
-secret_for(uint32_t peer_ip)
+/* Decodes an SCCRQ into `msg`: the secret, for what is hidden in it, may hang on the name it bears.
+ */
+static enum ctl_result
+decode_first(uint32_t peer_ip, struct rd avps, char name[HOSTNAME_LEN])
 {
-	const struct conf_lac *lac = config_lac(peer_ip, "");
+	const struct conf_lac *lac = config_lac(peer_ip, ""), *named;
+	enum ctl_result result = ctl_decode(avps, lac ? lac->secret : conf->l2tp_secret, &msg);
 
-	return lac ? lac->secret : conf->l2tp_secret;
+	name[0] = '\0';
+	if (!CTL_HAS(&msg, AVP_HOST_NAME))
+		return result;
+	text_of(name, HOSTNAME_LEN, &msg.host_name);
+	named = config_lac(peer_ip, name);
+	return named == lac ? result : ctl_decode(avps, named->secret, &msg);
 }
 
 /* Tells a peer that gave us no tunnel id to answer to, once and without keeping anything. */
@@ -878,11 +937,43 @@ refuse_sccrq(const struct pkt *pkt, const struct l2tp_hdr *h, enum ctl_result re
 	udp_send(pkt->local, pkt->from_ip, pkt->from_port, buf, len);
 }
 
+/* The tunnel for an SCCRQ that is not a repeated one; 0 when the table is full. */
+static tunn_id
+make_tunnel(const struct pkt *pkt, const char *name, tunn_id replaces)
+{
+	struct control *c;
+	tunn_id t;
+
+	make_room();
+	t = tunnel_new(pkt->from_ip, pkt->from_port, msg.assigned_tid, pkt->local);
+	if (!t)
+		return 0;
+	c = &controls[t];
+	*c = (struct control){ .replaces = replaces, .born_ds = loop_now_ds() };
+	if (replaces)
+		c->old_tid = tunnel_get(replaces)->wire_tid;
+	timer_init(&c->hello, on_hello, t);
+	timer_init(&c->life, on_life, t);
+	timer_init(&c->move, on_move, t);
+	tunnel_set_peer(t, name, "", DEFAULT_WINDOW, 0);
+	l2tp_chan_open(t);
+	return t;
+}
+
+/* Too old for its SCCRQ to come again: the LAC has started afresh and does not know it any more. */
+static bool
+outlived(tunn_id t)
+{
+	return tunnel_get(t)->state == TUNNEL_OPEN &&
+	       loop_now_ds() - controls[t].born_ds > FULL_CYCLE_SEC * 10;
+}
+
 /* A packet for tunnel 0: only an SCCRQ may be that. */
 static int
 new_tunnel(const struct pkt *pkt, const struct l2tp_hdr *h, struct rd avps)
 {
-	enum ctl_result result = ctl_decode(avps, secret_for(pkt->from_ip), &msg);
+	char name[HOSTNAME_LEN];
+	enum ctl_result result = decode_first(pkt->from_ip, avps, name);
 	tunn_id t;
 
 	if (rd_left(&avps) == 0 || msg.type != CTL_SCCRQ)
@@ -897,39 +988,45 @@ new_tunnel(const struct pkt *pkt, const struct l2tp_hdr *h, struct rd avps)
 		return DROP(control_outside_window, "SCCRQ from %s with Ns %u",
 		    ip4_text(pkt->from_ip), h->ns);
 	t = tunnel_by_peer(pkt->from_ip, pkt->from_port, msg.assigned_tid);
-	if (t && tunnel_get(t)->state == TUNNEL_OPEN &&
-	    loop_time() - tunnel_get(t)->opened > FULL_CYCLE_SEC) {
-		/* too late for a duplicate: the LAC has started again */
-		end_tunnel(t, 0, 0, "the peer began anew", false);
-		t = 0;
-	}
-	if (!t) {
-		make_room();
-		t = tunnel_new(pkt->from_ip, pkt->from_port, msg.assigned_tid, pkt->local);
-		if (!t)
-			return DROP(
-			    tunnel_refused, "table full, SCCRQ from %s", ip4_text(pkt->from_ip));
-		controls[t] = (struct control){ 0 };
-		timer_init(&controls[t].hello, on_hello, t);
-		timer_init(&controls[t].life, on_life, t);
-		l2tp_chan_open(t);
-	}
+	if (!t || outlived(t))
+		t = make_tunnel(pkt, name, t);
+	if (!t)
+		return DROP(tunnel_refused, "table full, SCCRQ from %s", ip4_text(pkt->from_ip));
 	l2tp_chan_input(t, h, avps);
 	return 0;
 }
 
-/* The peer speaks from elsewhere (a NAT has changed its mapping, SPEC 5). */
+/* --- a peer that moves --- */
+
+/* The peer of the tunnel speaks from elsewhere: the next sessions send there. One batch a tick. */
+static void
+on_move(uint32_t t)
+{
+	struct control *c = &controls[t];
+	unsigned int i;
+
+	if (!c->move_next)
+		return;
+	for (i = 0; i < MOVE_BATCH && c->move_next; i++) {
+		session_follow_tunnel(c->move_next);
+		c->move_next = session_next_of_tunnel(c->move_next);
+	}
+	timer_set(&c->move, MS(TIMER_TICK_MS));
+}
+
+/* A NAT has changed its mapping (SPEC 5). */
 static void
 follow_peer(tunn_id t, const struct pkt *pkt)
 {
-	sess_id s;
+	struct control *c = &controls[t];
 
 	COUNT(tunnel_moved);
-	tlog(tunnel_get(t), LOG_WARNING, "the peer is now at %s port %u", ip4_text(pkt->from_ip),
-	    pkt->from_port);
+	tlog_limit(tunnel_get(t), LOG_WARNING, "the peer is now at %s port %u",
+	    ip4_text(pkt->from_ip), pkt->from_port);
 	tunnel_set_address(t, pkt->from_ip, pkt->from_port);
-	for (s = session_first_of_tunnel(t); s; s = session_next_of_tunnel(s))
-		session_forwarding(s, session_fast(s)->flags & SF_ON);
+	c->move_next = session_first_of_tunnel(t);
+	if (!timer_running(&c->move))
+		on_move(t);
 }
 
 void

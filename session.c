@@ -511,6 +511,15 @@ session_forwarding(sess_id id, bool on)
 		f->flags |= SF_ON;
 }
 
+void
+session_follow_tunnel(sess_id id)
+{
+	const struct tunnel *t = tunnel_get(sessions[id].tunnel);
+
+	fast[id].peer_ip = t->peer_ip;
+	fast[id].peer_port = htons(t->peer_port);
+}
+
 uint32_t
 session_age(const struct session *s)
 {

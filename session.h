@@ -195,6 +195,9 @@ uint16_t session_mtu(const struct session *s);
 /* Works out the fast part afresh from session and tunnel, and sets or clears SF_ON. */
 void session_forwarding(sess_id id, bool on);
 
+/* The tunnel's peer has another address or port. */
+void session_follow_tunnel(sess_id id);
+
 /* Seconds since it was opened, and since its last data. */
 uint32_t session_age(const struct session *s);
 uint32_t session_idle(sess_id id);

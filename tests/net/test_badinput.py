@@ -661,3 +661,72 @@ def test_junk_in_own_tunnel(site, lns, good, lac):
         tunnel.send(0, body=body, sid=source.choice([0, session.peer_sid]))
         lac.drain()
         forget(lac)
+
+
+# ---------------------------------------------------------------------------- peers that take and do not give
+
+def test_peer_that_never_acknowledges(plant):
+    """A LAC that makes us answer and acknowledges nothing has to wait; the others do not notice."""
+    daemon = plant.lns({"max_sessions": 100, "debug": 1}, local_users={"joe": "secret"})
+    lac = Lac(plant.network)
+    tunnel = lac.tunnel(window=1)
+    calls = [avp(MESSAGE_TYPE, ICRQ) + b"".join(tunnel.icrq(5)),
+             avp(MESSAGE_TYPE, CDN) + avp(RESULT_CODE, 1) + avp(ASSIGNED_SESSION, 5)]
+    sent = 0
+    for _ in range(40):  # more than enough for all that would be queued
+        for _ in range(200):
+            lac.send(control(tunnel.peer_tid, 0, (tunnel.ns + sent) & 0xFFFF, tunnel.nr, calls[sent % 2]))
+            sent += 1
+        daemon.counters()
+    wait_for(lambda: daemon.counters()["control_held_back"], "a message held back")
+    queued = int(daemon.tunnel_details(daemon.tunnels()[0]["TID"])["Queue Len"])
+    assert 900 < queued < 1200, queued
+    assert daemon.counters()["control_queue_full"] == 0
+    Lac(plant.network).tunnel().session().up("joe").ping(plant.network.CORE)
+
+
+def test_early_messages_of_many_half_open_tunnels(plant):
+    """Messages ahead of their turn take no memory that our own messages need."""
+    daemon = plant.lns({"l2tp_secret": "s", "require_tunnel_auth": True, "debug": 1}, local_users={"joe": "secret"})
+    lac = Lac(plant.network)
+    tunnels = [lac.tunnel(start=False) for _ in range(515)]
+    body = avp(MESSAGE_TYPE, ICRQ) + avp(CALLED, "1" * 200)
+    for tunnel in tunnels:
+        tunnel.send(SCCRQ, *tunnel.sccrq())
+    for tunnel in tunnels:
+        tunnel.expect(SCCRP)
+        for ahead in range(1, 65):
+            lac.send(control(tunnel.peer_tid, 0, tunnel.ns + ahead, tunnel.nr, body))
+        lac.drain()
+    assert daemon.counters()["control_reordered"] == 4 * len(tunnels)
+    Lac(plant.network).tunnel(secret="s", challenge=True).session().up("joe").ping(plant.network.CORE)
+
+
+def test_refused_tunnels_do_not_flood_the_log(plant):
+    daemon = plant.lns({"debug": 2})
+    lac = Lac(plant.network)
+    before = len(daemon.process.lines)
+    for number in range(1000):
+        lac.send(control(0, 0, 0, 0, avp(MESSAGE_TYPE, SCCRQ) + avp(pylac.PROTOCOL_VERSION, b"\2\0") +
+                         avp(pylac.FRAMING_CAP, u32(3)) + avp(HOST_NAME, "x") +
+                         avp(ASSIGNED_TUNNEL, number + 1)))
+    wait_for(lambda: daemon.counters()["tunnel_refused"] == 1000, "the last refusal")
+    assert len(daemon.process.lines) - before < 100
+
+
+@pytest.mark.san
+def test_moving_peer(plant):
+    """A peer whose port changes with each packet is followed, and its sessions with it."""
+    daemon = plant.lns({"debug": 1}, local_users={"joe": "secret"})
+    lac, other = Lac(plant.network), Lac(plant.network)
+    tunnel = lac.tunnel()
+    session = tunnel.session().up("joe")
+    for number in range(60):
+        (lac, other)[number % 2].send(control(tunnel.peer_tid, 0, tunnel.ns, tunnel.nr,
+                                              avp(MESSAGE_TYPE, HELLO)))
+        tunnel.ns += 1
+    wait_for(lambda: daemon.tunnel_details(daemon.tunnels()[0]["TID"])["Next Recv"] == str(tunnel.ns), "the last")
+    assert daemon.counters()["tunnel_moved"] == 59
+    session.lac = session.tunnel.lac = other
+    other.tunnels[tunnel.tid] = tunnel
+    session.ping(plant.network.CORE)

@@ -203,7 +203,9 @@ def test_sccrq_refused(lac, change, result):
         reply = tunnel.expect(STOPCCN, SCCRP)
         assert reply.type == SCCRP or reply.result[0] in result
     else:
-        assert tunnel.expect(STOPCCN).result[0] in result
+        reply = tunnel.expect(STOPCCN)
+        assert reply.result[0] in result
+        assert reply.result[0] != 5 or reply.result[1] == 0x0100, "the highest version we speak is missing"
 
 
 def test_ids_unpredictable(lac):
@@ -511,7 +513,7 @@ def test_connect_speed_update(lns, lac):
 @pytest.mark.san
 def test_hidden_avps(lns, lac):
     """Hidden AVPs are read with the secret and the Random Vector before them, short, long and padded."""
-    tunnel = lac.tunnel()
+    tunnel = lac.tunnel(secret=SECRET)
     vector, second = os.urandom(16), os.urandom(40)
     long_number = "0" * 60 + "7331"
     session = pylac.Session(tunnel, 5)
@@ -531,7 +533,7 @@ def test_hidden_avps(lns, lac):
 
 def test_hidden_tunnel_id(lac):
     """Even the Assigned Tunnel ID of SCCRQ may be hidden."""
-    tunnel = lac.tunnel(start=False)
+    tunnel = lac.tunnel(start=False, secret=SECRET)
     vector = os.urandom(16)
     tunnel.send(SCCRQ, avp(PROTOCOL_VERSION, b"\1\0"), avp(FRAMING_CAP, u32(3)), avp(BEARER_CAP, u32(3)),
                 avp(HOST_NAME, "hider"), avp(RANDOM_VECTOR, vector),
@@ -825,3 +827,171 @@ def test_hello(plant):
     session.ping(network.CORE)
     silent.close()
     lac.close()
+
+
+# ---------------------------------------------------------------------------- what takes long, by a stepped clock
+
+FULL_CYCLE = 32
+
+
+@pytest.mark.san
+def test_moved_while_dieing(plant):
+    """A tunnel that ends and whose peer speaks from another port is gone for good after its 31 s."""
+    daemon = plant.lns(local_users=USERS, clock=True)
+    one, two = Lac(plant.network), Lac(plant.network)
+    tunnel = one.tunnel()
+    tunnel.stop()
+    tunnel.wait_acked()
+    two.send(pylac.control(tunnel.peer_tid, 0, tunnel.ns, tunnel.nr, avp(pylac.MESSAGE_TYPE, HELLO)))
+    wait_for(lambda: daemon.counters()["tunnel_moved"] == 1, "the move")
+    daemon.step(FULL_CYCLE)
+    wait_for(lambda: not daemon.tunnels("all"), "the tunnel's end")
+    two.tunnel(tid=tunnel.tid).session().up().ping(plant.network.CORE)
+
+
+def test_acknowledgement_after_death(plant):
+    """A peer held for dead that acknowledges at last does no harm to others."""
+    daemon = plant.lns({"hello_interval": 1}, local_users=USERS, clock=True)
+    lac = Lac(plant.network)
+    tunnel = lac.tunnel()
+    tunnel.acking = False
+    lac.wait(lambda: tunnel.hellos, "a HELLO")
+    for _ in range(6):
+        daemon.step(9)
+    wait_for(lambda: daemon.counters()["tunnel_timeout"] == 1, "the tunnel's death")
+    tunnel.zlb()
+    Lac(plant.network).tunnel().session().up().ping(plant.network.CORE)
+    assert daemon.counters()["control_queue_full"] == 0
+
+
+def test_retransmission_times(plant):
+    """What is not acknowledged is sent at 0, 1, 3, 7, 15 and 23 s; the tunnel is dead at 31 s."""
+    daemon = plant.lns(local_users=USERS, clock=True)
+    tunnel = Lac(plant.network).tunnel()
+    tunnel.acking = False
+    tunnel.send(ICRQ, *tunnel.icrq(5))
+    tunnel.expect(ICRP)
+
+    def copies():
+        tunnel.lac.drain()
+        return len([m for m in tunnel.history if m.type == ICRP])
+    for number, seconds in enumerate((1, 2, 4, 8, 8), start=2):
+        daemon.step(seconds - 1)  # the daemon's own second passes by itself
+        tunnel.lac.wait(lambda: copies() == number, "copy %d" % number, 3)
+    assert daemon.tunnels()[0]["State"] == "Open"
+    daemon.step(8)
+    wait_for(lambda: daemon.counters()["tunnel_timeout"] == 1, "the tunnel's death")
+    assert copies() == 6
+
+
+@pytest.mark.parametrize("proven", [True, False])
+def test_lac_begins_anew(plant, proven):
+    """A LAC that has started again with its old tunnel id gets in, and its old tunnel ends, once it has proven itself.
+
+    Before that it stays: anybody could have sent the SCCRQ.
+    """
+    daemon = plant.lns({"l2tp_secret": SECRET, "require_tunnel_auth": True}, local_users=USERS, clock=True)
+    lac = Lac(plant.network)
+    old = lac.tunnel(secret=SECRET)
+    session = old.session().up()
+    daemon.step(FULL_CYCLE)
+    new = lac.tunnel(start=False, tid=old.tid, secret=SECRET if proven else "guess")
+    lac.tunnels[new.tid] = new
+    new.send(SCCRQ, *new.sccrq())
+    new.reply = new.expect(SCCRP)
+    assert new.peer_tid != old.peer_tid
+    new.send(SCCCN, avp(RESPONSE, new.response_to(new.reply.get(CHALLENGE), SCCCN)))
+    if proven:
+        new.wait_acked()
+        wait_for(lambda: not daemon.session("joe"), "the end of the old session")
+        new.session().up("ann", "secret2").ping(plant.network.CORE)
+    else:
+        new.expect(STOPCCN)
+        lac.tunnels[old.tid] = old
+        assert daemon.session("joe")
+        session.ping(plant.network.CORE)
+
+
+def test_no_iccn(plant):
+    """A call that is never connected ends after a minute with result code 10."""
+    daemon = plant.lns(local_users=USERS, clock=True)
+    tunnel = Lac(plant.network).tunnel()
+    session = tunnel.session(start=False)
+    daemon.step(61)
+    tunnel.lac.wait(lambda: session.closed, "a CDN")
+    assert session.closed.result[0] == 10
+
+
+def test_no_scccn(plant):
+    """So does a tunnel, with a StopCCN."""
+    daemon = plant.lns(local_users=USERS, clock=True)
+    tunnel = Lac(plant.network).tunnel(start=False)
+    tunnel.send(SCCRQ, *tunnel.sccrq())
+    tunnel.expect(SCCRP)
+    daemon.step(61)
+    assert tunnel.expect(STOPCCN).result[0] == 1
+
+
+def test_tunnel_id_is_kept_for_a_full_cycle(plant):
+    """An ended tunnel answers repetitions for 31 s, and is gone then (RFC 2661 5.7)."""
+    daemon = plant.lns(local_users=USERS, clock=True)
+    tunnel = Lac(plant.network).tunnel()
+    tunnel.stop()
+    tunnel.wait_acked()
+    daemon.step(FULL_CYCLE - 4)
+    assert daemon.tunnels("all")[0]["State"] == "Dieing"
+    daemon.step(4)
+    wait_for(lambda: not daemon.tunnels("all"), "the tunnel's end")
+
+
+# ---------------------------------------------------------------------------- settings
+
+def test_disable_sending_hello(plant):
+    daemon = plant.lns({"hello_interval": 1, "disable_sending_hello": True}, local_users=USERS, clock=True)
+    tunnel = Lac(plant.network).tunnel()
+    for _ in range(5):
+        daemon.step(2)
+    tunnel.session().up().ping(plant.network.CORE)
+    assert tunnel.hellos == 0
+
+
+def test_peer_changes_its_address(plant):
+    """With auth_tunnel_change_addr_src a tunnel follows its peer to another address, sessions and all."""
+    daemon = plant.lns({"auth_tunnel_change_addr_src": True}, local_users=USERS)
+    plant.network.lac.ip("addr add 10.1.0.5/16 dev br0")
+    lac, other = Lac(plant.network), Lac(plant.network, address="10.1.0.5")
+    tunnel = lac.tunnel()
+    session = tunnel.session().up()
+    other.tunnels[tunnel.tid] = tunnel
+    tunnel.lac = session.lac = other
+    tunnel.send(HELLO)
+    tunnel.wait_acked()
+    session.ping(plant.network.CORE)
+    assert daemon.tunnels()[0]["IP"] == "10.1.0.5"
+
+
+def test_hidden_from_one_who_hides(plant):
+    """A LAC that hides its AVPs gets our ids hidden."""
+    secret = SECRET.encode()
+    plant.lns({"l2tp_secret": SECRET}, local_users=USERS)
+    tunnel = Lac(plant.network).tunnel(start=False, secret=SECRET, challenge=True)
+    vector = os.urandom(16)
+    tunnel.send(SCCRQ, *tunnel.sccrq(), avp(RANDOM_VECTOR, vector),
+                pylac.hide(pylac.VENDOR_NAME, b"shy", secret, vector, mandatory=False))
+    tunnel.reply = tunnel.expect(SCCRP)
+    flags = {kind: word for word, _, kind, _ in tunnel.reply.avps}
+    assert flags[ASSIGNED_TUNNEL] == 0xC000, "our tunnel id is not hidden"
+    tunnel.connect()
+    tunnel.session().up().ping(plant.network.CORE)
+
+
+def test_hidden_with_the_secret_of_a_carrier(plant):
+    """What a LAC hides in its SCCRQ is read with the secret of the `lac` line for the name it gives there."""
+    plant.lns({"l2tp_secret": SECRET}, local_users=USERS, extra=["lac shylac secret hush"])
+    tunnel = Lac(plant.network).tunnel(start=False, host="shylac", secret="hush")
+    vector = os.urandom(16)
+    tunnel.send(SCCRQ, avp(PROTOCOL_VERSION, b"\1\0"), avp(FRAMING_CAP, u32(3)), avp(HOST_NAME, "shylac"),
+                avp(RANDOM_VECTOR, vector), pylac.hide(ASSIGNED_TUNNEL, tunnel.tid, b"hush", vector))
+    tunnel.reply = tunnel.expect(SCCRP)
+    tunnel.connect()
+    tunnel.session().up().ping(plant.network.CORE)
