@@ -162,25 +162,61 @@ parse_uint(const char *text, uint64_t min, uint64_t max, uint64_t *value)
 	return true;
 }
 
+/* The carry goes round (RFC 1071 2 B); so words of any size may be added, and folded later. */
+static inline uint64_t
+add_round(uint64_t sum, uint64_t word)
+{
+	sum += word;
+	return sum + (sum < word);
+}
+
+/* Up to 7 octets; each part begins at an even place, as the last odd octet is the end. */
+static inline uint64_t
+add_tail(uint64_t sum, const uint8_t *p, size_t n)
+{
+	uint32_t four;
+	uint16_t two;
+	uint8_t word[2] = { 0 };
+
+	if (n & 4) {
+		memcpy(&four, p, 4);
+		sum = add_round(sum, four);
+		p += 4;
+	}
+	if (n & 2) {
+		memcpy(&two, p, 2);
+		sum = add_round(sum, two);
+		p += 2;
+	}
+	if (n & 1) {
+		word[0] = *p;
+		memcpy(&two, word, 2);
+		sum = add_round(sum, two);
+	}
+	return sum;
+}
+
 uint32_t
 cksum_add(uint32_t sum, const void *data, size_t n)
 {
 	const uint8_t *p = data;
-	uint64_t total = sum;
-	uint16_t word;
+	uint64_t a = sum, b = 0, c = 0, d = 0, w[4];
 
-	for (; n >= 2; n -= 2, p += 2) {
-		memcpy(&word, p, 2);
-		total += word;
+	for (; n >= sizeof(w); n -= sizeof(w), p += sizeof(w)) {
+		memcpy(w, p, sizeof(w));
+		a = add_round(a, w[0]); /* four sums, so that none waits for another's carry */
+		b = add_round(b, w[1]);
+		c = add_round(c, w[2]);
+		d = add_round(d, w[3]);
 	}
-	if (n) {
-		word = 0;
-		memcpy(&word, p, 1);
-		total += word;
+	for (; n >= sizeof(w[0]); n -= sizeof(w[0]), p += sizeof(w[0])) {
+		memcpy(w, p, sizeof(w[0]));
+		a = add_round(a, w[0]);
 	}
-	while (total >> 32)
-		total = (total & UINT32_MAX) + (total >> 32);
-	return (uint32_t)total;
+	a = add_round(add_round(a, b), add_round(c, d));
+	a = add_tail(a, p, n);
+	a = (a & UINT32_MAX) + (a >> 32);
+	return (uint32_t)a + (uint32_t)(a >> 32);
 }
 
 uint16_t
