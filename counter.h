@@ -52,6 +52,10 @@
 	X(loop_longest_us, "longest turn of the loop, microseconds")                               \
 	X(log_lost, "log lines that could not be written")                                         \
 	X(fd_overflow, "descriptors refused: too many for select")                                 \
+	X(tunnel_rx_merged, "packets from LACs that came several in one buffer")                   \
+	X(tunnel_tx_merged, "packets to LACs that left several in one message")                    \
+	X(tun_rx_merged, "packets from the tun device that came as one large one")                 \
+	X(tun_tx_merged, "packets to the tun device that left as one large one")                   \
 	X(rx_short, "L2TP packets shorter than their header")                                      \
 	X(rx_bad_version, "L2TP packets of a version other than 2")                                \
 	X(rx_bad_header, "L2TP packets with a bad header")                                         \

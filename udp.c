@@ -5,8 +5,16 @@
  * there. Such (socket, address) pairs are numbered ("locals", at most 255) so that a
  * session needs one octet for it.
  *
- * Outer packets leave without DF (SPEC 6), so path MTU discovery is off. Buffers for
- * receiving and copying are not inherited by CLI children.
+ * Most of a packet's cost is the kernel's way through its layers, so packets share it
+ * where the kernel lets them: it may hand over several datagrams of one sender in one
+ * buffer (UDP_GRO), and takes a run of packets of equal length to one peer as one
+ * message (UDP_SEGMENT). Neither waits for more to come. A kernel that knows neither
+ * gets and gives single packets.
+ *
+ * Outer packets leave without DF (SPEC 6), so path MTU discovery is off. A message
+ * whose packets do not fit the path unfragmented cannot be segmented: it is sent as
+ * single packets, and that peer gets nothing of this length merged for a while.
+ * Buffers for receiving and copying are not inherited by CLI children.
  */
 #include "udp.h"
 #include "config.h"
@@ -18,6 +26,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,7 +37,13 @@ enum {
 	MAX_LOCALS = 255,
 	COPY_SIZE = 2048,
 	SOCKET_BUFFER = 16 << 20,
-	TURN_PACKETS = 512, /* at most this many a socket in one turn */
+	TURN_PACKETS = 512,	  /* at most this many a socket in one turn */
+	IN_BUFFERS = 16,	  /* messages read by one call; each may hold many packets */
+	IN_STRIDE = 65536 + 1280, /* not a power of two: they would share the cache's lines */
+	IN_SIZE = 65536,	  /* more than any datagram or run of them */
+	SEGMENTS_SIZE = 65000,	  /* octets of a message that the kernel segments */
+	REFUSALS = 64,
+	REFUSAL_TENTHS = 300,
 };
 
 static struct {
@@ -44,23 +59,41 @@ static struct {
 static unsigned int n_locals;
 
 union control {
-	char buf[CMSG_SPACE(sizeof(struct in_pktinfo))];
+	char buf[CMSG_SPACE(sizeof(struct in_pktinfo)) + CMSG_SPACE(sizeof(int))];
 	struct cmsghdr align;
 };
 
-static struct mmsghdr in_msg[UDP_BATCH];
-static struct iovec in_iov[UDP_BATCH];
-static struct sockaddr_in in_from[UDP_BATCH];
-static union control in_control[UDP_BATCH];
+static struct mmsghdr in_msg[IN_BUFFERS];
+static struct iovec in_iov[IN_BUFFERS];
+static struct sockaddr_in in_from[IN_BUFFERS];
+static union control in_control[IN_BUFFERS];
 static struct pkt in_pkt[UDP_BATCH];
+static unsigned int n_in; /* packets in in_pkt */
 static uint8_t *in_buf;
 
+/* Where a queued packet goes; packets of one run have all of it in common. */
+struct out {
+	uint32_t to_ip;
+	uint16_t to_port; /* both network order */
+	uint8_t local;
+};
+
+static struct out out[UDP_BATCH];
+static struct iovec out_iov[UDP_BATCH]; /* of the same packets */
+static unsigned int n_out, out_socket;	/* queued packets, all for one socket */
+static uint8_t *out_copy;
+static bool can_segment; /* the kernel knows UDP_SEGMENT */
+
 static struct mmsghdr out_msg[UDP_BATCH];
-static struct iovec out_iov[UDP_BATCH];
 static struct sockaddr_in out_to[UDP_BATCH];
 static union control out_control[UDP_BATCH];
-static uint8_t *out_copy;
-static unsigned int n_out, out_socket; /* queued packets, all for one socket */
+
+/* The kernel would not segment packets of so many octets to that peer. */
+static struct refusal {
+	uint32_t ip;
+	uint32_t since; /* loop_now_ds() */
+	size_t len;
+} refusals[REFUSALS];
 
 static udp_input_fn input_fn;
 
@@ -69,6 +102,17 @@ set_option(int fd, int level, int name, int value, const char *what)
 {
 	if (setsockopt(fd, level, name, &value, sizeof(value)) < 0)
 		plog(LOG_WARNING, "L2TP socket: %s: %s", what, strerror(errno));
+}
+
+/* Both came with Linux 4.18 and 5.0; an older one ignores the UDP_SEGMENT of a message. */
+static void
+set_merging(int fd)
+{
+	int on = 1, off = 0;
+
+	can_segment = setsockopt(fd, SOL_UDP, UDP_SEGMENT, &off, sizeof(off)) == 0;
+	if (setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof(on)) < 0)
+		plog(LOG_INFO, "L2TP socket: no UDP_GRO: %s", strerror(errno));
 }
 
 static void
@@ -82,6 +126,7 @@ set_options(int fd)
 		set_option(fd, SOL_SOCKET, SO_SNDBUF, size, "send buffer");
 	set_option(fd, IPPROTO_IP, IP_PKTINFO, 1, "IP_PKTINFO");
 	set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT, "IP_MTU_DISCOVER");
+	set_merging(fd);
 }
 
 /* The number of the pair, made when new; -1 when there are too many. */
@@ -100,19 +145,30 @@ local_of(unsigned int sock, uint32_t addr)
 	return (int)n_locals++;
 }
 
-static uint32_t
-destination(struct msghdr *msg)
+/* What the kernel says about a message. */
+struct extra {
+	uint32_t addr; /* it was sent to, network order; 0: not said */
+	size_t size;   /* of each datagram but the last; 0: it is one */
+};
+
+static struct extra
+read_extra(struct msghdr *msg)
 {
-	struct cmsghdr *c;
+	struct extra extra = { 0 };
 	struct in_pktinfo info;
+	struct cmsghdr *c;
+	int size;
 
 	for (c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
-		if (c->cmsg_level != IPPROTO_IP || c->cmsg_type != IP_PKTINFO)
-			continue;
-		memcpy(&info, CMSG_DATA(c), sizeof(info));
-		return info.ipi_addr.s_addr;
+		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+			memcpy(&info, CMSG_DATA(c), sizeof(info));
+			extra.addr = info.ipi_addr.s_addr;
+		} else if (c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO) {
+			memcpy(&size, CMSG_DATA(c), sizeof(size));
+			extra.size = size > 0 ? (size_t)size : 0;
+		}
 	}
-	return 0;
+	return extra;
 }
 
 static void
@@ -120,9 +176,9 @@ prepare_input(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < UDP_BATCH; i++) {
-		in_iov[i].iov_base = in_buf + (size_t)i * PKT_SIZE + PKT_HEADROOM;
-		in_iov[i].iov_len = PKT_SIZE - PKT_HEADROOM;
+	for (i = 0; i < IN_BUFFERS; i++) {
+		in_iov[i].iov_base = in_buf + (size_t)i * IN_STRIDE;
+		in_iov[i].iov_len = IN_SIZE;
 		in_msg[i].msg_hdr = (struct msghdr){
 			.msg_name = &in_from[i],
 			.msg_namelen = sizeof(in_from[i]),
@@ -134,40 +190,59 @@ prepare_input(void)
 	}
 }
 
-/* Makes the pkts of a batch; packets to an address for which there is no number are left out. */
-static unsigned int
-take_batch(unsigned int sock, unsigned int n)
+static void
+deliver(void)
 {
-	unsigned int i, kept = 0;
-	uint64_t bytes = 0;
-	uint32_t last_addr = 0;
-	int local = -1;
+	if (n_in)
+		input_fn(in_pkt, n_in);
+	n_in = 0;
+}
 
-	for (i = 0; i < n; i++) {
-		struct pkt *p = &in_pkt[kept];
-		uint32_t addr =
-		    sockets[sock].addr ? sockets[sock].addr : destination(&in_msg[i].msg_hdr);
+/* The datagrams of a message become packets; a full batch is handed on. */
+static void
+take_datagrams(const struct pkt *like, size_t len, size_t size)
+{
+	size_t at = 0, n;
 
-		in_msg[i].msg_hdr.msg_namelen = sizeof(in_from[i]);
-		in_msg[i].msg_hdr.msg_controllen = sizeof(in_control[i]);
-		bytes += in_msg[i].msg_len;
-		if (local < 0 || addr != last_addr)
-			local = local_of(sock, addr);
-		last_addr = addr;
-		if (local < 0 || in_msg[i].msg_hdr.msg_flags & MSG_TRUNC) {
-			COUNT(tunnel_rx_dropped);
-			continue;
-		}
-		p->data = in_iov[i].iov_base;
-		p->len = (uint16_t)in_msg[i].msg_len;
-		p->from_ip = in_from[i].sin_addr.s_addr;
-		p->from_port = ntohs(in_from[i].sin_port);
-		p->local = (uint8_t)local;
-		kept++;
-	}
+	do { /* also once for an empty one */
+		n = MIN(size, len - at);
+		if (n_in == UDP_BATCH)
+			deliver();
+		in_pkt[n_in] = *like;
+		in_pkt[n_in].data += at;
+		in_pkt[n_in++].len = (uint16_t)n;
+		at += n;
+	} while (at < len);
+}
+
+/* Yields how many packets the message held. Those to an address for which there is no number are
+ * left out. */
+static unsigned int
+take_message(unsigned int sock, unsigned int i)
+{
+	struct msghdr *msg = &in_msg[i].msg_hdr;
+	struct extra extra = read_extra(msg);
+	size_t len = in_msg[i].msg_len, size = extra.size ? extra.size : MAX(len, 1);
+	unsigned int n = len > size ? (unsigned int)((len + size - 1) / size) : 1;
+	int local = local_of(sock, sockets[sock].addr ? sockets[sock].addr : extra.addr);
+	struct pkt like = {
+		.data = in_iov[i].iov_base,
+		.from_ip = in_from[i].sin_addr.s_addr,
+		.from_port = ntohs(in_from[i].sin_port),
+		.local = (uint8_t)local,
+	};
+
 	COUNT_ADD(tunnel_rx_packets, n);
-	COUNT_ADD(tunnel_rx_bytes, bytes);
-	return kept;
+	COUNT_ADD(tunnel_rx_bytes, len);
+	if (n > 1)
+		COUNT_ADD(tunnel_rx_merged, n);
+	if (local < 0 || msg->msg_flags & MSG_TRUNC)
+		COUNT_ADD(tunnel_rx_dropped, n);
+	else
+		take_datagrams(&like, len, size);
+	msg->msg_namelen = sizeof(in_from[i]);
+	msg->msg_controllen = sizeof(in_control[i]);
+	return n;
 }
 
 static void
@@ -175,18 +250,19 @@ on_readable(int fd, void *arg)
 {
 	unsigned int sock = (unsigned int)(uintptr_t)arg, total = 0;
 	unsigned int most = MAX(conf->multi_read_count, TURN_PACKETS);
-	int n;
+	int n, i;
 
 	do {
-		n = recvmmsg(fd, in_msg, UDP_BATCH, MSG_DONTWAIT, NULL);
+		n = recvmmsg(fd, in_msg, IN_BUFFERS, MSG_DONTWAIT, NULL);
 		if (n <= 0)
 			break; /* ECONNREFUSED and the like: an ICMP for something we sent */
-		total += (unsigned int)n;
-		input_fn(in_pkt, take_batch(sock, (unsigned int)n));
-	} while (n == UDP_BATCH && total < most);
+		for (i = 0; i < n; i++)
+			total += take_message(sock, (unsigned int)i);
+		deliver(); /* the buffers are used again */
+	} while (n == IN_BUFFERS && total < most);
 	if (total > 1)
 		COUNT(multi_read_used);
-	if (n == UDP_BATCH)
+	if (n == IN_BUFFERS)
 		COUNT(multi_read_exceeded);
 }
 
@@ -218,7 +294,7 @@ udp_init(const uint32_t *addrs, unsigned int n, uint16_t port, udp_input_fn inpu
 	unsigned int i;
 
 	input_fn = input;
-	in_buf = shm_map_parent("L2TP input", (size_t)UDP_BATCH * PKT_SIZE);
+	in_buf = shm_map_parent("L2TP input", (size_t)IN_BUFFERS * IN_STRIDE);
 	out_copy = shm_map_parent("L2TP output", (size_t)UDP_BATCH * COPY_SIZE);
 	prepare_input();
 	for (i = 0; i < MIN(n, MAX_SOCKETS); i++) {
@@ -262,21 +338,6 @@ udp_local_index(uint8_t local)
 	return locals[local].socket;
 }
 
-static void
-set_source(struct msghdr *msg, union control *control, uint32_t addr)
-{
-	struct in_pktinfo info = { .ipi_spec_dst.s_addr = addr };
-	struct cmsghdr *c;
-
-	msg->msg_control = control;
-	msg->msg_controllen = sizeof(*control);
-	c = CMSG_FIRSTHDR(msg);
-	c->cmsg_level = IPPROTO_IP;
-	c->cmsg_type = IP_PKTINFO;
-	c->cmsg_len = CMSG_LEN(sizeof(info));
-	memcpy(CMSG_DATA(c), &info, sizeof(info));
-}
-
 void
 udp_send_in_place(uint8_t local, uint32_t ip, uint16_t port_be, void *data, size_t len)
 {
@@ -286,21 +347,9 @@ udp_send_in_place(uint8_t local, uint32_t ip, uint16_t port_be, void *data, size
 		udp_flush();
 	i = n_out++;
 	out_socket = sock;
+	out[i] = (struct out){ .to_ip = ip, .to_port = port_be, .local = local };
 	out_iov[i].iov_base = data;
 	out_iov[i].iov_len = len;
-	out_to[i] = (struct sockaddr_in){
-		.sin_family = AF_INET,
-		.sin_port = port_be,
-		.sin_addr.s_addr = ip,
-	};
-	out_msg[i].msg_hdr = (struct msghdr){
-		.msg_name = &out_to[i],
-		.msg_namelen = sizeof(out_to[i]),
-		.msg_iov = &out_iov[i],
-		.msg_iovlen = 1,
-	};
-	if (sockets[sock].addr == 0)
-		set_source(&out_msg[i].msg_hdr, &out_control[i], locals[local].addr);
 	COUNT(tunnel_tx_packets);
 	COUNT_ADD(tunnel_tx_bytes, len);
 }
@@ -321,24 +370,160 @@ udp_send(uint8_t local, uint32_t ip, uint16_t port, const void *data, size_t len
 	udp_send_in_place(local, ip, htons(port), copy, len);
 }
 
+static struct refusal *
+refusal_of(uint32_t ip)
+{
+	const uint8_t *p = (const uint8_t *)&ip;
+
+	return &refusals[(p[0] ^ p[1] ^ p[2] ^ p[3]) % REFUSALS];
+}
+
+static bool
+refused(uint32_t ip, size_t len)
+{
+	const struct refusal *r = refusal_of(ip);
+
+	return r->ip == ip && r->len && len >= r->len && loop_now_ds() - r->since < REFUSAL_TENTHS;
+}
+
+static void
+note_refusal(uint32_t ip, size_t len)
+{
+	plog_limit(LOG_INFO, "L2TP: packets of %zu octets to %s go one by one: %s", len,
+	    ip4_text(ip), strerror(errno));
+	*refusal_of(ip) = (struct refusal){ .ip = ip, .since = loop_now_ds(), .len = len };
+}
+
+/* How many packets from `first` on may leave as one message: the last may be shorter. */
+static unsigned int
+run_length(unsigned int first)
+{
+	const struct out *a = &out[first], *b;
+	size_t size = out_iov[first].iov_len, bytes = size, len;
+	unsigned int i;
+
+	for (i = first + 1; i < n_out && out_iov[i - 1].iov_len == size; i++) {
+		b = &out[i];
+		len = out_iov[i].iov_len;
+		if (b->to_ip != a->to_ip || b->to_port != a->to_port || b->local != a->local ||
+		    len > size || bytes + len > SEGMENTS_SIZE)
+			break;
+		bytes += len;
+	}
+	if (i > first + 1 && (!can_segment || size == 0 || refused(a->to_ip, size)))
+		return 1;
+	return i - first;
+}
+
+static void
+put_control(struct msghdr *msg, int level, int type, const void *data, size_t len)
+{
+	struct cmsghdr *c = (void *)((char *)msg->msg_control + msg->msg_controllen);
+
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(c), data, len);
+	msg->msg_controllen += CMSG_SPACE(len);
+}
+
+/* Message m: the n packets from `first` on. */
+static void
+build_message(unsigned int m, unsigned int first, unsigned int n)
+{
+	const struct out *o = &out[first];
+	struct in_pktinfo info = { .ipi_spec_dst.s_addr = locals[o->local].addr };
+	uint16_t size = (uint16_t)out_iov[first].iov_len;
+	struct msghdr *msg = &out_msg[m].msg_hdr;
+
+	out_to[m] = (struct sockaddr_in){
+		.sin_family = AF_INET,
+		.sin_port = o->to_port,
+		.sin_addr.s_addr = o->to_ip,
+	};
+	*msg = (struct msghdr){
+		.msg_name = &out_to[m],
+		.msg_namelen = sizeof(out_to[m]),
+		.msg_iov = &out_iov[first],
+		.msg_iovlen = n,
+		.msg_control = &out_control[m],
+	};
+	if (sockets[out_socket].addr == 0)
+		put_control(msg, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+	if (n > 1)
+		put_control(msg, SOL_UDP, UDP_SEGMENT, &size, sizeof(size));
+}
+
+static unsigned int
+build_messages(void)
+{
+	unsigned int i, n, m = 0;
+
+	for (i = 0; i < n_out; i += n) {
+		n = run_length(i);
+		build_message(m++, i, n);
+		if (n > 1)
+			COUNT_ADD(tunnel_tx_merged, n);
+	}
+	return m;
+}
+
+static void
+count_failed(const struct sockaddr_in *to)
+{
+	COUNT(tunnel_tx_errors);
+	plog_limit(
+	    LOG_WARNING, "L2TP: sending to %s: %s", ip4_text(to->sin_addr.s_addr), strerror(errno));
+}
+
+/* The packets of a message that the kernel did not take as one. */
+static void
+send_singly(const struct msghdr *merged)
+{
+	struct msghdr msg = *merged;
+	size_t i;
+
+	/* what remains is IP_PKTINFO, if anything */
+	msg.msg_controllen -= CMSG_SPACE(sizeof(uint16_t));
+	msg.msg_iovlen = 1;
+	for (i = 0; i < merged->msg_iovlen; i++) {
+		msg.msg_iov = &merged->msg_iov[i];
+		if (sendmsg(sockets[out_socket].fd, &msg, MSG_DONTWAIT) < 0)
+			count_failed(msg.msg_name);
+	}
+}
+
+/* A message could not be sent; the next ones may. */
+static void
+message_failed(const struct msghdr *msg)
+{
+	const struct sockaddr_in *to = msg->msg_name;
+
+	if (msg->msg_iovlen == 1) {
+		count_failed(to);
+		return;
+	}
+	/* over the MTU: EMSGSIZE or EINVAL, by the age of the kernel; IPsec in front of it: EIO */
+	if (errno == EMSGSIZE || errno == EINVAL)
+		note_refusal(to->sin_addr.s_addr, msg->msg_iov[0].iov_len);
+	else if (errno == EIO)
+		note_refusal(to->sin_addr.s_addr, 1);
+	counters->tunnel_tx_merged -= msg->msg_iovlen;
+	send_singly(msg);
+}
+
 void
 udp_flush(void)
 {
-	unsigned int done = 0;
+	unsigned int done = 0, all = build_messages();
 	int n;
 
-	while (done < n_out) {
-		n = sendmmsg(sockets[out_socket].fd, out_msg + done, n_out - done, MSG_DONTWAIT);
-		if (n > 0) {
+	while (done < all) {
+		n = sendmmsg(sockets[out_socket].fd, out_msg + done, all - done, MSG_DONTWAIT);
+		if (n > 0)
 			done += (unsigned int)n;
-			continue;
-		}
-		if (errno == EINTR)
-			continue;
-		COUNT(tunnel_tx_errors); /* this one cannot be sent; the next ones may */
-		plog_limit(LOG_WARNING, "L2TP: sending to %s: %s",
-		    ip4_text(out_to[done].sin_addr.s_addr), strerror(errno));
-		done++;
+		else if (errno != EINTR)
+			message_failed(&out_msg[done++].msg_hdr);
 	}
 	n_out = 0;
 }
