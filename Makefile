@@ -42,6 +42,7 @@ OBJS = \
 	cpopt.o \
 	data.o \
 	frame.o \
+	gso.o \
 	hash.o \
 	hook.o \
 	icmp.o \
