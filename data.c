@@ -65,7 +65,7 @@ ip_up(sess_id s, struct sess_fast *f, uint8_t *data, size_t len)
 	f->rx_bytes += ip.len;
 	f->rx_packets++;
 	f->last_data = loop_now_ds();
-	tundev_write(ip.data, ip.len);
+	tundev_write(s, ip.data, ip.len);
 	return 0;
 }
 
@@ -156,6 +156,7 @@ data_from_lacs(struct pkt *pkts, unsigned int n)
 		if (packet_up(&pkts[i], &h[i], payload[i], r[i]) < 0)
 			COUNT(tunnel_rx_dropped);
 	}
+	tundev_flush(); /* the packets are gone afterwards */
 }
 
 static bool

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The tun device: everybody's IP packets go through it. Understands no payload. */
+/* The tun device: everybody's IP packets go through it, several as one where they can. */
 #ifndef TUNDEV_H
 #define TUNDEV_H
 
@@ -18,7 +18,11 @@ void tundev_fini(void);
 /* The kernel's index of the device, for routes. */
 unsigned int tundev_ifindex(void);
 
-/* Hands an IP packet to the kernel. */
-void tundev_write(const void *data, size_t len);
+/*
+ * Hands a session's IP packet to the kernel, at tundev_flush() at the latest; `data` must
+ * stay until then. Packets of a session keep their order.
+ */
+void tundev_write(sess_id session, uint8_t *data, size_t len);
+void tundev_flush(void);
 
 #endif
