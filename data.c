@@ -49,9 +49,9 @@ source_ok(const struct sess_fast *f, sess_id s, uint32_t src)
 	return f->flags & SF_ROUTES && iptab_lookup(src) == s;
 }
 
-/* An IP packet from a subscriber. */
+/* An IP packet from a subscriber, behind `before` octets of L2TP and PPP that are done with. */
 static int
-ip_up(sess_id s, struct sess_fast *f, uint8_t *data, size_t len)
+ip_up(sess_id s, struct sess_fast *f, uint8_t *data, size_t len, size_t before)
 {
 	struct ip4 ip;
 
@@ -65,7 +65,7 @@ ip_up(sess_id s, struct sess_fast *f, uint8_t *data, size_t len)
 	f->rx_bytes += ip.len;
 	f->rx_packets++;
 	f->last_data = loop_now_ds();
-	tundev_write(s, ip.data, ip.len);
+	tundev_write(s, ip.data, ip.len, before);
 	return 0;
 }
 
@@ -92,7 +92,7 @@ frame_up(struct pkt *pkt, const struct l2tp_hdr *h, struct rd frame, sess_id s)
 {
 	struct sess_fast *f = session_fast(s);
 	const struct session *sess;
-	size_t skip;
+	size_t skip, before;
 
 	if (f->peer_ip != pkt->from_ip)
 		return DROP(rx_wrong_source, "data for session %u from %s", (unsigned)s,
@@ -102,9 +102,10 @@ frame_up(struct pkt *pkt, const struct l2tp_hdr *h, struct rd frame, sess_id s)
 	f->last_rx = loop_now_ds();
 	tunnel_seen(f->tunnel);
 	skip = ip_header_len(&frame);
-	if (skip)
-		return ip_up(
-		    s, f, pkt->data + (frame.pos - pkt->data) + skip, rd_left(&frame) - skip);
+	if (skip) {
+		before = (size_t)(frame.pos - pkt->data) + skip;
+		return ip_up(s, f, pkt->data + before, rd_left(&frame) - skip, before);
+	}
 	sess = session_get(s);
 	if (sess->state == SESS_OPENING)
 		frame_keep_early(s, frame);

@@ -67,6 +67,7 @@ static struct {
 	uint8_t *data;
 	uint16_t len;
 	uint8_t next; /* in the chain; NONE: the last */
+	bool room;    /* VNET_HEADER octets in front of it are free */
 } queue[UDP_BATCH];
 static unsigned int n_queue;
 
@@ -222,13 +223,21 @@ tundev_ifindex(void)
 	return ifindex;
 }
 
+/* With an empty header: in front of it in place, where there is room. */
 static void
-write_single(uint8_t *data, size_t len)
+write_single(uint8_t *data, size_t len, bool room)
 {
 	static struct virtio_net_hdr none;
 	const struct iovec iov[2] = { { &none, sizeof(none) }, { data, len } };
+	ssize_t n;
 
-	if (writev(tun_fd, iov, 2) < 0) {
+	if (room) {
+		memset(data - VNET_HEADER, 0, VNET_HEADER);
+		n = write(tun_fd, data - VNET_HEADER, VNET_HEADER + len);
+	} else {
+		n = writev(tun_fd, iov, 2);
+	}
+	if (n < 0) {
 		COUNT(tun_tx_errors);
 		plog_limit(LOG_WARNING, "tun device: %s", strerror(errno));
 		return;
@@ -272,7 +281,7 @@ flush_slot(unsigned int number)
 	if (s->merge.n > 1 && write_merged(s))
 		return;
 	for (i = s->first; i != NONE; i = queue[i].next)
-		write_single(queue[i].data, queue[i].len);
+		write_single(queue[i].data, queue[i].len, queue[i].room);
 }
 
 void
@@ -284,17 +293,19 @@ tundev_flush(void)
 }
 
 static unsigned int
-enqueue(uint8_t *data, size_t len)
+enqueue(uint8_t *data, size_t len, bool room)
 {
 	queue[n_queue].data = data;
 	queue[n_queue].len = (uint16_t)len;
 	queue[n_queue].next = NONE;
+	queue[n_queue].room = room;
 	return n_queue++;
 }
 
 void
-tundev_write(sess_id session, uint8_t *data, size_t len)
+tundev_write(sess_id session, uint8_t *data, size_t len, size_t room)
 {
+	bool in_place = room >= VNET_HEADER;
 	unsigned int number = session % SLOTS;
 	struct slot *s = &slots[number];
 
@@ -303,16 +314,16 @@ tundev_write(sess_id session, uint8_t *data, size_t len)
 	if (open_slots >> number & 1) {
 		if (s->session == session && gso_merge_add(&s->merge, data, len)) {
 			queue[s->last].next = (uint8_t)n_queue;
-			s->last = (uint8_t)enqueue(data, len);
+			s->last = (uint8_t)enqueue(data, len, in_place);
 			return;
 		}
 		flush_slot(number);
 	}
 	if (!gso_merge_start(&s->merge, data, len, can_merge_udp)) {
-		write_single(data, len);
+		write_single(data, len, in_place);
 		return;
 	}
 	s->session = session;
-	s->first = s->last = (uint8_t)enqueue(data, len);
+	s->first = s->last = (uint8_t)enqueue(data, len, in_place);
 	open_slots |= (uint64_t)1 << number;
 }

@@ -20,9 +20,10 @@ unsigned int tundev_ifindex(void);
 
 /*
  * Hands a session's IP packet to the kernel, at tundev_flush() at the latest; `data` must
- * stay until then. Packets of a session keep their order.
+ * stay until then. `room` octets in front of it may be overwritten. Packets of a session
+ * keep their order.
  */
-void tundev_write(sess_id session, uint8_t *data, size_t len);
+void tundev_write(sess_id session, uint8_t *data, size_t len, size_t room);
 void tundev_flush(void);
 
 #endif
