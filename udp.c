@@ -116,7 +116,7 @@ set_merging(int fd)
 }
 
 static void
-set_options(int fd)
+set_options(int fd, bool any)
 {
 	int size = SOCKET_BUFFER;
 
@@ -124,7 +124,8 @@ set_options(int fd)
 		set_option(fd, SOL_SOCKET, SO_RCVBUF, size, "receive buffer");
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size)) < 0)
 		set_option(fd, SOL_SOCKET, SO_SNDBUF, size, "send buffer");
-	set_option(fd, IPPROTO_IP, IP_PKTINFO, 1, "IP_PKTINFO");
+	if (any)
+		set_option(fd, IPPROTO_IP, IP_PKTINFO, 1, "IP_PKTINFO");
 	set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DONT, "IP_MTU_DISCOVER");
 	set_merging(fd);
 }
@@ -283,7 +284,7 @@ open_socket(uint32_t addr, uint16_t port, char *why, size_t why_size)
 			close(fd);
 		return -1;
 	}
-	set_options(fd);
+	set_options(fd, addr == 0);
 	return fd;
 }
 
