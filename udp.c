@@ -37,8 +37,9 @@ enum {
 	MAX_LOCALS = 255,
 	COPY_SIZE = 2048,
 	SOCKET_BUFFER = 16 << 20,
-	TURN_PACKETS = 512,	  /* at most this many a socket in one turn */
-	IN_BUFFERS = 16,	  /* messages read by one call; each may hold many packets */
+	TURN_PACKETS = 512,	  /* after so many of a socket a turn reads no more */
+	IN_BUFFERS = 64,	  /* messages read by one call; each may hold many packets */
+	IN_CROWDED = 8,		  /* the same while they do */
 	IN_STRIDE = 65536 + 1280, /* not a power of two: they would share the cache's lines */
 	IN_SIZE = 65536,	  /* more than any datagram or run of them */
 	SEGMENTS_SIZE = 65000,	  /* octets of a message that the kernel segments */
@@ -69,6 +70,7 @@ static struct sockaddr_in in_from[IN_BUFFERS];
 static union control in_control[IN_BUFFERS];
 static struct pkt in_pkt[UDP_BATCH];
 static unsigned int n_in; /* packets in in_pkt */
+static bool crowded;	  /* the last messages held many packets each */
 static uint8_t *in_buf;
 
 /* Where a queued packet goes; packets of one run have all of it in common. */
@@ -250,20 +252,23 @@ static void
 on_readable(int fd, void *arg)
 {
 	unsigned int sock = (unsigned int)(uintptr_t)arg, total = 0;
-	unsigned int most = MAX(conf->multi_read_count, TURN_PACKETS);
+	unsigned int most = MAX(conf->multi_read_count, TURN_PACKETS), ask, took;
 	int n, i;
 
 	do {
-		n = recvmmsg(fd, in_msg, IN_BUFFERS, MSG_DONTWAIT, NULL);
+		ask = crowded ? IN_CROWDED : IN_BUFFERS;
+		n = recvmmsg(fd, in_msg, ask, MSG_DONTWAIT, NULL);
 		if (n <= 0)
 			break; /* ECONNREFUSED and the like: an ICMP for something we sent */
-		for (i = 0; i < n; i++)
-			total += take_message(sock, (unsigned int)i);
+		for (i = 0, took = 0; i < n; i++)
+			took += take_message(sock, (unsigned int)i);
 		deliver(); /* the buffers are used again */
-	} while (n == IN_BUFFERS && total < most);
+		crowded = took >= 4 * (unsigned int)n;
+		total += took;
+	} while (n == (int)ask && total < most);
 	if (total > 1)
 		COUNT(multi_read_used);
-	if (n == IN_BUFFERS)
+	if (n == (int)ask)
 		COUNT(multi_read_exceeded);
 }
 
