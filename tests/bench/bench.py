@@ -2,7 +2,8 @@
 """Measures an l2tpns: set-up rate, CPU, memory, packets per second.
 
 Upstream load is sent with UDP GSO: it reaches the daemon's socket as from a network card that
-coalesces. With --old it measures a second product with the same traffic, run by run in turn, and prints
+coalesces. The packets of the sessions come in turn, one of each; with --burst several of each in a row,
+as TCP sends them, and downstream too a burst then comes as from a card that coalesces. With --old it measures a second product with the same traffic, run by run in turn, and prints
 ratios. Figures are of the daemon's own process; the load generators run on the other CPU.
 """
 
@@ -115,8 +116,8 @@ def measure_up(run, sessions, size, pps):
     """LAC to core. What the sink's socket dropped the daemon has handled all the same."""
     sink = run.world.core("traffic", "sink", "port=%d" % SINK_PORT)
     cpu, start = run.lns.cpu_ns(), time.monotonic()
-    run.lac.ask("blast sessions=%d to=%s:%d size=%d pps=%s ms=%d" % (
-        sessions, CORE_IP, SINK_PORT, size, pps, run.args.seconds * 1000))
+    run.lac.ask("blast sessions=%d to=%s:%d size=%d pps=%s burst=%d ms=%d" % (
+        sessions, CORE_IP, SINK_PORT, size, pps, run.args.burst, run.args.seconds * 1000))
     cpu, wall = run.lns.cpu_ns() - cpu, time.monotonic() - start
     time.sleep(0.3)  # the daemon's queue runs dry
     sink.kill(signal.SIGTERM)
@@ -136,6 +137,7 @@ def measure_down(run, sessions, size, pps):
     drops = int(run.lac.ask("stats reset")["socket_drops"])
     cpu, start = run.lns.cpu_ns(), time.monotonic()
     source = run.world.core("traffic", "source", "list=" + addresses, "size=%d" % size,
+                            "burst=%d" % run.args.burst, "gso=" + ("yes" if run.args.burst > 1 else "no"),
                             "pps=%s" % pps, "seconds=%g" % run.args.seconds)
     run.lac.ask("sleep ms=%d" % (run.args.seconds * 1000))
     source.read_line()
@@ -247,6 +249,7 @@ def options():
     a.add_argument("--rounds", type=int, help="how often each is measured; medians are printed")
     a.add_argument("--seconds", type=float, help="of each traffic measurement")
     a.add_argument("--idle", type=float, default=10, help="seconds of idleness measured")
+    a.add_argument("--burst", type=int, default=1, help="packets of a session in a row")
     a.add_argument("--no-gso", dest="gso", action="store_false",
                    help="LAC sends packets one by one, not with UDP GSO; it then cannot send more "
                    "than some 400,000 a second")

@@ -8,12 +8,18 @@ enum { PER_TURN = 256 };
 static struct blast cur;
 static bool running;
 static uint32_t next;
+static uint32_t in_burst; /* packets that session next - 1 has still to send */
 
 static struct session *
 next_session(void)
 {
 	uint32_t tries;
 
+	if (in_burst && sessions[next - 1].state == S_UP) {
+		in_burst--;
+		return &sessions[next - 1];
+	}
+	in_burst = cur.burst - 1;
 	for (tries = cur.first; tries <= cur.last; tries++) {
 		if (next > cur.last)
 			next = cur.first;
@@ -82,6 +88,7 @@ blast_start(const struct blast *b)
 	clock_update();
 	cur.start_us = now_us;
 	next = cur.first;
+	in_burst = 0;
 	running = true;
 	net_pump(pump);
 }

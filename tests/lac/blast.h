@@ -1,4 +1,4 @@
-/* Load upstream: as many packets a second as asked for, round robin over sessions. */
+/* Load upstream: as many packets a second as asked for, a burst from each session in turn. */
 #ifndef LAC_BLAST_H
 #define LAC_BLAST_H
 
@@ -7,6 +7,7 @@
 struct blast {
 	struct target target;
 	uint32_t first, last; /* sessions */
+	uint32_t burst;	      /* packets of a session in a row */
 	uint32_t pps;	      /* 0: as fast as it goes */
 	uint32_t ms;
 	uint64_t packets; /* at most; 0: no limit */

@@ -135,6 +135,7 @@ static const struct arg_def blast_args[] = {
 	{ "to", ARG_DEST, NULL, 0, 0, "the sink" },
 	{ "from", ARG_IP, "", 0, 0, "inner source (default: the session's address)" },
 	{ "size", ARG_NUM, "64", 48, 9216, "inner IP length" },
+	{ "burst", ARG_NUM, "1", 1, 1000000, "packets of a session in a row" },
 	{ "pps", ARG_WORD, "max", 0, 0, "packets a second, or max" },
 	{ "seconds", ARG_NUM, "5", 0, 86400, "how long" },
 	{ "ms", ARG_NUM, "", 1, 86400000, "how long, finer" },

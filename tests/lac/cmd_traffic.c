@@ -111,6 +111,7 @@ cmd_blast(struct run *r)
 	if (arg(r, "sessions")->given && b.first + arg_num(r, "sessions") - 1 < b.last)
 		b.last = b.first + arg_num(r, "sessions") - 1;
 	b.target.df = arg_num(r, "df");
+	b.burst = arg_num(r, "burst");
 	b.ms = arg(r, "ms")->given ? arg_num(r, "ms") : arg_num(r, "seconds") * 1000;
 	blast_start(&b);
 	if (arg_num(r, "background"))

@@ -39,9 +39,10 @@ static struct {
 	uint32_t pps; /* 0: as fast as it goes */
 	uint64_t packets;
 	const char *list;
+	uint32_t burst;
 	bool gso;
 	bool gro;
-} opt = { .port = 9000, .count = 1, .size = 64, .gro = true };
+} opt = { .port = 9000, .count = 1, .size = 64, .burst = 1, .gro = true };
 
 static struct {
 	uint64_t packets, bytes, corrupt, other, lost, late, wrong_source, streams, sent;
@@ -245,7 +246,7 @@ source(void)
 {
 	const struct timespec nap = { .tv_nsec = 200000 };
 	uint64_t start = clock_us(), now = start, n, seq = 0;
-	uint32_t next = 0;
+	uint32_t next = 0, in_burst = 0;
 
 	sum.first_us = start;
 	while (!stop_asked && (double)(now - start) < opt.seconds * 1e6) {
@@ -255,7 +256,10 @@ source(void)
 		if (n <= sum.sent)
 			nanosleep(&nap, NULL);
 		while (sum.sent < n) {
-			send_one(targets[next], seq);
+			send_one(targets[next], seq * opt.burst + in_burst);
+			if (++in_burst < opt.burst)
+				continue;
+			in_burst = 0;
 			if (++next == target_count) {
 				next = 0;
 				seq++;
@@ -281,6 +285,7 @@ static const char usage[] =
     "           size=N      inner IP length, 48..9216 (64)\n"
     "           pps=N|max   packets a second (max)\n"
     "           packets=N   stop after so many\n"
+    "           burst=N     packets to a subscriber in a row (1)\n"
     "           gso=yes|no  send with UDP GSO (no)\n"
     "prints `ready`, and at the end `ok packets=... corrupt=... lost=...`.\n";
 
@@ -342,6 +347,8 @@ take_arg(const char *a)
 		opt.packets = number(v, 1, UINT32_MAX);
 	else if (is(a, "list", &v))
 		opt.list = v;
+	else if (is(a, "burst", &v))
+		opt.burst = number(v, 1, 1000000);
 	else if (is(a, "gso", &v))
 		opt.gso = yes(v);
 	else if (is(a, "gro", &v))
