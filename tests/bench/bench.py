@@ -15,7 +15,7 @@ import statistics
 import sys
 import time
 
-from world import BenchError, CORE_IP, Lac, Lns, SECRET, World, parse
+from world import BenchError, CORE_IP, Lac, Lns, Proc, SECRET, World, parse, run as command
 
 TUNNELS, PER_TUNNEL = 16, 3
 SIZES = (64, 512, 1400)
@@ -163,14 +163,50 @@ def measure_data(run, counts, rates):
                 measure_down(run, sessions, size, pps)
 
 
+def iperf(run, address, way):
+    """One connection between a subscriber and the core: octets received, seconds, ns of the daemon's CPU."""
+    world = run.world
+    server = world.add(Proc(world.ns("core"), ["iperf3", "-s", "-1", "--forceflush"], world.cpu_rest))
+    while "listening" not in server.read_line():
+        pass
+    cpu = run.lns.cpu_ns()
+    client = world.add(Proc(world.ns("lac"), ["iperf3", "-J", "-c", CORE_IP, "-B", address, "-t",
+                                              "%d" % max(1, run.args.seconds)] +
+                            (["-R"] if way == "down" else []), world.cpu_rest))
+    text, _ = client.p.communicate(timeout=run.args.seconds + 20)
+    cpu = run.lns.cpu_ns() - cpu
+    for p in (client, server):
+        world.drop(p)
+    end = json.loads(text)["end"]["sum_received"]
+    return end["bytes"], end["seconds"], cpu
+
+
+def measure_tcp(run):
+    """A subscriber on a tun device of the LAC; that one takes packets singly and is slower than the daemon."""
+    run.fill(1)
+    run.lac.ask("list state=up")
+    address = run.lac.items[0]["ip"]
+    run.lac.ask("attach session=0 dev=tun9")
+    ns = run.world.ns("lac")
+    command("ip", "-n", ns, "link", "set", "tun9", "up")
+    command("ip", "-n", ns, "route", "add", CORE_IP, "dev", "tun9", "src", address)
+    for way in ("up", "down"):
+        octets, seconds, cpu = iperf(run, address, way)
+        run.product.note("tcp %s mbit" % way, octets * 8 / seconds / 1e6)
+        run.product.note("tcp %s ns" % way, cpu * 1400 / octets)
+        run.product.note("tcp %s busy" % way, cpu / seconds / 1e7)
+
+
 def one_round(world, product, args):
-    for part in ("setup", "data"):
+    for part in ("setup", "data", "tcp"):
         if args.part not in (part, "all"):
             continue
         run = Run(world, product, args)
         try:
             if part == "setup":
                 measure_setup(run, args.levels)
+            elif part == "tcp":
+                measure_tcp(run)
             else:
                 measure_data(run, args.sessions, args.rates)
             product.note("violations", run.violations())
@@ -190,6 +226,9 @@ def rows(args):
     yield "bytes per idle session", "memory session", "%.0f", -1
     yield "bytes in all / sessions", "memory all", "%.0f", -1
     yield "idle CPU % at 50000", "idle 50000", "%.2f", -1
+    for way in ("up", "down"):
+        yield "TCP %s, Mbit/s" % way, "tcp %s mbit" % way, "%.0f", 1
+        yield "TCP %s, ns per 1400 octets" % way, "tcp %s ns" % way, "%.0f", -1
     for pps in args.rates:
         for way in ("up", "down"):
             for sessions in args.sessions:
@@ -205,7 +244,8 @@ def rows(args):
 
 def mark(product, figure):
     """'>' where the daemon was not the bottleneck: it would do more."""
-    busy = product.median(figure[:-3] + "busy") if figure.endswith(" pps") else None
+    what, _, unit = figure.rpartition(" ")
+    busy = product.median(what + " busy") if unit in ("pps", "mbit") else None
     return ">" if busy is not None and busy < 90 else ""
 
 
@@ -243,7 +283,7 @@ def options():
     a.add_argument("--tools", default=os.path.join(top, "tests", "lac"),
                    help="where lac, radresp and traffic are")
     a.add_argument("--quick", action="store_true", help="under a minute: small numbers, one run")
-    a.add_argument("--part", choices=("all", "setup", "data"), default="all")
+    a.add_argument("--part", choices=("all", "setup", "data", "tcp"), default="all")
     a.add_argument("--levels", type=lambda s: [int(x) for x in s.split(",")],
                    help="sessions at which set-up is measured")
     a.add_argument("--rounds", type=int, help="how often each is measured; medians are printed")
