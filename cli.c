@@ -54,6 +54,7 @@ struct child {
 static struct child children[MAX_CHILDREN];
 static time_t started;
 static int tcp_fd = -1, unix_fd = -1;
+static uint32_t tcp_addr; /* where tcp_fd listens */
 static struct sockaddr_un unix_addr = { .sun_family = AF_UNIX };
 static struct stat unix_file; /* the socket we made */
 
@@ -412,6 +413,20 @@ bind_address(void)
 	return htonl(users_count() ? INADDR_ANY : INADDR_LOOPBACK);
 }
 
+/* Who may come in, for the log: what an operator must not find out later. */
+static void
+tell_of_logins(void)
+{
+	bool loopback = ntohl(tcp_addr) >> 24 == IN_LOOPBACKNET;
+
+	if (users_ask_login() && users_count() == 0)
+		plog(LOG_ERROR, "the users file has no good line: nobody can log in to the CLI%s",
+		    conf->cli_local_login ? "" : " but from this machine");
+	else if (!users_ask_login() && !loopback)
+		plog(LOG_WARNING, "the CLI on %s asks for no login: the users file names nobody",
+		    ip4_text(tcp_addr));
+}
+
 static int
 listen_tcp(char *why, size_t why_size)
 {
@@ -429,9 +444,8 @@ listen_tcp(char *why, size_t why_size)
 		    conf->cli_port, strerror(errno));
 		return -1;
 	}
-	if (users_count() == 0 && ntohl(in.sin_addr.s_addr) >> 24 != IN_LOOPBACKNET)
-		plog(LOG_WARNING, "the CLI on %s asks for no login: the users file names nobody",
-		    ip4_text(in.sin_addr.s_addr));
+	tcp_addr = in.sin_addr.s_addr;
+	tell_of_logins();
 	return loop_add(tcp_fd, on_connection, NULL);
 }
 
@@ -496,6 +510,22 @@ close_listener(int *fd)
 	loop_del(*fd);
 	close(*fd);
 	*fd = -1;
+}
+
+void
+cli_users_changed(void)
+{
+	char why[512];
+
+	if (tcp_fd >= 0 && bind_address() == tcp_addr) {
+		tell_of_logins();
+		return;
+	}
+	close_listener(&tcp_fd);
+	if (listen_tcp(why, sizeof(why)) == 0)
+		return;
+	plog(LOG_ERROR, "%s", why);
+	close_listener(&tcp_fd);
 }
 
 void

@@ -12,10 +12,13 @@
 #include <sys/types.h>
 
 /*
- * Opens the listening sockets; behind config_read() and users_read(). -1 with one line
+ * Opens the listening sockets; behind config_read() and users_commit(). -1 with one line
  * in `why` when that cannot be, as "CLI: 127.0.0.1 port 23: Address already in use".
  */
 int cli_start(char *why, size_t why_size);
+
+/* There is another table of users: listens where it says, see cli_bind_address. */
+void cli_users_changed(void);
 
 /* Closes them and ends the children. */
 void cli_stop(void);

@@ -234,7 +234,7 @@ refuse_enable(struct cli_def *cli, const char *command, char **argv, int argc)
 static void
 set_up_login(struct cli_def *cli)
 {
-	bool ask = users_count() > 0 && (!peer.local || conf->cli_local_login);
+	bool ask = users_ask_login() && (!peer.local || conf->cli_local_login);
 
 	logged_in = !ask;
 	alarm(ask ? LOGIN_SEC : STUCK_SEC);

@@ -156,9 +156,20 @@ is_there(const char *path)
 	return access(path, F_OK) == 0;
 }
 
+/* At start what is good serves, whatever there is beside it; later only a file without errors. */
+static int
+read_users(void (*error)(const char *line), bool start)
+{
+	int errors = users_stage(beside("users"), error);
+
+	if (start || errors == 0)
+		users_commit();
+	return abs(errors);
+}
+
 /* The files that the configuration leads to. Returns the number of errors. */
 static int
-read_other_files(void (*error)(const char *line))
+read_other_files(void (*error)(const char *line), bool start)
 {
 	uint32_t addrs[MAX_ADDRESSES];
 	unsigned int n = config_bind_addresses(addrs, MAX_ADDRESSES);
@@ -166,7 +177,7 @@ read_other_files(void (*error)(const char *line))
 
 	if (is_there(beside("ip_pool")))
 		bad += abs(ippool_read(beside("ip_pool"), addrs, n, error));
-	bad += abs(users_read(beside("users"), error)); /* no file: no names */
+	bad += read_users(error, start);
 	if (conf->local_users[0])
 		bad += abs(local_users_read(conf->local_users, error));
 	return bad;
@@ -178,7 +189,7 @@ test_configuration(const char *file)
 	int bad = abs(config_read(file, report_line));
 
 	ippool_init(conf->max_sessions);
-	bad += read_other_files(report_line);
+	bad += read_other_files(report_line, true);
 	return bad ? 1 : 0;
 }
 
@@ -423,7 +434,8 @@ on_hangup(int signo)
 	if (bad)
 		plog(LOG_ERROR, "the configuration has errors: the old one stays in force");
 	else
-		read_other_files(log_line);
+		read_other_files(log_line, false);
+	cli_users_changed();
 }
 
 static void
@@ -484,7 +496,7 @@ main(int argc, char **argv)
 	config_share();
 	lock_state_dir();
 	open_tables();
-	read_other_files(log_line);
+	read_other_files(log_line, true);
 	hook_init(&hooks);
 	open_ports();
 	watch_settings();

@@ -5,6 +5,10 @@
  * time, and a name that does not exist costs a comparison too; that plain ones cost
  * less than hashes is hidden by the CLI, which answers a failure after a fixed time.
  *
+ * A file is read beside the table that serves, which it replaces as a whole when its
+ * reader is content with it. A file of lines that are all wrong is not one without
+ * entries: somebody meant to have logins asked for.
+ *
  * Owns the table; read at start and at SIGHUP by l2tpns.c, asked by the CLI's
  * children.
  */
@@ -26,6 +30,7 @@ struct user {
 
 struct table {
 	unsigned int n;
+	bool broken; /* had lines that were wrong, or could not be read */
 	struct user users[MAX_USERS];
 };
 
@@ -75,32 +80,41 @@ read_line(struct textfile *t, char *line)
 }
 
 int
-users_read(const char *file, void (*error)(const char *line))
+users_stage(const char *file, void (*error)(const char *line))
 {
 	struct textfile t;
 	char line[LINE_SIZE];
 	int errors;
 
 	memset(&fresh, 0, sizeof(fresh));
-	if (access(file, F_OK) < 0 && errno == ENOENT) {
-		known = fresh;
+	if (access(file, F_OK) < 0 && errno == ENOENT)
 		return 0;
-	}
 	textfile_open(&t, file, file, error);
 	while (textfile_next(&t, line, sizeof(line)))
 		read_line(&t, line);
 	errors = textfile_close(&t);
-	if (errors >= 0)
-		known = fresh;
-	explicit_bzero(&fresh, sizeof(fresh));
+	fresh.broken = errors != 0;
 	explicit_bzero(line, sizeof(line));
 	return errors;
+}
+
+void
+users_commit(void)
+{
+	known = fresh;
+	explicit_bzero(&fresh, sizeof(fresh));
 }
 
 unsigned int
 users_count(void)
 {
 	return known.n - users_has_enable();
+}
+
+bool
+users_ask_login(void)
+{
+	return users_count() > 0 || known.broken;
 }
 
 /* The hash to compare with, when the entry is one; NULL: the password stands there in clear. */

@@ -10,14 +10,20 @@
 #include "l2tpns.h"
 
 /*
- * Reads the file; what was known before is forgotten. Errors go to `error` as
- * "FILE:LINE: message"; returns their number, -1 when it cannot be read (then what was
- * known stays). A file that does not exist is one without entries: 0.
+ * Reads the file, which serves after users_commit() and not before. Errors go to
+ * `error` as "FILE:LINE: message"; returns their number, -1 when it cannot be read. A
+ * file that does not exist is one without entries: 0.
  */
-int users_read(const char *file, void (*error)(const char *line));
+int users_stage(const char *file, void (*error)(const char *line));
+
+/* The file read last takes the place of the one before, without its wrong lines. Once. */
+void users_commit(void);
 
 /* How many names may log in; the enable password is not one. */
 unsigned int users_count(void);
+
+/* Whether those from elsewhere must log in: there are names, or lines that failed to be some. */
+bool users_ask_login(void);
 
 /* True when the name may log in with this password. */
 bool users_login(const char *name, const char *password);

@@ -20,16 +20,27 @@ on_error(const char *line)
 	snprintf(errors + strlen(errors), sizeof(errors) - strlen(errors), "%s\n", line);
 }
 
-static int
-read_text(const char *text)
+static void
+write_file(const char *text)
 {
 	FILE *f = fopen(file, "w");
 
 	assert_non_null(f);
 	assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
 	fclose(f);
+}
+
+/* The file as at start: what is good of it serves. */
+static int
+read_text(const char *text)
+{
+	int result;
+
+	write_file(text);
 	errors[0] = '\0';
-	return users_read(file, on_error);
+	result = users_stage(file, on_error);
+	users_commit();
+	return result;
 }
 
 static void
@@ -131,13 +142,47 @@ missing_and_unreadable(void **state)
 {
 	(void)state;
 	assert_int_equal(read_text("joe:a\n"), 0);
-	assert_int_equal(users_read("/tmp", on_error), -1);
+	errors[0] = '\0';
+	assert_int_equal(users_stage("/tmp", on_error), -1);
 	assert_string_equal(errors, "/tmp: Is a directory\n");
 	assert_true(users_login("joe", "a"));
-	unlink(file);
-	assert_int_equal(users_read(file, on_error), 0);
+	users_commit();
 	assert_int_equal(users_count(), 0);
+	assert_true(users_ask_login());
+	unlink(file);
+	assert_int_equal(users_stage(file, on_error), 0);
+	users_commit();
+	assert_false(users_ask_login());
 	assert_false(users_login("joe", "a"));
+}
+
+static void
+staged_is_not_in_force(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("joe:a\n"), 0);
+	write_file("joe:b\nann\n");
+	assert_int_equal(users_stage(file, on_error), 1);
+	assert_true(users_login("joe", "a"));
+	assert_false(users_login("joe", "b"));
+	users_commit();
+	assert_true(users_login("joe", "b"));
+	assert_false(users_login("joe", "a"));
+}
+
+static void
+broken_is_not_empty(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("# nobody\n"), 0);
+	assert_false(users_ask_login());
+	assert_int_equal(read_text("joe a\n"), 1);
+	assert_int_equal(users_count(), 0);
+	assert_true(users_ask_login());
+	assert_int_equal(read_text("enable:x\n"), 0);
+	assert_false(users_ask_login());
+	assert_int_equal(read_text("enable:x\njoe\n"), 1);
+	assert_true(users_ask_login());
 }
 
 static void
@@ -166,6 +211,8 @@ main(void)
 		cmocka_unit_test(wrong_lines_are_named),
 		cmocka_unit_test(missing_and_unreadable),
 		cmocka_unit_test(many),
+		cmocka_unit_test(staged_is_not_in_force),
+		cmocka_unit_test(broken_is_not_empty),
 	};
 	int fd = mkstemp(file), failed;
 
