@@ -6,8 +6,9 @@
  *
  * A file is read into a copy that starts from the defaults, and comes into force
  * as a whole at its end; a name that has left the file is at its default again.
- * At start bad lines are reported and the rest serves; config_reload() takes a file
- * without errors only. A line typed at run time is in force at once.
+ * At start bad lines are reported and the rest serves. At SIGHUP the file is staged,
+ * and committed by l2tpns.c when it and the files it leads to have no errors. A line
+ * typed at run time is in force at once.
  *
  * Who has to act on a change registers for it; the functions are called when all
  * new values are in force. Owns struct config; everybody else reads it through
@@ -423,7 +424,7 @@ check_ports(void)
 
 /* Reads into staging; the number of errors, -1 when the file cannot be read. */
 static int
-stage(const char *file, const char *shown, config_error_fn error)
+read_file(const char *file, const char *shown, config_error_fn error)
 {
 	struct config_mode mode = { 0 };
 	struct reading r = { 0 };
@@ -477,7 +478,7 @@ config_read(const char *file, config_error_fn error)
 	int errors;
 
 	remember_path(file);
-	errors = stage(path, file, error);
+	errors = read_file(path, file, error);
 	if (errors >= 0)
 		commit();
 	return errors;
@@ -495,15 +496,22 @@ log_restart_items(void)
 }
 
 int
-config_reload(config_error_fn error)
+config_stage(config_error_fn error)
 {
-	int errors = stage(path, path, error);
+	return read_file(path, path, error);
+}
 
-	if (errors == 0) {
-		log_restart_items();
-		commit();
-	}
-	return errors;
+const struct config *
+config_staged(void)
+{
+	return &staging;
+}
+
+void
+config_commit(void)
+{
+	log_restart_items();
+	commit();
 }
 
 const char *

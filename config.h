@@ -135,10 +135,12 @@ void config_force_hostname(const char *name);
 int config_read(const char *file, config_error_fn error);
 
 /*
- * Reads the same file again, for SIGHUP: it comes into force as a whole when it has
- * no error; else the running configuration is kept. Result as config_read().
+ * Reads the same file again, for SIGHUP. It comes into force by config_commit() and not
+ * before; until then config_staged() shows what it says. Result as config_read().
  */
-int config_reload(config_error_fn error);
+int config_stage(config_error_fn error);
+const struct config *config_staged(void);
+void config_commit(void);
 
 /* Where a parser of configuration lines stands: config mode's sub-modes come later. */
 struct config_mode {
@@ -164,7 +166,8 @@ void config_on_change(const char *name, config_apply_fn fn);
 /* The same for the `lac` lines as a whole. */
 void config_on_lacs(config_apply_fn fn);
 
-/* The line for a carrier: by its host name ("" when not known yet), else the longest network. NULL: none. */
+/* The line for a carrier: by its host name ("" when not known yet), else the longest network. NULL:
+ * none. */
 const struct conf_lac *config_lac(uint32_t peer_ip, const char *hostname);
 
 /* Before any change of `name` is accepted: false refuses it with `why`. */

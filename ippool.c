@@ -28,8 +28,10 @@
 #include "util.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	NO_POOL = 255,	/* of an address in use that has left the file */
@@ -82,7 +84,7 @@ static struct net *nets;
 static uint32_t *sorted; /* numbers of nets by first address, larger ones first */
 static uint32_t n_nets, n_pools;
 static struct pool pools[IPPOOL_POOLS];
-static bool loaded;
+static bool staged; /* draft: a file was read into it and is not in force yet */
 
 void
 ippool_init(uint32_t n)
@@ -92,6 +94,7 @@ ippool_init(uint32_t n)
 	draft = shm_map_private("address pool file", sizeof(*draft));
 	nets = shm_map_private("pool networks", IPPOOL_NETS * sizeof(*nets));
 	sorted = shm_map_private("pool networks in order", IPPOOL_NETS * sizeof(*sorted));
+	shared->file.n_pools = n_pools = 1; /* the one without a name, empty */
 	idset_init(&ids, "pool address ids", n);
 	hash_init(&by_addr, "pool addresses by address", n);
 	hash_init(&by_user, "pool addresses by user", n);
@@ -548,17 +551,25 @@ come_into_force(const struct ippool_file *f)
 }
 
 int
-ippool_read(const char *file, const uint32_t *our_addrs, unsigned int n_addrs,
+ippool_stage(const char *file, const uint32_t *our_addrs, unsigned int n_addrs,
     void (*error)(const char *line))
 {
-	int errors = ippool_file_read(draft, file, our_addrs, n_addrs, error);
+	int errors;
 
-	/* at start the good lines serve; later a bad file changes nothing, nor does the same one */
-	if (errors < 0 || (loaded && (errors > 0 || ippool_file_equal(draft, &shared->file))))
-		return errors;
-	come_into_force(draft);
-	loaded = true;
+	staged = false;
+	if (access(file, F_OK) < 0 && errno == ENOENT)
+		return 0;
+	errors = ippool_file_read(draft, file, our_addrs, n_addrs, error);
+	staged = errors >= 0;
 	return errors;
+}
+
+void
+ippool_commit(void)
+{
+	if (staged && !ippool_file_equal(draft, &shared->file))
+		come_into_force(draft);
+	staged = false;
 }
 
 /* ---- for show ---- */

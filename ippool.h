@@ -19,11 +19,15 @@ void ippool_init(uint32_t entries);
 /*
  * Reads the file: a network or address a line, "A.B.C.D:" in front for one member
  * only, "pool NAME NETWORK", comments with # or !. Errors go to `error` as
- * "FILE:LINE: message"; returns their number, -1 when it cannot be read. May be
- * called again: addresses in use stay in use, and a file with errors changes nothing.
+ * "FILE:LINE: message"; returns their number, -1 when it cannot be read. The good
+ * lines serve after ippool_commit() and not before; addresses in use stay in use. A
+ * file that does not exist changes nothing.
  */
-int ippool_read(const char *file, const uint32_t *our_addrs, unsigned int n_addrs,
+int ippool_stage(const char *file, const uint32_t *our_addrs, unsigned int n_addrs,
     void (*error)(const char *line));
+
+/* What was staged comes into force. Nothing happens when nothing is. */
+void ippool_commit(void);
 
 /* An address for a session, network order; 0 when the pool ("" or NULL: the unnamed ones) is empty.
  */

@@ -150,37 +150,27 @@ beside(const char *name)
 	return path;
 }
 
-static bool
-is_there(const char *path)
-{
-	return access(path, F_OK) == 0;
-}
-
-/* At start what is good serves, whatever there is beside it; later only a file without errors. */
+/* Reads the files that a configuration leads to; commit_files() brings them into force. Returns the
+ * number of errors. */
 static int
-read_users(void (*error)(const char *line), bool start)
-{
-	int errors = users_stage(beside("users"), error);
-
-	if (start || errors == 0)
-		users_commit();
-	return abs(errors);
-}
-
-/* The files that the configuration leads to. Returns the number of errors. */
-static int
-read_other_files(void (*error)(const char *line), bool start)
+stage_files(const struct config *c, void (*error)(const char *line))
 {
 	uint32_t addrs[MAX_ADDRESSES];
 	unsigned int n = config_bind_addresses(addrs, MAX_ADDRESSES);
 	int bad = 0;
 
-	if (is_there(beside("ip_pool")))
-		bad += abs(ippool_read(beside("ip_pool"), addrs, n, error));
-	bad += read_users(error, start);
-	if (conf->local_users[0])
-		bad += abs(local_users_read(conf->local_users, error));
+	bad += abs(ippool_stage(beside("ip_pool"), addrs, n, error));
+	bad += abs(users_stage(beside("users"), error));
+	bad += abs(local_users_stage(c->local_users, error));
 	return bad;
+}
+
+static void
+commit_files(void)
+{
+	ippool_commit();
+	users_commit();
+	local_users_commit();
 }
 
 static int
@@ -189,7 +179,7 @@ test_configuration(const char *file)
 	int bad = abs(config_read(file, report_line));
 
 	ippool_init(conf->max_sessions);
-	bad += read_other_files(report_line, true);
+	bad += stage_files(conf, report_line);
 	return bad ? 1 : 0;
 }
 
@@ -213,7 +203,10 @@ apply_log_file(void)
 static void
 apply_local_users(void)
 {
-	local_users_read(conf->local_users, log_line);
+	if (local_users_stage(conf->local_users, log_line) == 0)
+		local_users_commit();
+	else
+		plog(LOG_ERROR, "local_users: the users known before stay");
 }
 
 static void
@@ -422,6 +415,7 @@ on_quit(int signo)
 	timer_set(&quit_timer, MS(TIMER_TICK_MS));
 }
 
+/* All files or none: what one says may need what another does. */
 static void
 on_hangup(int signo)
 {
@@ -430,11 +424,14 @@ on_hangup(int signo)
 	(void)signo;
 	log_reopen();
 	plog(LOG_WARNING, "reading the configuration again");
-	bad = config_reload(log_line);
-	if (bad)
-		plog(LOG_ERROR, "the configuration has errors: the old one stays in force");
-	else
-		read_other_files(log_line, false);
+	bad = abs(config_stage(log_line));
+	bad += stage_files(config_staged(), log_line);
+	if (bad) {
+		plog(LOG_ERROR, "%d errors: the old configuration stays in force", bad);
+		return;
+	}
+	commit_files();
+	config_commit();
 	cli_users_changed();
 }
 
@@ -496,7 +493,8 @@ main(int argc, char **argv)
 	config_share();
 	lock_state_dir();
 	open_tables();
-	read_other_files(log_line, true);
+	stage_files(conf, log_line);
+	commit_files(); /* at start what is good serves */
 	hook_init(&hooks);
 	open_ports();
 	watch_settings();

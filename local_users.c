@@ -12,9 +12,10 @@
  * files) is an error here rather than a surprise.
  *
  * The file and the list made from it lie in one private mapping that children do not
- * have and core dumps leave out; it is replaced as a whole when the file is read again,
- * and wiped. The list is sorted, so a name is found by bisection - sixteen comparisons
- * for 50,000 users - and one that is there twice is noticed.
+ * have and core dumps leave out, and that is wiped at its end. A file that is read again
+ * is staged in a mapping of its own, and replaces the other as a whole when whoever had
+ * it read is content. The list is sorted, so a name is found by bisection - sixteen
+ * comparisons for 50,000 users - and one that is there twice is noticed.
  *
  * PAP (RFC 1334), CHAP with MD5 (RFC 1994 4.1), MS-CHAPv2 (RFC 2759 4 to 6). Called by
  * the configuration's owner to read, and by the hook for logins.
@@ -63,7 +64,8 @@ struct reader {
 	void (*error)(const char *line);
 };
 
-static struct list known;
+static struct list known, fresh; /* fresh: read, not in force yet */
+static bool staged;
 
 static void complain(struct reader *rd, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
@@ -265,13 +267,14 @@ load(int fd, struct list *l)
 }
 
 int
-local_users_read(const char *file, void (*error)(const char *line))
+local_users_stage(const char *file, void (*error)(const char *line))
 {
 	struct reader rd = { .file = file, .error = error };
-	struct list fresh = { 0 };
 	const char *why;
 	int fd;
 
+	staged = false;
+	forget(&fresh);
 	if (file[0]) {
 		fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		why = load(fd, &fresh);
@@ -284,9 +287,19 @@ local_users_read(const char *file, void (*error)(const char *line))
 		}
 		parse(&rd, &fresh);
 	}
+	staged = true;
+	return rd.errors;
+}
+
+void
+local_users_commit(void)
+{
+	if (!staged)
+		return;
 	forget(&known);
 	known = fresh;
-	return rd.errors;
+	fresh = (struct list){ 0 };
+	staged = false;
 }
 
 static int
@@ -335,13 +348,13 @@ check_chap(const struct user *u, const struct auth_request *req)
 static void
 mschap2_failure(char *text, size_t size)
 {
-	uint8_t fresh[MSCHAP_CHALLENGE];
+	uint8_t challenge[MSCHAP_CHALLENGE];
 	char hex[2 * MSCHAP_CHALLENGE + 1];
 	size_t i;
 
-	random_bytes(fresh, sizeof(fresh));
-	for (i = 0; i < sizeof(fresh); i++)
-		snprintf(hex + 2 * i, 3, "%02X", fresh[i]);
+	random_bytes(challenge, sizeof(challenge));
+	for (i = 0; i < sizeof(challenge); i++)
+		snprintf(hex + 2 * i, 3, "%02X", challenge[i]);
 	snprintf(text, size, "E=691 R=0 C=%s V=3 M=Access denied", hex);
 }
 

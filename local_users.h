@@ -10,11 +10,15 @@
 #include "hook.h"
 
 /*
- * Reads the file named by the local_users item ("" forgets all). Errors go to
- * `error` as "FILE:LINE: message", and the rest is still taken; the number of errors,
- * -1 when it cannot be read (told too; then what was known stays).
+ * Reads the file named by the local_users item ("": nobody), which serves after
+ * local_users_commit() and not before. Errors go to `error` as "FILE:LINE: message",
+ * and the rest is still taken; the number of errors, -1 when it cannot be read (told
+ * too; then there is nothing to commit).
  */
-int local_users_read(const char *file, void (*error)(const char *line));
+int local_users_stage(const char *file, void (*error)(const char *line));
+
+/* What was staged takes the place of the users before. Nothing happens when nothing is. */
+void local_users_commit(void);
 
 /* For the hook list, before RADIUS: answers at once for names in the file; false for others. */
 bool local_users_authenticate(sess_id s, const struct auth_request *req);

@@ -7,7 +7,9 @@ import pytest
 
 from lns import Cli
 from netns import wait_for
+from pylac import Lac
 
+USERS = {"joe": "secret", "ann": "secret"}
 OPERATORS = {"admin": "letmein", "enable": "sesame"}
 LOGIN = rb"(?i:user ?name|login): ?$"
 
@@ -94,4 +96,71 @@ def test_users_come_and_go(plant):
     daemon.write("users", "admin:letmein\n")
     daemon.process.send_signal(signal.SIGHUP)
     wait_for(lambda: greeting(plant) == "login", "listening everywhere")
+    daemon.stop()
+
+
+# ---------------------------------------------------------------------------- all or nothing
+
+def test_local_users_broken(plant):
+    """A broken file of local users is reported, and those known before stay."""
+    daemon = plant.lns(local_users=USERS)
+    daemon.write("local_users", 'joe * "unterminated\n')
+    hangup(daemon, "quote is not closed")
+    assert Lac(plant.network).tunnel().session().authenticate("ann", "secret")
+    daemon.stop()
+
+
+def test_local_users_set_to_a_broken_file(plant):
+    """The same when the file is named on the command line."""
+    daemon = plant.lns(local_users=USERS)
+    daemon.write("others", "ann * secret\njoe *\n")
+    daemon.set("set local_users %s/others" % daemon.folder)
+    daemon.wait_log("the users known before stay")
+    assert Lac(plant.network).tunnel().session().authenticate("joe", "secret")
+    daemon.stop()
+
+
+BROKEN = {"startup-config": ("set l2tp_mtu 9\n", "startup-config:1: set l2tp_mtu"),
+          "ip_pool": ("10.8.0.0/40\n", "ip_pool:1: "),
+          "users": ("ben\n", "users:1: not NAME:PASSWORD"),
+          "local_users": ("joe\n", "local_users:1: ")}
+
+
+@pytest.mark.parametrize("broken", list(BROKEN))
+def test_one_bad_file_of_four(plant, broken):
+    """Whichever file is bad, nothing of the other three comes into force; then all of them do."""
+    daemon = plant.lns({"hello_interval": 50}, local_users=USERS, users=OPERATORS)
+    old = {name: daemon.read(name) for name in BROKEN}
+    new = {"startup-config": old["startup-config"].replace('hello_interval "50"', 'hello_interval "33"'),
+           "ip_pool": "10.8.0.0/24\n", "users": "ben:pw\n", "local_users": "ann * new *\n"}
+    for name in BROKEN:
+        daemon.write(name, new[name])
+    daemon.write(broken, BROKEN[broken][0])
+    hangup(daemon, "the old configuration stays in force")
+    assert BROKEN[broken][1] in daemon.log
+    assert "set hello_interval 50" in daemon.run("show running-config")
+    assert "set hello_interval 33" not in daemon.run("show running-config")
+    session = Lac(plant.network).tunnel().session().up("ann", "secret")
+    assert session.address.startswith("10.9.0.")
+    cli = Cli.tcp(plant.network.core, plant.network.CORE_LNS)
+    assert cli.login("admin", "letmein")
+    daemon.write(broken, new[broken])
+    daemon.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "set hello_interval 33" in daemon.run("show running-config"), "the new configuration")
+    later = Lac(plant.network).tunnel().session().up("ann", "new")
+    assert later.address.startswith("10.8.0.")
+    cli = Cli.tcp(plant.network.core, plant.network.CORE_LNS)
+    assert cli.login("ben", "pw")
+    daemon.stop()
+
+
+def test_all_errors_are_told(plant):
+    """Each of the files is looked at, whatever the others are like."""
+    daemon = plant.lns(local_users=USERS, users=OPERATORS)
+    daemon.write("startup-config", daemon.read("startup-config") + "set l2tp_mtu 9\n")
+    for name, (text, _) in list(BROKEN.items())[1:]:
+        daemon.write(name, text)
+    hangup(daemon, "4 errors: the old configuration stays in force")
+    for said in "set l2tp_mtu: 9", "ip_pool:1: ", "users:1: not", "local_users:1: ":
+        assert said in daemon.log
     daemon.stop()

@@ -431,6 +431,17 @@ changes_are_told(void **state)
 	assert_string_equal(remark, "takes effect at restart");
 }
 
+/* SIGHUP. */
+static int
+read_again(void)
+{
+	int result = config_stage(on_error);
+
+	if (result == 0)
+		config_commit();
+	return result;
+}
+
 static void
 reload(void **state)
 {
@@ -439,19 +450,22 @@ reload(void **state)
 	assert_int_equal(line("set echo_timeout 20"), 0);
 	write_file("set l2tp_mtu 1300\nset debug 9\n");
 	errors[0] = '\0';
-	assert_int_equal(config_reload(on_error), 1);
+	assert_int_equal(read_again(), 1);
 	assert_string_equal(errors, ":2: set debug: 9 is not in 0..5\n");
 	assert_int_equal(conf->l2tp_mtu, 1400);
 	assert_int_equal(conf->echo_timeout, 20);
 	write_file("set l2tp_mtu 1300\n");
-	assert_int_equal(config_reload(on_error), 0);
+	assert_int_equal(config_stage(on_error), 0);
+	assert_int_equal(config_staged()->l2tp_mtu, 1300);
+	assert_int_equal(conf->l2tp_mtu, 1400);
+	config_commit();
 	assert_int_equal(conf->l2tp_mtu, 1300);
 	assert_int_equal(conf->debug, 1);
 	assert_int_equal(conf->echo_timeout, 10);
 	assert_false(config_is_set("debug"));
 	unlink(file);
 	errors[0] = '\0';
-	assert_int_equal(config_reload(on_error), -1);
+	assert_int_equal(read_again(), -1);
 	assert_string_equal(errors, ": No such file or directory\n");
 	assert_int_equal(conf->l2tp_mtu, 1300);
 }

@@ -38,18 +38,28 @@ on_error(const char *line)
 	snprintf(errors + strlen(errors), sizeof(errors) - strlen(errors), "%s\n", line);
 }
 
+static void
+write_file(const char *text)
+{
+	FILE *f = fopen(file, "w");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
+	fclose(f);
+	errors[0] = '\0';
+}
+
 static int
 read_text_as(const char *text, const char *our)
 {
 	uint32_t addr = 0;
-	FILE *f = fopen(file, "w");
+	int result;
 
-	assert_non_null(f);
 	assert_true(!our || ip4_parse(our, &addr));
-	assert_int_equal(fwrite(text, 1, strlen(text), f), strlen(text));
-	fclose(f);
-	errors[0] = '\0';
-	return ippool_read(file, &addr, our ? 1 : 0, on_error);
+	write_file(text);
+	result = ippool_stage(file, &addr, our ? 1 : 0, on_error);
+	ippool_commit();
+	return result;
 }
 
 static int
@@ -287,13 +297,19 @@ count_error(const char *line)
 }
 
 static void
-bad_file_later_changes_nothing(void **state)
+staged_file_changes_nothing(void **state)
 {
 	(void)state;
 	assert_int_equal(read_text("10.0.0.0/30\n"), 0);
 	assert_addr(ippool_take("", "a", 1), "10.0.0.1");
-	assert_int_equal(read_text("10.5.0.0/24\nfoo\n"), 1);
-	assert_int_equal(ippool_read("/tmp", NULL, 0, count_error), -1);
+	write_file("10.5.0.0/24\nfoo\n");
+	assert_int_equal(ippool_stage(file, NULL, 0, on_error), 1);
+	assert_counts(1, 1);
+	assert_false(ippool_has(addr_of("10.5.0.1")));
+	assert_int_equal(ippool_stage("/tmp", NULL, 0, count_error), -1);
+	ippool_commit();
+	assert_int_equal(ippool_stage("/nowhere/ip_pool", NULL, 0, count_error), 0);
+	ippool_commit();
 	assert_counts(1, 1);
 	assert_false(ippool_has(addr_of("10.5.0.1")));
 }
@@ -621,7 +637,7 @@ main(void)
 		TEST(lines_for_other_members),
 		TEST(host_bits_are_ignored),
 		TEST(wrong_lines_are_named),
-		TEST(bad_file_later_changes_nothing),
+		TEST(staged_file_changes_nothing),
 		TEST(new_file_keeps_what_is_in_use),
 		TEST(large_network_costs_nothing),
 		TEST(full_table_forgets_the_oldest),

@@ -47,13 +47,23 @@ write_file(const void *text, size_t len)
 	fclose(f);
 }
 
+/* As at start: what is good serves. */
+static int
+read_named(const char *name)
+{
+	int found = local_users_stage(name, on_error);
+
+	local_users_commit();
+	return found;
+}
+
 /* Number of errors in a file of this text. */
 static int
 read_text(const char *text)
 {
 	write_file(text, strlen(text));
 	errors[0] = '\0';
-	return local_users_read(file, on_error);
+	return read_named(file);
 }
 
 static bool
@@ -155,14 +165,29 @@ unreadable_file_changes_nothing(void **state)
 	(void)state;
 	assert_int_equal(read_text("fred * flintstone\n"), 0);
 	unlink(file);
-	assert_int_equal(local_users_read(file, on_error), -1);
+	assert_int_equal(read_named(file), -1);
 	assert_non_null(strstr(errors, "No such file"));
 	assert_int_equal(pap_login("fred", "flintstone"), 0);
 	write_file("a * b\0\n", 7);
-	assert_int_equal(local_users_read(file, on_error), -1);
+	assert_int_equal(read_named(file), -1);
 	assert_int_equal(pap_login("fred", "flintstone"), 0);
 	assert_int_equal(read_text(""), 0);
 	assert_int_equal(pap_login("fred", "flintstone"), 2);
+}
+
+static void
+staged_is_not_in_force(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("fred * flintstone\n"), 0);
+	write_file("wilma * pebbles\nbarney\n", 23);
+	assert_int_equal(local_users_stage(file, on_error), 1);
+	assert_int_equal(pap_login("fred", "flintstone"), 0);
+	assert_int_equal(pap_login("wilma", "pebbles"), 2);
+	local_users_commit();
+	local_users_commit();
+	assert_int_equal(pap_login("fred", "flintstone"), 2);
+	assert_int_equal(pap_login("wilma", "pebbles"), 0);
 }
 
 static void
@@ -170,7 +195,7 @@ no_file_forgets_all(void **state)
 {
 	(void)state;
 	assert_int_equal(read_text("fred * flintstone\n"), 0);
-	assert_int_equal(local_users_read("", on_error), 0);
+	assert_int_equal(read_named(""), 0);
 	assert_int_equal(pap_login("fred", "flintstone"), 2);
 }
 
@@ -363,7 +388,7 @@ many_users(void **state)
 		    f, "user%u@isp * secret%u 10.%u.%u.%u\n", i, i, i >> 16, i >> 8 & 255, i & 255);
 	fclose(f);
 	errors[0] = '\0';
-	assert_int_equal(local_users_read(file, on_error), 0);
+	assert_int_equal(read_named(file), 0);
 	for (i = 0; i < USERS; i++) {
 		snprintf(name, sizeof(name), "user%u@isp", i);
 		snprintf(secret, sizeof(secret), "secret%u", i);
@@ -399,6 +424,7 @@ main(void)
 		cmocka_unit_test(ordinary_file),
 		cmocka_unit_test(wrong_lines_are_named_and_the_rest_is_read),
 		cmocka_unit_test(unreadable_file_changes_nothing),
+		cmocka_unit_test(staged_is_not_in_force),
 		cmocka_unit_test(no_file_forgets_all),
 		cmocka_unit_test(pap_takes_the_password_only),
 		cmocka_unit_test(chap_md5),
