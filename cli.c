@@ -408,7 +408,7 @@ on_connection(int fd, void *arg)
 static uint32_t
 bind_address(void)
 {
-	if (config_is_set("cli_bind_address"))
+	if (config_is_set(conf, "cli_bind_address"))
 		return conf->cli_bind_address;
 	return htonl(users_count() ? INADDR_ANY : INADDR_LOOPBACK);
 }

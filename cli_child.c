@@ -341,7 +341,7 @@ hint_value(struct cli_def *cli, const struct item *it)
 {
 	char value[ITEM_TEXT], range[64] = "";
 
-	item_print(it, conf, value, sizeof(value));
+	item_print(it, conf_next, value, sizeof(value));
 	if (it->max && it->min < it->max && !it->valid)
 		snprintf(range, sizeof(range), " %llu..%llu", (unsigned long long)it->min,
 		    (unsigned long long)it->max);

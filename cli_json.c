@@ -382,12 +382,12 @@ cli_json_version(struct cli_def *cli, struct json *j, int argc, char **argv)
 static void
 put_setting(struct json *j, const struct item *it, bool secrets)
 {
-	const char *type = it->type->name, *value = (const char *)conf + it->offset;
+	const char *type = it->type->name, *value = (const char *)conf_next + it->offset;
 	char text[ITEM_TEXT];
 
-	item_print(it, conf, text, sizeof(text));
+	item_print(it, conf_next, text, sizeof(text));
 	if ((it->flags & ITEM_SECRET && !secrets) ||
-	    (it->flags & ITEM_OPEN && !config_is_set(it->name)))
+	    (it->flags & ITEM_OPEN && !config_is_set(conf_next, it->name)))
 		json_null(j, it->name);
 	else if (strcmp(type, "int") == 0)
 		json_number(j, it->name, strtoul(text, NULL, 10));

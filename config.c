@@ -10,6 +10,10 @@
  * and committed by l2tpns.c when it and the files it leads to have no errors. A line
  * typed at run time is in force at once.
  *
+ * There are two of each value: `conf_next`, what was configured last and is shown and
+ * written, and `conf`, what is in force. They differ in the items of which the daemon
+ * took the value at its start (ITEM_RESTART), and in a pair of ports that is no range.
+ *
  * Who has to act on a change registers for it; the functions are called when all
  * new values are in force. Owns struct config; everybody else reads it through
  * `conf`. Called by l2tpns.c and the CLI's parent side.
@@ -30,9 +34,12 @@
 
 enum { LINE_SIZE = 4096, MAX_WORDS = 64, MAX_HOOKS = 128, WHY_SIZE = 512, RADIUS_PORTS = 64 };
 
-static struct config early, staging;
-static struct config *current = &early;
-const struct config *conf = &early;
+static struct {
+	struct config now, next;
+} early;
+static struct config staging;
+static struct config *current = &early.now, *next = &early.next;
+const struct config *conf = &early.now, *conf_next = &early.next;
 
 static char forced_hostname[HOSTNAME_LEN];
 static char path[PATH_MAX]; /* of the file read; with a directory in front */
@@ -96,18 +103,20 @@ complete(struct config *c)
 void
 config_init(void)
 {
-	set_defaults(current);
-	complete(current);
+	set_defaults(next);
+	complete(next);
+	*current = *next;
 }
 
 void
 config_share(void)
 {
-	struct config *shared = shm_map("configuration", sizeof(*shared));
+	struct config *shared = shm_map("configuration", 2 * sizeof(*shared));
 
-	*shared = *current;
-	current = shared;
-	conf = shared;
+	shared[0] = *current;
+	shared[1] = *next;
+	conf = current = &shared[0];
+	conf_next = next = &shared[1];
 }
 
 void
@@ -115,6 +124,7 @@ config_force_hostname(const char *name)
 {
 	str_copy(forced_hostname, sizeof(forced_hostname), name);
 	complete(current);
+	complete(next);
 }
 
 /* ---- who acts on changes ---- */
@@ -277,11 +287,9 @@ value_of(const struct item *it, int argc, char **argv, char *value, char *why, s
 static void
 mark_set(struct config *c, const struct item *it)
 {
-	unsigned int n = item_number(it);
-
-	c->is_set[n / 64] |= UINT64_C(1) << (n % 64);
+	item_mark_set(it, c);
 	if (reading)
-		reading->set_at[n] = reading->text.line;
+		reading->set_at[item_number(it)] = reading->text.line;
 }
 
 /* Two ports that must go together: a remark when they do not. */
@@ -297,35 +305,76 @@ ports_fit(const struct config *c, char *why, size_t why_size)
 	return false;
 }
 
+static bool
+is_port(const struct item *it)
+{
+	return it->offset == offsetof(struct config, radius_bind_min) ||
+	       it->offset == offsetof(struct config, radius_bind_max);
+}
+
+/* Whether the value of `next` is not to be in force yet; `why` for the operator. */
+static bool
+must_wait(const struct item *it, char *why, size_t why_size)
+{
+	size_t n;
+
+	if (is_port(it) && !ports_fit(next, why, why_size)) {
+		n = strlen(why);
+		snprintf(why + n, why_size - n, "; not in force until they do");
+		return true;
+	}
+	if (!(it->flags & ITEM_RESTART))
+		return false;
+	if (item_equal(it, current, next) &&
+	    (!(it->flags & ITEM_OPEN) || item_is_set(it, current) == item_is_set(it, next)))
+		return false;
+	snprintf(why, why_size, "takes effect at restart");
+	return true;
+}
+
+/* What `next` says comes into force, but for what must wait. */
+static void
+come_into_force(void)
+{
+	const struct item *it;
+	char why[WHY_SIZE];
+	unsigned int i;
+
+	for (i = 0; (it = item_get(i)); i++)
+		if (!must_wait(it, why, sizeof(why)))
+			item_copy(it, current, next);
+	config_lac_copy(current, next);
+}
+
 static void
 remark(const struct item *it, char *why, size_t why_size)
 {
-	bool ports = it->offset == offsetof(struct config, radius_bind_min) ||
-		     it->offset == offsetof(struct config, radius_bind_max);
-
 	why[0] = '\0';
-	if (ports && !ports_fit(current, why, why_size))
+	if (must_wait(it, why, why_size))
 		return;
 	if (it->offset == offsetof(struct config, hostname) && forced_hostname[0])
 		snprintf(why, why_size, "the host name stays as given with -h");
-	else if (it->flags & ITEM_RESTART)
-		snprintf(why, why_size, "takes effect at restart");
 }
 
-/* Where a statement writes: the file being read, or at run time what is in force. */
+/* Where a statement writes: the file being read, or at run time what is to be in force. */
 static struct config *
 target(void)
 {
-	return reading ? &staging : current;
+	return reading ? &staging : next;
 }
 
 /* A statement has written: acts on it at run time. */
 static int
-written(int result, const struct config *before)
+written(int result)
 {
-	if (result == 0 && !reading)
-		apply_changes(before);
-	return result;
+	struct config before;
+
+	if (result < 0 || reading)
+		return result;
+	before = *current;
+	come_into_force();
+	apply_changes(&before);
+	return 0;
 }
 
 static int
@@ -333,7 +382,6 @@ statement_set(struct config_mode *mode, int argc, char **argv, char *why, size_t
 {
 	const struct item *it = argc > 1 ? item_find(argv[1]) : NULL;
 	char value[LINE_SIZE], reason[WHY_SIZE] = "";
-	struct config before;
 
 	(void)mode;
 	if (argc < 2) {
@@ -342,7 +390,6 @@ statement_set(struct config_mode *mode, int argc, char **argv, char *why, size_t
 	}
 	if (!it)
 		return unknown_item(argv[1], why, why_size);
-	before = *target();
 	if (value_of(it, argc, argv, value, reason, sizeof(reason)) < 0 ||
 	    !acceptable(it, value, reason, sizeof(reason)) ||
 	    item_parse(it, target(), value, reason, sizeof(reason)) < 0) {
@@ -353,26 +400,22 @@ statement_set(struct config_mode *mode, int argc, char **argv, char *why, size_t
 	complete(target());
 	if (!reading)
 		remark(it, why, why_size);
-	return written(0, &before);
+	return written(0);
 }
 
 static int
 statement_lac(struct config_mode *mode, int argc, char **argv, char *why, size_t why_size)
 {
-	struct config before = *target();
-
 	(void)mode;
-	return written(config_lac_set(target(), argc, argv, why, why_size), &before);
+	return written(config_lac_set(target(), argc, argv, why, why_size));
 }
 
 static int
 statement_no(struct config_mode *mode, int argc, char **argv, char *why, size_t why_size)
 {
-	struct config before = *target();
-
 	(void)mode;
 	if (argc == 3 && strcmp(argv[1], "lac") == 0)
-		return written(config_lac_unset(target(), argv[2], why, why_size), &before);
+		return written(config_lac_unset(target(), argv[2], why, why_size));
 	snprintf(why, why_size, "no: what? (no lac NETWORK|HOSTNAME)");
 	return -1;
 }
@@ -442,16 +485,6 @@ read_file(const char *file, const char *shown, config_error_fn error)
 	return textfile_close(&r.text);
 }
 
-static void
-commit(void)
-{
-	static struct config before;
-
-	before = *current;
-	*current = staging;
-	apply_changes(&before);
-}
-
 /* The file's full name, so that a change of directory does not matter later. */
 static void
 remember_path(const char *file)
@@ -475,12 +508,16 @@ remember_path(const char *file)
 int
 config_read(const char *file, config_error_fn error)
 {
+	static struct config before;
 	int errors;
 
 	remember_path(file);
 	errors = read_file(path, file, error);
-	if (errors >= 0)
-		commit();
+	if (errors < 0)
+		return errors;
+	before = *current;
+	*current = *next = staging;
+	apply_changes(&before);
 	return errors;
 }
 
@@ -511,7 +548,8 @@ void
 config_commit(void)
 {
 	log_restart_items();
-	commit();
+	*next = staging;
+	written(0);
 }
 
 const char *
@@ -531,8 +569,8 @@ config_show(config_out_fn out, void *arg, bool secrets)
 
 	out(arg, "# Current configuration:");
 	for (i = 0; (it = item_get(i)); i++) {
-		item_print(it, conf, value, sizeof(value));
-		if (it->flags & ITEM_OPEN && !config_is_set(it->name))
+		item_print(it, conf_next, value, sizeof(value));
+		if (it->flags & ITEM_OPEN && !config_is_set(conf_next, it->name))
 			snprintf(line, sizeof(line), "# %s is not set", it->name);
 		else if (it->flags & ITEM_SECRET && !secrets && strcmp(value, "\"\"") != 0)
 			snprintf(line, sizeof(line), "# set %s ****", it->name);
@@ -540,8 +578,8 @@ config_show(config_out_fn out, void *arg, bool secrets)
 			snprintf(line, sizeof(line), "set %s %s", it->name, value);
 		out(arg, line);
 	}
-	for (i = 0; i < conf->n_lacs; i++) {
-		config_lac_print(&conf->lacs[i], secrets, line, sizeof(line));
+	for (i = 0; i < conf_next->n_lacs; i++) {
+		config_lac_print(&conf_next->lacs[i], secrets, line, sizeof(line));
 		out(arg, line);
 	}
 	out(arg, "# end");
@@ -572,17 +610,16 @@ config_value(const char *name, char *text, size_t size)
 
 	if (!it)
 		return -1;
-	item_print(it, conf, text, size);
+	item_print(it, conf_next, text, size);
 	return 0;
 }
 
 bool
-config_is_set(const char *name)
+config_is_set(const struct config *c, const char *name)
 {
 	const struct item *it = item_find(name);
-	unsigned int n = it ? item_number(it) : 0;
 
-	return it && conf->is_set[n / 64] >> (n % 64) & 1;
+	return it && item_is_set(it, c);
 }
 
 /* ---- derived values ---- */

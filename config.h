@@ -112,8 +112,11 @@ struct config {
 	uint64_t is_set[2]; /* a bit a row: named by the operator, not a default */
 };
 
-/* The configuration in force. Lies in shared memory after config_share(). */
-extern const struct config *conf;
+/*
+ * The configuration in force; and what was configured last, which is what people see:
+ * it holds the values that wait for a restart. In shared memory after config_share().
+ */
+extern const struct config *conf, *conf_next;
 
 /* Where errors of a configuration text go: "FILE:LINE: message". */
 typedef void (*config_error_fn)(const char *line);
@@ -190,11 +193,11 @@ struct config_row {
 };
 bool config_row(unsigned int i, struct config_row *row);
 
-/* Text of one item's present value, as `set` would take it back. -1: no such item. */
+/* Text of one item's value in conf_next, as `set` would take it back. -1: no such item. */
 int config_value(const char *name, char *text, size_t size);
 
-/* True when the operator named the item. */
-bool config_is_set(const char *name);
+/* True when the operator named the item; `c` is conf or conf_next. */
+bool config_is_set(const struct config *c, const char *name);
 
 /* The directory of the file given to config_read(), for users, ip_pool, build-garden. */
 const char *config_dir(void);

@@ -412,10 +412,8 @@ static const struct item items[] = {
 	    "of pap, chap, mschapv2, in order of preference"),
 	UINT(radius_dae_port, 1, MAX_PORT, "3799", ITEM_RESTART,
 	    "port for CoA and Disconnect requests"),
-	UINT(radius_bind_min, 0, MAX_PORT, "0", ITEM_RESTART,
-	    "lowest local port towards RADIUS servers"),
-	UINT(radius_bind_max, 0, MAX_PORT, "0", ITEM_RESTART,
-	    "highest local port, at least 64 wide"),
+	UINT(radius_bind_min, 0, MAX_PORT, "0", 0, "lowest local port towards RADIUS servers"),
+	UINT(radius_bind_max, 0, MAX_PORT, "0", 0, "highest local port, at least 64 wide"),
 	BOOL(allow_duplicate_users, "no", 0, "no: a new login ends the older session of that name"),
 	BOOL(kill_timedout_sessions, "yes", 0, "whether idle_echo_timeout drops a session"),
 	STRING(guest_account, USER_LEN - 1, NULL, "", 0,
@@ -608,4 +606,31 @@ bool
 item_equal(const struct item *it, const struct config *a, const struct config *b)
 {
 	return memcmp((const char *)a + it->offset, (const char *)b + it->offset, it->size) == 0;
+}
+
+bool
+item_is_set(const struct item *it, const struct config *c)
+{
+	unsigned int n = item_number(it);
+
+	return c->is_set[n / 64] >> (n % 64) & 1;
+}
+
+void
+item_mark_set(const struct item *it, struct config *c)
+{
+	unsigned int n = item_number(it);
+
+	c->is_set[n / 64] |= UINT64_C(1) << (n % 64);
+}
+
+void
+item_copy(const struct item *it, struct config *to, const struct config *from)
+{
+	unsigned int n = item_number(it);
+
+	memcpy((char *)to + it->offset, (const char *)from + it->offset, it->size);
+	to->is_set[n / 64] &= ~(UINT64_C(1) << (n % 64));
+	if (item_is_set(it, from))
+		item_mark_set(it, to);
 }

@@ -63,6 +63,13 @@ void item_print(const struct item *it, const struct config *c, char *text, size_
 /* Text in quotes, as one word of a configuration line. */
 void item_quote(const char *from, char *text, size_t size);
 
+/* Whether the operator named the item, and that he did. */
+bool item_is_set(const struct item *it, const struct config *c);
+void item_mark_set(const struct item *it, struct config *c);
+
+/* The value of one configuration, and whether it is set, into another. */
+void item_copy(const struct item *it, struct config *to, const struct config *from);
+
 bool item_equal(const struct item *it, const struct config *a, const struct config *b);
 
 /* Splits a list at commas and spaces: the next word, false at the end (or when it does not fit). */

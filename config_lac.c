@@ -100,6 +100,13 @@ config_lac_equal(const struct config *a, const struct config *b)
 }
 
 void
+config_lac_copy(struct config *to, const struct config *from)
+{
+	memcpy(to->lacs, from->lacs, sizeof(to->lacs));
+	to->n_lacs = from->n_lacs;
+}
+
+void
 config_lac_print(const struct conf_lac *lac, bool secrets, char *line, size_t size)
 {
 	char name[ITEM_TEXT], secret[ITEM_TEXT], limit[32] = "";

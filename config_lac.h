@@ -9,6 +9,9 @@
 int config_lac_set(struct config *c, int argc, char **argv, char *why, size_t why_size);
 int config_lac_unset(struct config *c, const char *name, char *why, size_t why_size);
 
+/* All lines of one configuration into another. */
+void config_lac_copy(struct config *to, const struct config *from);
+
 bool config_lac_equal(const struct config *a, const struct config *b);
 
 /* One line as it is read back; the secret masked, and the line a comment, unless `secrets`. */

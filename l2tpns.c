@@ -222,7 +222,7 @@ watch_settings(void)
 static void
 warn_of_settings(void)
 {
-	if (conf->primary_radius && !config_is_set("primary_radius_port"))
+	if (conf->primary_radius && !config_is_set(conf, "primary_radius_port"))
 		plog(LOG_WARNING, "primary_radius_port is not set: using the default 1645 "
 				  "(l2tpns 2.4 used 1812)");
 	if (conf->primary_radius && conf->radius_secret[0] == '\0')

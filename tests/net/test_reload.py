@@ -164,3 +164,29 @@ def test_all_errors_are_told(plant):
     for said in "set l2tp_mtu: 9", "ip_pool:1: ", "users:1: not", "local_users:1: ":
         assert said in daemon.log
     daemon.stop()
+
+
+# ---------------------------------------------------------------------------- what waits for a restart
+
+def test_pid_file_set_later(plant):
+    """The file removed at the end is the one written at the start."""
+    daemon = plant.lns(local_users=USERS)
+    other = os.path.join(daemon.folder, "other")
+    daemon.write("other", "of somebody else\n")
+    assert "takes effect at restart" in daemon.set("set pid_file " + other)
+    assert 'set pid_file "%s"' % other in daemon.run("show running-config")
+    daemon.stop()
+    assert os.path.exists(other) and not os.path.exists(daemon.settings["pid_file"])
+
+
+def test_bind_address_set_later(plant):
+    """A new bind_address waits for the restart as a whole: our address in IPCP too, also after SIGHUP."""
+    daemon = plant.lns(local_users=USERS)
+    assert "takes effect at restart" in daemon.set("set bind_address 10.1.0.77")
+    assert Lac(plant.network).tunnel().session().up("joe").peer_address == plant.network.LNS
+    daemon.settings["bind_address"] = "10.1.0.78"
+    daemon.write_config()
+    hangup(daemon, "bind_address: the new value takes effect at restart")
+    assert Lac(plant.network).tunnel().session().up("ann").peer_address == plant.network.LNS
+    assert "set bind_address 10.1.0.78" in daemon.run("show running-config")
+    daemon.stop()

@@ -211,14 +211,14 @@ each_row_takes_its_range(void **state)
 
 	(void)state;
 	for (i = 0; (it = item_get(i)); i++) {
-		assert_false(config_is_set(it->name));
+		assert_false(config_is_set(conf, it->name));
 		for (k = 0; k < ARRAY_LEN(kinds); k++)
 			if (strcmp(kinds[k].type, it->type->name) == 0)
 				break;
 		assert_true(k < ARRAY_LEN(kinds));
 		kinds[k].try(it);
 		if (!it->valid || it->type->print != item_find("hostname")->type->print)
-			assert_true(config_is_set(it->name));
+			assert_true(config_is_set(conf_next, it->name));
 	}
 }
 
@@ -382,10 +382,15 @@ radius_ports_go_together(void **state)
 	assert_int_equal(conf->radius_bind_max, 0);
 	assert_int_equal(read_text("set radius_bind_max 5063\nset radius_bind_min 5000\n\n"), 0);
 	assert_int_equal(line("set radius_bind_min 6000"), 0);
-	assert_string_equal(
-	    remark, "radius_bind_min 6000 and radius_bind_max 5063 do not hold 64 ports");
+	assert_string_equal(remark,
+	    "radius_bind_min 6000 and radius_bind_max 5063 do not hold 64 ports; not in force "
+	    "until they do");
+	assert_int_equal(conf->radius_bind_min, 5000);
+	assert_string_equal(value("radius_bind_min"), "6000");
 	assert_int_equal(line("set radius_bind_max 7000"), 0);
-	assert_string_equal(remark, "takes effect at restart");
+	assert_string_equal(remark, "");
+	assert_int_equal(conf->radius_bind_min, 6000);
+	assert_int_equal(conf->radius_bind_max, 7000);
 }
 
 /* ---- files, changes ---- */
@@ -462,7 +467,7 @@ reload(void **state)
 	assert_int_equal(conf->l2tp_mtu, 1300);
 	assert_int_equal(conf->debug, 1);
 	assert_int_equal(conf->echo_timeout, 10);
-	assert_false(config_is_set("debug"));
+	assert_false(config_is_set(conf, "debug"));
 	unlink(file);
 	errors[0] = '\0';
 	assert_int_equal(read_again(), -1);
@@ -542,17 +547,17 @@ addresses(void **state)
 	assert_string_equal(ip4_text(config_our_address()), "1.1.1.1");
 	assert_int_equal(config_bind_addresses(list, 4), 1);
 	assert_int_equal(list[0], 0);
-	assert_int_equal(line("set bind_address 10.0.0.1"), 0);
+	assert_int_equal(read_text("set bind_address 10.0.0.1\n"), 0);
 	assert_string_equal(ip4_text(config_tun_address()), "10.0.0.1");
 	assert_string_equal(ip4_text(config_nas_ip()), "10.0.0.1");
-	assert_int_equal(line("set iftun_address 10.0.0.2"), 0);
+	assert_int_equal(read_text("set bind_address 10.0.0.1\nset iftun_address 10.0.0.2\n"), 0);
 	assert_string_equal(ip4_text(config_tun_address()), "10.0.0.2");
 	assert_string_equal(ip4_text(config_our_address()), "10.0.0.1");
 	assert_int_equal(line("set peer_address 10.0.0.3"), 0);
 	assert_string_equal(ip4_text(config_our_address()), "10.0.0.3");
 	assert_int_equal(line("set radius_nas_ip 10.0.0.4"), 0);
 	assert_string_equal(ip4_text(config_nas_ip()), "10.0.0.4");
-	assert_int_equal(line("set bind_multi_address 10.0.0.5,10.0.0.6 10.0.0.7"), 0);
+	assert_int_equal(read_text("set bind_multi_address 10.0.0.5,10.0.0.6 10.0.0.7\n"), 0);
 	assert_int_equal(config_bind_addresses(list, 4), 3);
 	assert_string_equal(ip4_text(list[2]), "10.0.0.7");
 	assert_int_equal(config_bind_addresses(list, 2), 2);
@@ -605,6 +610,43 @@ order_and_form(void **state)
 	assert_non_null(strstr(shown, "# cli_bind_address is not set\n"));
 	assert_int_equal(line("set cli_bind_address 0.0.0.0"), 0);
 	assert_non_null(strstr(show(true), "set cli_bind_address 0.0.0.0\n"));
+}
+
+/* What the daemon took at its start stays, whatever is configured for the next one. */
+static void
+what_waits_for_a_restart(void **state)
+{
+	const struct item *it;
+	unsigned int i;
+
+	(void)state;
+	assert_int_equal(
+	    read_text("set pid_file /run/a\nset bind_address 10.0.0.1\nset cli_port 24\n"), 0);
+	assert_int_equal(line("set pid_file /run/b"), 0);
+	assert_string_equal(remark, "takes effect at restart");
+	assert_int_equal(line("set cli_bind_address 0.0.0.0"), 0);
+	assert_string_equal(remark, "takes effect at restart");
+	assert_false(config_is_set(conf, "cli_bind_address"));
+	assert_int_equal(line("set cli_bind_address 10.0.0.9"), 0);
+	assert_string_equal(conf->pid_file, "/run/a");
+	assert_string_equal(value("pid_file"), "\"/run/b\"");
+	assert_non_null(strstr(show(true), "set pid_file \"/run/b\""));
+	assert_false(config_is_set(conf, "cli_bind_address"));
+	assert_non_null(strstr(show(true), "set cli_bind_address 10.0.0.9"));
+	assert_int_equal(line("set pid_file /run/a"), 0);
+	assert_string_equal(remark, "");
+
+	write_file("set bind_address 10.0.0.2\nset debug 2\n");
+	assert_int_equal(read_again(), 0);
+	assert_int_equal(conf->debug, 2);
+	assert_string_equal(ip4_text(conf->bind_address), "10.0.0.1");
+	assert_string_equal(ip4_text(config_our_address()), "10.0.0.1");
+	assert_string_equal(value("bind_address"), "10.0.0.2");
+	assert_int_equal(conf->cli_port, 24);
+	assert_string_equal(value("cli_port"), "23");
+	for (i = 0; (it = item_get(i)); i++)
+		if (!(it->flags & ITEM_RESTART))
+			assert_true(item_equal(it, conf, conf_next));
 }
 
 static void
@@ -671,10 +713,10 @@ what_is_shown_reads_back(void **state)
 		}
 		line("set radius_bind_min 0");
 		line("set radius_bind_max 0");
-		before = *conf;
+		before = *conf_next;
 		assert_int_equal(read_text(show(true)), 0);
 		for (i = 0; (it = item_get(i)); i++)
-			if (!item_equal(it, &before, conf))
+			if (!item_equal(it, &before, conf_next))
 				fail_msg("%s: %s", it->name, value(it->name));
 	}
 	assert_true(taken > 20 * ROUNDS);
@@ -699,6 +741,7 @@ main(void)
 		TEST(radius_ports_go_together),
 		TEST(changes_are_told),
 		TEST(reload),
+		TEST(what_waits_for_a_restart),
 		TEST(unreadable_file),
 		TEST(hostname_of_the_system),
 		TEST(mru),
