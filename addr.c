@@ -5,6 +5,9 @@
  * pool's. The kernel needs a route only for what lies outside the pool networks, whose
  * routes stand from the start.
  *
+ * What the kernel was asked for stands in a table beside the sessions: which networks
+ * are the pool's may have changed when a session ends.
+ *
  * Framed-Route and Framed-IP-Netmask (RFC 2865 5.9, 5.22) become notes of the session
  * and entries of iptab; a route that another session has is left out and logged.
  */
@@ -14,7 +17,6 @@
 #include "iptab.h"
 #include "note.h"
 #include "rtnl.h"
-#include "tundev.h"
 #include "util.h"
 
 #include <netinet/in.h>
@@ -23,14 +25,56 @@
 #define ADDR_USER_CHOOSES htonl(0xffffffff)
 #define ADDR_NAS_CHOOSES  htonl(0xfffffffe)
 
+/* What a session has of the kernel, bits. */
+enum { ROUTE_NETS = 1, ROUTE_HOST = 2 };
+
+static uint8_t *installed; /* by session */
+
+typedef void (*route_fn)(uint32_t addr, unsigned int len);
+
 void
-addr_start(void)
+addr_init(void)
+{
+	installed = session_table("kernel routes", sizeof(*installed));
+}
+
+static void
+pool_routes(route_fn fn)
 {
 	struct ippool_net net;
 	unsigned int i;
 
 	for (i = 0; ippool_net(i, &net); i++)
-		rtnl_route_add(tundev_ifindex(), net.addr, net.len);
+		fn(net.addr, net.len);
+}
+
+static void
+host_route(sess_id s)
+{
+	installed[s] |= ROUTE_HOST;
+	rtnl_route_add(session_get(s)->ip4, 32);
+}
+
+void
+addr_commit_pool(void)
+{
+	uint32_t pos = 0;
+	sess_id s;
+
+	pool_routes(rtnl_route_del); /* those that come back never leave */
+	if (ippool_commit())
+		while ((s = ippool_orphan(&pos)))
+			if (installed[s] == ROUTE_NETS)
+				host_route(s);
+	pool_routes(rtnl_route_add);
+}
+
+static void
+leave_out(sess_id s, uint32_t addr, uint8_t len, const char *why)
+{
+	COUNT(route_refused);
+	slog_limit(
+	    session_get(s), LOG_WARNING, "route %s/%u is left out: %s", ip4_text(addr), len, why);
 }
 
 static void
@@ -38,15 +82,13 @@ add_route(sess_id s, uint32_t addr, uint8_t len)
 {
 	struct note_route r = { .addr = addr, .len = len };
 
-	if (iptab_add(addr, len, s) < 0) {
-		slog_limit(session_get(s), LOG_WARNING,
-		    "route %s/%u is another session's: left out", ip4_text(addr), len);
-		return;
-	}
-	if (session_add_note(s, NOTE_ROUTE, 0, &r, sizeof(r)) < 0) {
+	if (len == 0) { /* it would be ours too */
+		leave_out(s, addr, len, "nobody has all of the net behind him");
+	} else if (iptab_add(addr, len, s) < 0) {
+		leave_out(s, addr, len, "it is another session's");
+	} else if (session_add_note(s, NOTE_ROUTE, 0, &r, sizeof(r)) < 0) {
 		iptab_del(addr, len, s);
-		slog_limit(
-		    session_get(s), LOG_ERROR, "no room for route %s/%u", ip4_text(addr), len);
+		leave_out(s, addr, len, "no room");
 	}
 }
 
@@ -134,22 +176,18 @@ addr_assign_wanted(sess_id s, uint32_t wanted, const char *pool)
 	return take_from_pool(s, pool);
 }
 
-typedef void (*route_fn)(unsigned int ifindex, uint32_t addr, unsigned int len);
-
 static void
-kernel_routes(const struct session *sess, route_fn fn)
+net_routes(const struct session *sess, route_fn fn)
 {
 	struct note_pos pos = note_first(sess->notes);
 	struct note_route r;
 	struct note n;
 
-	if (!ippool_has(sess->ip4))
-		fn(tundev_ifindex(), sess->ip4, 32);
 	while (note_next(&pos, &n)) {
 		if (n.kind != NOTE_ROUTE)
 			continue;
 		memcpy(&r, n.data, sizeof(r));
-		fn(tundev_ifindex(), r.addr, r.len);
+		fn(r.addr, r.len);
 	}
 }
 
@@ -177,11 +215,18 @@ addr_session(sess_id s, enum sess_event ev)
 {
 	const struct session *sess = session_get(s);
 
-	if (ev == SESS_EV_UP)
-		kernel_routes(sess, rtnl_route_add);
+	if (ev == SESS_EV_UP) {
+		installed[s] = ROUTE_NETS;
+		net_routes(sess, rtnl_route_add);
+		if (!ippool_has(sess->ip4))
+			host_route(s);
+	}
 	if (ev != SESS_EV_DOWN)
 		return;
-	if (sess->ip4)
-		kernel_routes(sess, rtnl_route_del);
+	if (installed[s] & ROUTE_NETS)
+		net_routes(sess, rtnl_route_del);
+	if (installed[s] & ROUTE_HOST)
+		rtnl_route_del(sess->ip4, 32);
+	installed[s] = 0;
 	give_back(s, sess);
 }

@@ -8,9 +8,11 @@
 
 #include "hook.h"
 
-/* Kernel routes for the pool's networks. After the tun device is up. And at the end: all of them
- * away. */
-void addr_start(void);
+/* Behind session_init(). */
+void addr_init(void);
+
+/* The pool that was staged comes into force, and the kernel's routes to its networks with it. */
+void addr_commit_pool(void);
 
 /*
  * Gives the session its address, netmask and routes as the login's answer says. When

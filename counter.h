@@ -106,6 +106,7 @@
 	X(cli_connections, "CLI connections served")                                               \
 	X(cli_refused, "CLI connections refused: too many")                                        \
 	X(cli_login_failures, "CLI logins failed")                                                 \
+	X(route_refused, "routes of sessions left out")                                            \
 	X(netlink_errors, "route changes the kernel refused")
 
 struct counters {

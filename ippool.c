@@ -564,12 +564,28 @@ ippool_stage(const char *file, const uint32_t *our_addrs, unsigned int n_addrs,
 	return errors;
 }
 
-void
+bool
 ippool_commit(void)
 {
-	if (staged && !ippool_file_equal(draft, &shared->file))
+	bool changed = staged && !ippool_file_equal(draft, &shared->file);
+
+	if (changed)
 		come_into_force(draft);
 	staged = false;
+	return changed;
+}
+
+sess_id
+ippool_orphan(uint32_t *pos)
+{
+	const struct entry *e;
+
+	while (*pos < shared->highest) {
+		e = &entries[++*pos];
+		if (e->s && e->pool == NO_POOL)
+			return e->s;
+	}
+	return 0;
 }
 
 /* ---- for show ---- */

@@ -10,6 +10,8 @@
 
 #include "l2tpns.h"
 
+enum { IPPOOL_NETS = 65536 }; /* networks at most */
+
 /*
  * Room for `entries` addresses in use or remembered: more than there can be sessions.
  * In shared memory: `show pool` walks it. Start-up only.
@@ -26,8 +28,8 @@ void ippool_init(uint32_t entries);
 int ippool_stage(const char *file, const uint32_t *our_addrs, unsigned int n_addrs,
     void (*error)(const char *line));
 
-/* What was staged comes into force. Nothing happens when nothing is. */
-void ippool_commit(void);
+/* What was staged comes into force. False: nothing changed. */
+bool ippool_commit(void);
 
 /* An address for a session, network order; 0 when the pool ("" or NULL: the unnamed ones) is empty.
  */
@@ -44,6 +46,12 @@ void ippool_give(uint32_t addr, sess_id s);
 
 /* True when the address lies in one of the pool's networks (and may be handed out). */
 bool ippool_has(uint32_t addr);
+
+/*
+ * After ippool_commit(): sessions whose address has left the file; *pos starts at 0. 0 at
+ * the end.
+ */
+sess_id ippool_orphan(uint32_t *pos);
 
 /* Addresses free and used. */
 void ippool_counts(uint64_t *free_count, uint64_t *used_count);

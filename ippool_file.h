@@ -3,10 +3,9 @@
 #ifndef IPPOOL_FILE_H
 #define IPPOOL_FILE_H
 
-#include "l2tpns.h"
+#include "ippool.h"
 
 enum {
-	IPPOOL_NETS = 65536,
 	IPPOOL_POOLS = 64, /* number 0 is the one without a name */
 	IPPOOL_NAME = 32,  /* with its final NUL */
 };

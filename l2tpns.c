@@ -45,7 +45,13 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-enum { QUIT_SEC = 300, MAX_ADDRESSES = 32, PATH_SIZE = 4096, NOTE_CELLS_PER_SESSION = 4 };
+enum {
+	QUIT_SEC = 300,
+	MAX_ADDRESSES = 32,
+	PATH_SIZE = 4096,
+	NOTE_CELLS_PER_SESSION = 4,
+	ROUTES_PER_SESSION = 2
+};
 
 static const char default_config[] = "/etc/l2tpns/startup-config";
 
@@ -168,7 +174,7 @@ stage_files(const struct config *c, void (*error)(const char *line))
 static void
 commit_files(void)
 {
-	ippool_commit();
+	addr_commit_pool();
 	users_commit();
 	local_users_commit();
 }
@@ -334,7 +340,9 @@ open_tables(void)
 	tunnel_init(conf->max_tunnels);
 	session_init(conf->max_sessions);
 	ippool_init(conf->max_sessions);
-	iptab_init(conf->max_sessions * 2);
+	iptab_init(conf->max_sessions * ROUTES_PER_SESSION);
+	rtnl_init(conf->max_sessions * ROUTES_PER_SESSION + IPPOOL_NETS);
+	addr_init();
 	frame_init();
 	data_init();
 	l2tp_init();
@@ -350,13 +358,13 @@ open_ports(void)
 	char why[512];
 
 	if (udp_init(addrs, n, L2TP_PORT, data_from_lacs, why, sizeof(why)) < 0 ||
-	    rtnl_init(why, sizeof(why)) < 0 || icmp_init(why, sizeof(why)) < 0 ||
+	    rtnl_open(why, sizeof(why)) < 0 || icmp_init(why, sizeof(why)) < 0 ||
 	    tundev_init(conf->tundevicename, data_from_tun, why, sizeof(why)) < 0 ||
 	    rtnl_link_up(tundev_ifindex(), config_mru(), why, sizeof(why)) < 0 ||
-	    rtnl_addr_add(tundev_ifindex(), config_tun_address(), why, sizeof(why)) < 0 ||
+	    rtnl_addr_add(config_tun_address(), why, sizeof(why)) < 0 ||
 	    cli_start(why, sizeof(why)) < 0)
 		fatal("%s", why);
-	addr_start();
+	rtnl_settle();
 }
 
 /* --- signals and the clock --- */
@@ -462,6 +470,7 @@ start_clock(void)
 	loop_on_signal(SIGCHLD, on_child);
 	signal(SIGPIPE, SIG_IGN);
 	loop_at_turn_end(l2tp_chan_flush);
+	loop_at_turn_end(rtnl_flush); /* in front of the packets that tell of an address */
 	loop_at_turn_end(udp_flush);
 }
 

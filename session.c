@@ -24,7 +24,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-enum { MAX_TABLES = 8, TRIM_SECONDS = 10, TRIM_SLACK = 1024, RANDOM_TRIES = 64 };
+enum { MAX_TABLES = 16, TRIM_SECONDS = 10, TRIM_SLACK = 1024, RANDOM_TRIES = 64 };
 
 /* What children must see of the indices. */
 struct shared {

@@ -31,9 +31,10 @@ class Lac:
 
 
 @pytest.fixture
-def big(plant):
-    plant.network.core.start(os.path.join(TOOLS, "radresp"), "-l", plant.network.CORE, "-p", "1812", "-s",
-                             "secret").wait_line("ready")
+def big(plant, request):
+    """A daemon and a LAC; a test may name what the RADIUS server says to each login."""
+    plant.network.core.start(os.path.join(TOOLS, "radresp"), "-l", plant.network.CORE, "-p", "1812", "-s", "secret",
+                             *getattr(request, "param", ())).wait_line("ready")
     plant.network.core.start(os.path.join(TOOLS, "traffic"), "echo", "port=%d" % ECHO_PORT)
     plant.daemon = plant.lns({"primary_radius": plant.network.CORE, "primary_radius_port": 1812,
                               "radius_secret": "secret", "radius_authtypes": "pap", "debug": 1}, pool=("10.128.0.0/15",))
@@ -73,3 +74,25 @@ def test_seventy_thousand(big):
     wait_for(lambda: gone(big.daemon), "the end of all sessions", 30)
     free, used = re.findall(r"(?:Free|Used): (\d+)", "\n".join(big.daemon.run("show pool")))
     assert used == "0"
+
+
+OUTSIDE = 4000
+
+
+def outside(daemon):
+    """Routes to sessions outside the pool, as the kernel has them."""
+    return len(daemon.ns.run("ip", "route", "show", "root", "10.64.0.0/10", "dev", "tun0").splitlines())
+
+
+@pytest.mark.parametrize("big", [("--reply", "Framed-IP-Address=10.64.0.1+100000")], indirect=True, ids=["outside"])
+def test_thousands_of_routes(big):
+    """As many routes in the kernel as sessions outside the pool, then none, and no error on the way; twice."""
+    for _ in range(2):
+        set_up(big.lac, OUTSIDE)
+        wait_for(lambda: outside(big.daemon) == OUTSIDE, "the routes of all sessions")
+        passed = big.lac.do("echo session=all to=%s:%d size=100 timeout=30" % (big.network.CORE, ECHO_PORT))
+        assert (passed["received"], passed["corrupt"]) == (str(OUTSIDE), "0"), passed
+        assert big.lac.do("close session=all")["ok"]
+        wait_for(lambda: outside(big.daemon) == 0, "the end of all routes")
+        wait_for(lambda: gone(big.daemon), "the end of all sessions", 30)
+    assert big.daemon.counters()["netlink_errors"] == 0

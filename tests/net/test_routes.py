@@ -1,0 +1,148 @@
+"""Addresses and routes of sessions: in the pool, in the kernel, and whose packets may leave by them."""
+
+import signal
+import socket
+
+import pytest
+
+import packets
+import pylac
+from fakeradius import FRAMED_IP, FRAMED_ROUTE, attribute
+from netns import wait_for
+from test_radius import Site, accepted
+
+USERS = {"joe": "secret", "ann": "secret"}
+
+
+def routes(network):
+    """The destinations of the LNS's routes through the tun device."""
+    return [line.split()[0] for line in network.lns.run("ip", "route", "show", "dev", "tun0").splitlines()]
+
+
+def wait_route(network, destination, there=True):
+    wait_for(lambda: (destination in routes(network)) == there, "%s the route to %s" % (
+        "" if there else "the end of", destination))
+
+
+def new_pool(daemon, *lines):
+    daemon.write("ip_pool", "".join(line + "\n" for line in lines))
+    daemon.process.send_signal(signal.SIGHUP)
+
+
+@pytest.fixture
+def site(plant):
+    return Site(plant)
+
+
+def end(site, session, user="joe"):
+    session.hangup()
+    site.lns.wait_gone(user)
+
+
+# ---------------------------------------------------------------------------- a new pool
+
+def test_network_added(plant):
+    """A network that SIGHUP brings is reachable at once."""
+    daemon = plant.lns(local_users=USERS, pool=["10.9.0.0/30"])
+    pylac.subscriber(plant.network, "joe").ping(plant.network.CORE)
+    new_pool(daemon, "10.8.0.0/24")
+    wait_route(plant.network, "10.8.0.0/24")
+    session = pylac.subscriber(plant.network, "ann")
+    assert session.address.startswith("10.8.0.")
+    session.ping(plant.network.CORE)
+    daemon.stop()
+
+
+def test_network_removed(plant):
+    """One that leaves takes its route along; a session in it has one of its own until it ends."""
+    daemon = plant.lns(local_users=USERS, pool=["10.9.0.0/24", "10.7.0.0/24"])
+    session = pylac.subscriber(plant.network, "joe")
+    new_pool(daemon, "10.7.0.0/24")
+    wait_route(plant.network, "10.9.0.0/24", there=False)
+    assert sorted(routes(plant.network)) == sorted(["10.7.0.0/24", session.address])
+    session.ping(plant.network.CORE)
+    session.hangup()
+    wait_route(plant.network, session.address, there=False)
+    assert routes(plant.network) == ["10.7.0.0/24"]
+    assert daemon.counters()["netlink_errors"] == 0
+    daemon.stop()
+
+
+@pytest.mark.san
+def test_session_outside_gets_inside(site):
+    """A route added for an address outside the pool goes with its session, wherever the pool is by then."""
+    session = accepted(site, attribute(FRAMED_IP, socket.inet_aton("10.66.1.2"))).up()
+    wait_route(site.network, "10.66.1.2")
+    new_pool(site.lns, "10.9.0.0/24", "10.66.0.0/16")
+    wait_route(site.network, "10.66.0.0/16")
+    end(site, session)
+    wait_route(site.network, "10.66.1.2", there=False)
+    assert sorted(routes(site.network)) == ["10.66.0.0/16", "10.9.0.0/24"]
+
+
+# ---------------------------------------------------------------------------- the machine's routes
+
+@pytest.mark.san
+def test_route_of_the_machine_stays(site):
+    """A Framed-Route that the machine has itself is left out, told, and not deleted with the session."""
+    machine = site.network.lns
+    machine.run("ip", "route", "add", "10.77.0.0/24", "via", site.network.CORE)
+    session = accepted(site, attribute(FRAMED_ROUTE, "10.77.0.0/24 0.0.0.0 1"),
+                       attribute(FRAMED_ROUTE, "10.78.0.0/24 0.0.0.0 1")).up()
+    wait_route(site.network, "10.78.0.0/24")
+    site.lns.wait_log(r"route 10\.77\.0\.0/24 is the machine's already")
+    assert site.counter("netlink_errors") == 1
+    assert "via" in machine.run("ip", "route", "show", "10.77.0.0/24")
+    end(site, session)
+    wait_route(site.network, "10.78.0.0/24", there=False)
+    assert "via" in machine.run("ip", "route", "show", "10.77.0.0/24")
+
+
+def test_default_route_refused(site):
+    """A subscriber's 0.0.0.0/0 is not taken: logged, counted, and his session and other routes serve."""
+    session = accepted(site, attribute(FRAMED_ROUTE, "0.0.0.0/0 0.0.0.0 1"),
+                       attribute(FRAMED_ROUTE, "10.78.0.0/24 0.0.0.0 1")).up()
+    session.ping(site.network.CORE)
+    wait_route(site.network, "10.78.0.0/24")
+    assert sorted(routes(site.network)) == ["10.78.0.0/24", "10.9.0.0/24"]
+    site.lns.wait_log(r"0\.0\.0\.0/0")
+    assert site.counter("route_refused") == 1
+
+
+def test_framed_route_is_the_pool(site):
+    """A network that is the pool's and a subscriber's has its route until both have gone."""
+    session = accepted(site, attribute(FRAMED_ROUTE, "10.9.0.0/24 0.0.0.0 1")).up()
+    session.ping(site.network.CORE)
+    end(site, session)
+    assert routes(site.network) == ["10.9.0.0/24"]
+    accepted(site).up().ping(site.network.CORE)
+
+
+# ---------------------------------------------------------------------------- packets from behind
+
+def test_source_behind_a_framed_route(site):
+    """Packets may come from the network behind the subscriber, and answers find it; not from the one beside it."""
+    one = accepted(site, attribute(FRAMED_ROUTE, "10.78.0.0/24 0.0.0.0 1")).up("joe")
+    two = accepted(site, attribute(FRAMED_ROUTE, "10.79.0.0/24 0.0.0.0 1")).up("ann")
+    wait_route(site.network, "10.79.0.0/24")
+    one.ping(site.network.CORE, source="10.78.0.9")
+    two.ping(site.network.CORE, source="10.79.0.9")
+    before = site.counter("rx_spoofed")
+    for source in "10.79.0.9", "10.78.1.9", two.address:
+        one.send_ip(packets.echo(source, site.network.CORE, 0x2222))
+    wait_for(lambda: site.counter("rx_spoofed") == before + 3, "the drops")
+    one.ping(site.network.CORE)
+
+
+def test_no_spoof_disabled(plant):
+    """disable_no_spoof lets any source pass."""
+    daemon = plant.lns({"disable_no_spoof": True}, local_users=USERS)
+    session = pylac.subscriber(plant.network)
+    sniffer = plant.network.core.sniff("lns")
+    session.send_ip(packets.echo("10.55.0.1", plant.network.CORE, 0x2222))
+    sniffer.wait(lambda p: packets.Ip(p).src == "10.55.0.1")
+    daemon.set("set disable_no_spoof no")
+    before = daemon.counters()["rx_spoofed"]
+    session.send_ip(packets.echo("10.55.0.1", plant.network.CORE, 0x2222))
+    wait_for(lambda: daemon.counters()["rx_spoofed"] == before + 1, "the drop")
+    daemon.stop()
