@@ -216,11 +216,21 @@ apply_local_users(void)
 }
 
 static void
+apply_mtu(void)
+{
+	char why[512];
+
+	if (rtnl_link_mtu(config_mru(), why, sizeof(why)) < 0)
+		plog(LOG_ERROR, "l2tp_mtu: %s", why);
+}
+
+static void
 watch_settings(void)
 {
 	config_on_change("debug", apply_debug);
 	config_on_change("log_file", apply_log_file);
 	config_on_change("local_users", apply_local_users);
+	config_on_change("l2tp_mtu", apply_mtu);
 	config_on_change("hello_interval", l2tp_reconfigure);
 	config_on_lacs(l2tp_reconfigure);
 }

@@ -190,3 +190,25 @@ def test_bind_address_set_later(plant):
     assert Lac(plant.network).tunnel().session().up("ann").peer_address == plant.network.LNS
     assert "set bind_address 10.1.0.78" in daemon.run("show running-config")
     daemon.stop()
+
+
+# ---------------------------------------------------------------------------- what takes effect at once
+
+def test_mtu_set_later(plant):
+    """l2tp_mtu: the MRU offered and the tun device's MTU go together, also by SIGHUP."""
+    daemon = plant.lns({"l2tp_mtu": 1400}, local_users=USERS)
+
+    def tun_mtu():
+        return int(plant.network.lns.run("ip", "-o", "link", "show", "tun0").split(" mtu ")[1].split()[0])
+    assert tun_mtu() == 1362
+    daemon.set("set l2tp_mtu 1500")
+    assert tun_mtu() == 1462
+    session = Lac(plant.network).tunnel().session().up("joe")
+    assert session.peer_mru == 1462
+    session.ping(plant.network.CORE, size=1462 - 28)
+    daemon.settings["l2tp_mtu"] = 1300
+    daemon.write_config()
+    hangup(daemon)
+    assert tun_mtu() == 1262
+    assert Lac(plant.network).tunnel().session().up("ann").peer_mru == 1262
+    daemon.stop()
