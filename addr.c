@@ -12,6 +12,7 @@
  * and entries of iptab; a route that another session has is left out and logged.
  */
 #include "addr.h"
+#include "config.h"
 #include "counter.h"
 #include "ippool.h"
 #include "iptab.h"
@@ -32,10 +33,28 @@ static uint8_t *installed; /* by session */
 
 typedef void (*route_fn)(uint32_t addr, unsigned int len);
 
+static void
+reserve_own(void)
+{
+	uint32_t addrs[CONF_OWN_ADDRESSES];
+
+	ippool_reserve(addrs, config_own_addresses(addrs));
+}
+
+/* peer_address is the one of them that may change. */
+static void
+own_changed(void)
+{
+	reserve_own();
+	addr_commit_pool();
+}
+
 void
 addr_init(void)
 {
 	installed = session_table("kernel routes", sizeof(*installed));
+	config_on_change("peer_address", own_changed);
+	reserve_own();
 }
 
 static void
@@ -69,6 +88,14 @@ addr_commit_pool(void)
 	pool_routes(rtnl_route_add);
 }
 
+static bool
+usable(uint32_t addr)
+{
+	uint32_t a = ntohl(addr);
+
+	return a >> 24 != 0 && a >> 24 != 127 && a >> 28 < 14 && !config_is_own_address(addr);
+}
+
 static void
 leave_out(sess_id s, uint32_t addr, uint8_t len, const char *why)
 {
@@ -84,6 +111,8 @@ add_route(sess_id s, uint32_t addr, uint8_t len)
 
 	if (len == 0) { /* it would be ours too */
 		leave_out(s, addr, len, "nobody has all of the net behind him");
+	} else if (len == 32 && !usable(addr)) {
+		leave_out(s, addr, len, "it is ours, or cannot be anybody's");
 	} else if (iptab_add(addr, len, s) < 0) {
 		leave_out(s, addr, len, "it is another session's");
 	} else if (session_add_note(s, NOTE_ROUTE, 0, &r, sizeof(r)) < 0) {
@@ -122,14 +151,6 @@ take_given(sess_id s, uint32_t addr, uint32_t netmask)
 	if (iptab_exact(addr, 32) || ippool_claim(addr, sess->user, s) < 0)
 		return -1;
 	return take(s, addr, netmask, ippool_has(addr));
-}
-
-static bool
-usable(uint32_t addr)
-{
-	uint32_t a = ntohl(addr);
-
-	return a >> 24 != 0 && a >> 24 != 127 && a >> 28 < 14;
 }
 
 static void
@@ -171,7 +192,7 @@ addr_assign(sess_id s, const struct auth_result *res, const char **why)
 int
 addr_assign_wanted(sess_id s, uint32_t wanted, const char *pool)
 {
-	if (usable(wanted) && ippool_has(wanted) && take_given(s, wanted, 0) == 0)
+	if (usable(wanted) && ippool_pool_has(pool, wanted) && take_given(s, wanted, 0) == 0)
 		return 0;
 	return take_from_pool(s, pool);
 }

@@ -21,7 +21,7 @@ void addr_commit_pool(void);
  */
 int addr_assign(sess_id s, const struct auth_result *res, const char **why);
 
-/* The address the client asked for if it is free and the pool's, else one of the named pool. -1:
+/* The address the client asked for if it is free and of the named pool, else another of it. -1:
  * none. */
 int addr_assign_wanted(sess_id s, uint32_t wanted, const char *pool);
 

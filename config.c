@@ -677,6 +677,28 @@ config_our_address(void)
 	return first_bind_address() ? first_bind_address() : config_tun_address();
 }
 
+unsigned int
+config_own_addresses(uint32_t addrs[CONF_OWN_ADDRESSES])
+{
+	unsigned int n = config_bind_addresses(addrs, CONF_OWN_ADDRESSES - 2);
+
+	addrs[n++] = config_tun_address();
+	addrs[n++] = config_our_address();
+	return n;
+}
+
+bool
+config_is_own_address(uint32_t addr)
+{
+	uint32_t addrs[CONF_OWN_ADDRESSES];
+	unsigned int n = config_own_addresses(addrs), i;
+
+	for (i = 0; i < n; i++)
+		if (addrs[i] == addr)
+			return true;
+	return false;
+}
+
 uint32_t
 config_nas_ip(void)
 {

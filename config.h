@@ -212,6 +212,11 @@ unsigned int config_radius_port(int server); /* 0 primary, 1 secondary; default 
 /* Addresses to listen on for L2TP: bind_multi_address or bind_address. Returns how many. */
 unsigned int config_bind_addresses(uint32_t *addrs, unsigned int most);
 
+/* All addresses that are ours and nobody's beside: to listen on, the tun's, the one in IPCP. */
+enum { CONF_OWN_ADDRESSES = 40 };
+unsigned int config_own_addresses(uint32_t addrs[CONF_OWN_ADDRESSES]);
+bool config_is_own_address(uint32_t addr);
+
 /* Authentication protocols to offer, in order; returns how many (at least 1). */
 unsigned int config_authtypes(enum auth_proto *protos, unsigned int most);
 

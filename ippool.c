@@ -84,7 +84,10 @@ static struct net *nets;
 static uint32_t *sorted; /* numbers of nets by first address, larger ones first */
 static uint32_t n_nets, n_pools;
 static struct pool pools[IPPOOL_POOLS];
-static bool staged; /* draft: a file was read into it and is not in force yet */
+static uint32_t reserved[IPPOOL_RESERVED]; /* our own addresses, host order */
+static unsigned int n_reserved;
+static bool reserved_anew; /* since the last ippool_commit() */
+static bool staged;	   /* draft: a file was read into it and is not in force yet */
 
 void
 ippool_init(uint32_t n)
@@ -143,13 +146,24 @@ is_edge(const struct net *n, uint32_t addr)
 	return n->len < 31 && (addr == n->first || addr == n->last);
 }
 
-/* The same, NULL also for network and broadcast addresses. */
+static bool
+is_reserved(uint32_t addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < n_reserved; i++)
+		if (reserved[i] == addr)
+			return true;
+	return false;
+}
+
+/* The same, NULL also for network and broadcast addresses and for our own. */
 static struct net *
 usable(uint32_t addr)
 {
 	struct net *n = owner(addr);
 
-	return n && !is_edge(n, addr) ? n : NULL;
+	return n && !is_edge(n, addr) && !is_reserved(addr) ? n : NULL;
 }
 
 static void
@@ -322,7 +336,7 @@ look(struct pool *p)
 		return 0;
 	}
 	step_to(n, addr);
-	return is_edge(n, addr) || hash_get(&by_addr, htonl(addr)) ? 0 : addr;
+	return !usable(addr) || hash_get(&by_addr, htonl(addr)) ? 0 : addr;
 }
 
 /* An entry for an address that has none; 0: none found within so many looks, or no entry. */
@@ -417,6 +431,14 @@ ippool_has(uint32_t addr)
 	return usable(ntohl(addr)) != NULL;
 }
 
+bool
+ippool_pool_has(const char *pool, uint32_t addr)
+{
+	const struct net *n = usable(ntohl(addr));
+
+	return n && n->pool == find_pool(pool);
+}
+
 /* ---- a new file ---- */
 
 static int
@@ -454,6 +476,7 @@ nest_nets(void)
 static void
 make_nets(const struct ippool_file *f)
 {
+	struct net *n;
 	uint32_t i;
 
 	n_nets = f->n_specs;
@@ -472,6 +495,11 @@ make_nets(const struct ippool_file *f)
 			continue;
 		nets[i].unseen -= owner(nets[i].first) == &nets[i];
 		nets[i].unseen -= owner(nets[i].last) == &nets[i];
+	}
+	for (i = 0; i < n_reserved; i++) {
+		n = owner(reserved[i]);
+		if (n && !is_edge(n, reserved[i]))
+			n->unseen--;
 	}
 }
 
@@ -541,7 +569,8 @@ come_into_force(const struct ippool_file *f)
 	uint32_t n_old = n_pools, i;
 
 	memcpy(old_pools, pools, sizeof(pools));
-	ippool_file_copy(&shared->file, f);
+	if (f != &shared->file)
+		ippool_file_copy(&shared->file, f);
 	make_nets(f);
 	make_pools(f);
 	rehome_all(old_pools, n_old);
@@ -567,12 +596,26 @@ ippool_stage(const char *file, const uint32_t *our_addrs, unsigned int n_addrs,
 bool
 ippool_commit(void)
 {
-	bool changed = staged && !ippool_file_equal(draft, &shared->file);
+	bool another = staged && !ippool_file_equal(draft, &shared->file);
+	bool changed = another || reserved_anew;
 
 	if (changed)
-		come_into_force(draft);
-	staged = false;
+		come_into_force(another ? draft : &shared->file);
+	staged = reserved_anew = false;
 	return changed;
+}
+
+void
+ippool_reserve(const uint32_t *addrs, unsigned int n)
+{
+	unsigned int i;
+
+	staged = false;
+	reserved_anew = true;
+	n_reserved = 0;
+	for (i = 0; i < n && n_reserved < IPPOOL_RESERVED; i++)
+		if (!is_reserved(ntohl(addrs[i])))
+			reserved[n_reserved++] = ntohl(addrs[i]);
 }
 
 sess_id
@@ -633,14 +676,12 @@ uint32_t
 ippool_next(uint32_t addr)
 {
 	uint32_t a = ntohl(addr);
-	const struct net *n;
 	int64_t i;
 
 	while (a++ < UINT32_MAX) {
-		n = owner(a);
-		if (n && !is_edge(n, a))
+		if (usable(a))
 			return htonl(a);
-		if (n)
+		if (owner(a))
 			continue;
 		i = last_begun(a) + 1;
 		if (i == n_nets)

@@ -10,7 +10,7 @@
 
 #include "l2tpns.h"
 
-enum { IPPOOL_NETS = 65536 }; /* networks at most */
+enum { IPPOOL_NETS = 65536, IPPOOL_RESERVED = 64 }; /* networks, own addresses at most */
 
 /*
  * Room for `entries` addresses in use or remembered: more than there can be sessions.
@@ -28,7 +28,13 @@ void ippool_init(uint32_t entries);
 int ippool_stage(const char *file, const uint32_t *our_addrs, unsigned int n_addrs,
     void (*error)(const char *line));
 
-/* What was staged comes into force. False: nothing changed. */
+/*
+ * Our own addresses, network order, which are as if they were not in the file: also
+ * after ippool_commit(). What was staged is forgotten.
+ */
+void ippool_reserve(const uint32_t *addrs, unsigned int n);
+
+/* What was staged or reserved comes into force. False: nothing changed. */
 bool ippool_commit(void);
 
 /* An address for a session, network order; 0 when the pool ("" or NULL: the unnamed ones) is empty.
@@ -46,6 +52,9 @@ void ippool_give(uint32_t addr, sess_id s);
 
 /* True when the address lies in one of the pool's networks (and may be handed out). */
 bool ippool_has(uint32_t addr);
+
+/* The same for the networks of one pool. */
+bool ippool_pool_has(const char *pool, uint32_t addr);
 
 /*
  * After ippool_commit(): sessions whose address has left the file; *pos starts at 0. 0 at

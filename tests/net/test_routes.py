@@ -12,6 +12,7 @@ from netns import wait_for
 from test_radius import Site, accepted
 
 USERS = {"joe": "secret", "ann": "secret"}
+FRAMED_POOL = 88
 
 
 def routes(network):
@@ -145,4 +146,79 @@ def test_no_spoof_disabled(plant):
     before = daemon.counters()["rx_spoofed"]
     session.send_ip(packets.echo("10.55.0.1", plant.network.CORE, 0x2222))
     wait_for(lambda: daemon.counters()["rx_spoofed"] == before + 1, "the drop")
+    daemon.stop()
+
+
+# ---------------------------------------------------------------------------- which address
+
+OWN = {"iftun_address": "10.9.0.1", "peer_address": "10.9.0.2"}
+
+
+def test_own_addresses_are_not_in_the_pool(plant):
+    """Those of the tun device and of IPCP are never given; a new peer_address counts at once."""
+    daemon = plant.lns(OWN, local_users=USERS, pool=["10.9.0.0/29"])
+    assert daemon.pool()[1] == {"Free": 4, "Used": 0}
+    assert pylac.subscriber(plant.network, "joe").address == "10.9.0.3"
+    daemon.set("set peer_address 10.9.0.4")
+    session = pylac.subscriber(plant.network, "ann")
+    assert (session.address, session.peer_address) == ("10.9.0.2", "10.9.0.4")
+    assert daemon.pool()[1] == {"Free": 2, "Used": 2}
+    daemon.stop()
+
+
+@pytest.mark.parametrize("address", ["10.1.0.1", "10.1.0.11", "10.9.0.2"])
+def test_own_addresses_from_radius(plant, address):
+    """A server that gives a subscriber an address of ours is not followed: the login is refused."""
+    site = Site(plant, bind_multi_address="10.1.0.1,10.1.0.11", peer_address="10.9.0.2")
+    session = accepted(site, attribute(FRAMED_IP, socket.inet_aton(address)))
+    assert not session.authenticate("joe", "secret")
+    assert site.counter("address_refused") == 1
+
+
+POOLS = ["10.9.0.0/24", "pool gold 10.8.0.0/30", "pool tin 10.7.0.0/24"]
+
+
+@pytest.mark.parametrize("pool, network", [("gold", "10.8.0."), ("tin", "10.7.0.")])
+def test_named_pool(plant, pool, network):
+    """Framed-Pool: an address of that pool, reachable."""
+    site = Site(plant)
+    new_pool(site.lns, *POOLS)
+    wait_route(site.network, network + ("0/30" if pool == "gold" else "0/24"))
+    session = accepted(site, attribute(FRAMED_POOL, pool)).up()
+    assert session.address.startswith(network)
+    session.ping(site.network.CORE)
+
+
+def test_named_pool_full_or_unknown(site):
+    """No address of another pool instead: refused."""
+    new_pool(site.lns, *POOLS)
+    wait_route(site.network, "10.8.0.0/30")
+    for user in "joe", "ann":
+        assert accepted(site, attribute(FRAMED_POOL, "gold")).up(user).address.startswith("10.8.0.")
+    assert not accepted(site, attribute(FRAMED_POOL, "gold")).authenticate("eve", "secret")
+    assert not accepted(site, attribute(FRAMED_POOL, "lead")).authenticate("eve", "secret")
+
+
+@pytest.mark.parametrize("pool, asked, got", [
+    ("", "10.9.0.77", "10.9.0.77"), ("", "10.8.0.1", "10.9.0."), ("gold", "10.8.0.2", "10.8.0.2"),
+    ("gold", "10.9.0.77", "10.8.0."), ("gold", "10.7.0.1", "10.8.0.")])
+def test_wanted_address(plant, pool, asked, got):
+    """255.255.255.255: what the client asks, if it is of the pool he may use; another of that one if not."""
+    site = Site(plant)
+    new_pool(site.lns, *POOLS)
+    wait_route(site.network, "10.8.0.0/30")
+    more = [attribute(FRAMED_POOL, pool)] if pool else []
+    session = accepted(site, attribute(FRAMED_IP, b"\xff\xff\xff\xff"), *more)
+    session.wanted_address = asked
+    assert session.up().address.startswith(got)
+
+
+def test_lines_of_other_members(plant):
+    """A line with an address in front is for the member that has it, also one of bind_multi_address."""
+    network = plant.network
+    daemon = plant.lns({"bind_multi_address": "%s,%s" % (network.LNS, network.LNS2)}, local_users=USERS, pool=[
+        "10.1.0.99:10.6.0.0/30", "%s:10.7.0.1" % network.LNS2, "%s: 10.8.0.1" % network.LNS])
+    assert sorted(routes(network)) == ["10.7.0.1", "10.8.0.1"]
+    sessions = [pylac.subscriber(network, user) for user in USERS]
+    assert sorted(s.address for s in sessions) == ["10.7.0.1", "10.8.0.1"]
     daemon.stop()

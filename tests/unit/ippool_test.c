@@ -104,6 +104,7 @@ clean(void **state)
 	while (ippool_row(&pos, &row))
 		if (row.s)
 			ippool_give(row.addr, row.s);
+	ippool_reserve(NULL, 0);
 	assert_int_equal(read_text("# none\n"), 0);
 	pos = 0;
 	assert_false(ippool_row(&pos, &row));
@@ -413,6 +414,60 @@ rows_and_next(void **state)
 	assert_int_equal(n, 8); /* 1 2 3, 5 6, 0 1, 255 */
 }
 
+/* Our own addresses are as if they were not in the file, also when they become ours later. */
+static void
+own_addresses(void **state)
+{
+	const uint32_t own[] = { addr_of("10.0.0.1"), addr_of("10.0.0.0"), addr_of("10.0.0.1"),
+		addr_of("10.7.0.1") };
+	const uint32_t later = addr_of("10.0.0.2");
+	uint32_t pos = 0;
+
+	(void)state;
+	ippool_reserve(own, ARRAY_LEN(own));
+	assert_int_equal(read_text("10.0.0.0/29\npool gold 10.0.1.0/30\n"), 0);
+	assert_counts(5 + 2, 0);
+	assert_false(ippool_has(own[0]));
+	assert_addr(ippool_next(0), "10.0.0.2");
+	assert_int_equal(ippool_claim(own[0], "x", 9), 0);
+	assert_addr(ippool_take("", "a", 1), "10.0.0.2");
+	assert_addr(ippool_take("", "b", 2), "10.0.0.3");
+	ippool_give(addr_of("10.0.0.3"), 2);
+
+	ippool_reserve(&later, 1);
+	assert_true(ippool_commit());
+	assert_false(ippool_commit());
+	assert_true(ippool_has(own[0]));
+	assert_counts(5 + 2, 0);
+	assert_int_equal(ippool_orphan(&pos), 1);
+	assert_int_equal(ippool_orphan(&pos), 0);
+	ippool_give(later, 1);
+	assert_counts(5 + 2, 0);
+	assert_addr(ippool_take("", "b", 3), "10.0.0.3");
+	assert_addr(ippool_take("", "a", 4), "10.0.0.1");
+	assert_addr(ippool_take("", "c", 5), "10.0.0.4");
+
+	ippool_reserve(NULL, 0);
+	assert_true(ippool_commit());
+	assert_counts(3 + 2, 3);
+}
+
+static void
+one_pool_only(void **state)
+{
+	(void)state;
+	assert_int_equal(
+	    read_text("10.0.0.0/24\npool gold 10.0.0.64/26\npool tin 10.1.0.0/30\n"), 0);
+	assert_true(ippool_pool_has("", addr_of("10.0.0.63")));
+	assert_true(ippool_pool_has(NULL, addr_of("10.0.0.63")));
+	assert_false(ippool_pool_has("", addr_of("10.0.0.65")));
+	assert_true(ippool_pool_has("gold", addr_of("10.0.0.65")));
+	assert_false(ippool_pool_has("gold", addr_of("10.0.0.64")));
+	assert_false(ippool_pool_has("gold", addr_of("10.1.0.1")));
+	assert_false(ippool_pool_has("silver", addr_of("10.1.0.1")));
+	assert_false(ippool_pool_has("", addr_of("10.2.0.1")));
+}
+
 /* ---- the model ---- */
 
 enum { UNSEEN, FREE, USED, USERS = 12, POOLS = 2, STEPS = 60000 };
@@ -587,6 +642,7 @@ compare(void)
 static void
 random_run_against_the_model(void **state)
 {
+	const uint32_t own = addr_of("10.0.0.6");
 	int step, user, what, eager = 1;
 	sess_id s = 0;
 	char name[8];
@@ -594,10 +650,12 @@ random_run_against_the_model(void **state)
 	(void)state;
 	srandom(1);
 	memset(last_of, -1, sizeof(last_of));
+	ippool_reserve(&own, 1);
 	assert_int_equal(read_text("10.0.0.0/27\n10.0.1.0/29\npool gold 10.0.0.8/29\n10.0.0.10\n"
 				   "pool gold 10.0.3.1\n"),
 	    0);
-	model_add(0, "10.0.0.1", 7);
+	model_add(0, "10.0.0.1", 5);
+	model_add(0, "10.0.0.7", 1);
 	model_add(0, "10.0.0.16", 15);
 	model_add(0, "10.0.1.1", 6);
 	model_add(1, "10.0.0.9", 1);
@@ -637,6 +695,8 @@ main(void)
 		TEST(lines_for_other_members),
 		TEST(host_bits_are_ignored),
 		TEST(wrong_lines_are_named),
+		TEST(own_addresses),
+		TEST(one_pool_only),
 		TEST(staged_file_changes_nothing),
 		TEST(new_file_keeps_what_is_in_use),
 		TEST(large_network_costs_nothing),
