@@ -4,13 +4,13 @@
  * 3 and 4.1 to 4.4; RFC 3579 3.2 for Message-Authenticator). What is in the packets is
  * rad_auth.c's and rad_reply.c's, which server to ask rad_server.c's.
  *
- * A slot is one identifier of one of 64 sockets: socket * 256 + RADIUS id. Slots are
- * taken first in, first out, so that an identifier comes back as late as possible and
- * a late reply meets nobody (RFC 2865 3). The slots, with what people may see of them,
- * lie in shared memory. The request behind a slot (packet, secret, timer) is private:
- * a child does not even have the memory, and it is wiped when the slot is freed. Of
- * those the last one freed is the next one used, so that only so much memory is
- * touched as requests were ever in flight at once.
+ * A slot is one identifier of one of 64 sockets: socket * 256 + RADIUS id. The sockets
+ * take turns, and the identifiers of each are taken first in, first out, so that one
+ * comes back as late as possible and a late reply meets nobody (RFC 2865 3). The slots,
+ * with what people may see of them, lie in shared memory. The request behind a slot
+ * (packet, secret, timer) is private: a child does not even have the memory, and it is
+ * wiped when the slot is freed. Of those the last one freed is the next one used, so
+ * that only so much memory is touched as requests were ever in flight at once.
  *
  * A session has one request at a time; its slot stands in a table beside the sessions.
  * A request keeps the servers and the secret it began with, whatever is configured
@@ -78,6 +78,8 @@ struct sock {
 	int fd;		   /* -1: closed */
 	bool stale;	   /* bound as is not configured any more: to be opened again when empty */
 	uint16_t used;	   /* slots */
+	uint8_t head;	   /* of ids[], the next to be used */
+	uint8_t ids[IDS];  /* the free ones, in the order they are to be used */
 	uint64_t retry_ms; /* loop clock before which opening is not tried */
 };
 
@@ -105,12 +107,11 @@ const char *const radius_state_names[] = {
 };
 
 static struct shared *shared;
-static struct rad_req *reqs;	    /* 1..RADIUS_SLOTS */
-static uint16_t free_req;	    /* head of those freed */
-static uint16_t highest_req;	    /* those above were never used */
-static uint16_t *pending;	    /* by session: its slot + 1, or 0 */
-static uint16_t ring[RADIUS_SLOTS]; /* free slots, in the order they are to be used */
-static unsigned int ring_head;
+static struct rad_req *reqs; /* 1..RADIUS_SLOTS */
+static uint16_t free_req;    /* head of those freed */
+static uint16_t highest_req; /* those above were never used */
+static uint16_t *pending;    /* by session: its slot + 1, or 0 */
+static unsigned int current; /* the socket that slots are taken of */
 static struct sock socks[RADIUS_SOCKETS];
 
 static void on_readable(int fd, void *arg);
@@ -198,29 +199,41 @@ bind_changed(void)
 		    RADIUS_SOCKETS);
 }
 
-/* Puts a slot that was in use behind all free ones. */
+/* Puts a slot that was in use behind the free ones of its socket. */
 static void
-ring_put(unsigned int slot)
+give_slot(unsigned int slot)
 {
-	ring[(ring_head + RADIUS_SLOTS - shared->used) % RADIUS_SLOTS] = (uint16_t)slot;
+	struct sock *sock = &socks[slot / IDS];
+
+	sock->ids[(sock->head + IDS - sock->used) % IDS] = (uint8_t)(slot % IDS);
+	sock->used--;
 	shared->used--;
 }
 
-/* The free slot that was used longest ago and whose socket works; -1: none. */
+static void
+next_socket(void)
+{
+	current = (current + 1) % RADIUS_SOCKETS;
+}
+
+/* The next slot: of one socket until all its identifiers had their turn, or it has no more; -1:
+ * none works. */
 static int
 take_slot(void)
 {
+	struct sock *sock;
 	unsigned int n, slot;
 
-	for (n = RADIUS_SLOTS - shared->used; n > 0; n--) {
-		slot = ring[ring_head];
-		ring_head = (ring_head + 1) % RADIUS_SLOTS;
+	for (n = 0; n < RADIUS_SOCKETS; n++, next_socket()) {
+		sock = &socks[current];
+		if (sock->used == IDS || !socket_ready(current))
+			continue;
+		slot = current * IDS + sock->ids[sock->head++];
+		sock->used++;
 		shared->used++;
-		if (socket_ready(slot / IDS)) {
-			socks[slot / IDS].used++;
-			return (int)slot;
-		}
-		ring_put(slot);
+		if (sock->head == 0)
+			next_socket();
+		return (int)slot;
 	}
 	return -1;
 }
@@ -249,8 +262,7 @@ free_slot(unsigned int id)
 	free_req = slot->req;
 	pending[slot->s] = 0;
 	*slot = (struct slot){ 0 };
-	socks[id / IDS].used--;
-	ring_put(id);
+	give_slot(id);
 }
 
 /* Ends a request with its answer. The slot is free before others hear of it. */
@@ -451,11 +463,11 @@ radius_init(void)
 	reqs = shm_map_parent("RADIUS requests", (RADIUS_SLOTS + 1) * sizeof(*reqs));
 	madvise(reqs, (RADIUS_SLOTS + 1) * sizeof(*reqs), MADV_DONTDUMP); /* passwords */
 	pending = session_table("RADIUS by session", sizeof(*pending));
-	for (i = 0; i < RADIUS_SLOTS; i++)
-		ring[i] = (uint16_t)i;
 	for (i = 0; i < RADIUS_SOCKETS; i++)
 		socks[i] = (struct sock){ .fd = -1 };
-	ring_head = 0;
+	for (i = 0; i < RADIUS_SLOTS; i++)
+		socks[i / IDS].ids[i % IDS] = (uint8_t)(i % IDS);
+	current = 0;
 	free_req = highest_req = 0;
 	config_on_change("radius_bind_min", bind_changed);
 	config_on_change("radius_bind_max", bind_changed);

@@ -859,6 +859,7 @@ narrow_range_serves_what_it_can(void **state)
 {
 	unsigned int taken;
 	int fd = loopback_socket(&taken);
+	sess_id s;
 
 	(void)state;
 	config.radius_bind_min = config.radius_bind_max = taken;
@@ -870,7 +871,35 @@ narrow_range_serves_what_it_can(void **state)
 	assert_true(radius_authenticate(5, &pap));
 	assert_int_equal(in_use(), 1);
 	assert_int_equal(drain(0), 1);
+	for (s = 10; s < 10 + 255; s++)
+		assert_true(radius_authenticate(s, &pap));
+	assert_int_equal(in_use(), 256);
+	assert_true(radius_authenticate(9, &pap)); /* full */
+	assert_int_equal(in_use(), 256);
+	for (s = 10; s < 10 + 255; s++)
+		radius_session(s, SESS_EV_GONE);
 	radius_session(5, SESS_EV_GONE);
+	assert_int_equal(in_use(), 0);
+	config.radius_bind_min = config.radius_bind_max = 0;
+	changed("radius_bind_min");
+}
+
+/* However many sockets do not open, a login looks at each once and finds the one that does. */
+static void
+one_socket_in_many(void **state)
+{
+	unsigned int taken, round;
+	int fd = loopback_socket(&taken);
+
+	(void)state;
+	close(fd);
+	config.radius_bind_min = config.radius_bind_max = taken;
+	changed("radius_bind_min");
+	for (round = 0; round < 1000; round++) {
+		assert_true(radius_authenticate(5, &pap));
+		assert_int_equal(in_use(), 1);
+		radius_session(5, SESS_EV_GONE);
+	}
 	config.radius_bind_min = config.radius_bind_max = 0;
 	changed("radius_bind_min");
 }
@@ -937,6 +966,7 @@ main(void)
 		TEST(pending_request_keeps_its_secret_and_server),
 		TEST(ports_of_the_range_are_used),
 		TEST(narrow_range_serves_what_it_can),
+		TEST(one_socket_in_many),
 		TEST(junk_does_no_harm),
 	};
 
