@@ -41,6 +41,7 @@ OBJS = \
 	cp.o \
 	cpopt.o \
 	data.o \
+	evict.o \
 	frame.o \
 	gso.o \
 	hash.o \

@@ -12,6 +12,7 @@
 #include "addr.h"
 #include "config.h"
 #include "counter.h"
+#include "evict.h"
 #include "frame.h"
 #include "ppp.h"
 #include "loop.h"
@@ -172,20 +173,15 @@ static void
 end_older_sessions(sess_id s)
 {
 	const struct session *sess = session_get(s);
-	struct sess_end end = {
+	const struct sess_end end = {
 		.cause = TERM_ADMIN_RESET,
 		.result = 3,
 		.message = "the user has logged in again",
 	};
-	sess_id other, next;
 
 	if (conf->allow_duplicate_users || strcmp(sess->user, conf->guest_account) == 0)
 		return;
-	for (other = session_by_user(sess->user); other; other = next) {
-		next = session_next_of_user(other);
-		if (other != s)
-			hook_close(other, &end);
-	}
+	evict_user(sess->user, &end);
 }
 
 static void

@@ -16,6 +16,7 @@
 #include "cli_child.h"
 #include "config.h"
 #include "counter.h"
+#include "evict.h"
 #include "hook.h"
 #include "log.h"
 #include "loop.h"
@@ -62,18 +63,12 @@ static struct stat unix_file; /* the socket we made */
 
 typedef bool (*request_fn)(struct child *c, int argc, char **argv, char *answer, size_t size);
 
-static void
-drop(sess_id s)
-{
-	const struct sess_end end = {
-		.cause = TERM_ADMIN_RESET,
-		.result = CLOSED_BY_OPERATOR,
-		.disconnect = ADMIN_DISCONNECT,
-		.message = "dropped by the operator",
-	};
-
-	hook_close(s, &end);
-}
+static const struct sess_end dropped = {
+	.cause = TERM_ADMIN_RESET,
+	.result = CLOSED_BY_OPERATOR,
+	.disconnect = ADMIN_DISCONNECT,
+	.message = "dropped by the operator",
+};
 
 static bool
 drop_session(struct child *c, int argc, char **argv, char *answer, size_t size)
@@ -86,7 +81,7 @@ drop_session(struct child *c, int argc, char **argv, char *answer, size_t size)
 		return false;
 	}
 	plog(LOG_INFO, "CLI %s: drop session %s", c->who, argv[2]);
-	drop((sess_id)id);
+	hook_close((sess_id)id, &dropped);
 	snprintf(answer, size, "Dropping session %s", argv[2]);
 	return true;
 }
@@ -94,18 +89,13 @@ drop_session(struct child *c, int argc, char **argv, char *answer, size_t size)
 static bool
 drop_user(struct child *c, int argc, char **argv, char *answer, size_t size)
 {
-	sess_id s = session_by_user(argv[2]), next;
-
 	(void)argc;
-	if (!s) {
+	if (!session_by_user(argv[2])) {
 		snprintf(answer, size, "User %s is not connected", argv[2]);
 		return false;
 	}
 	plog(LOG_INFO, "CLI %s: drop user %s", c->who, argv[2]);
-	for (; s; s = next) {
-		next = session_next_of_user(s);
-		drop(s);
-	}
+	evict_user(argv[2], &dropped);
 	snprintf(answer, size, "Dropping user %s", argv[2]);
 	return true;
 }

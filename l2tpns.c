@@ -9,6 +9,7 @@
 #include "config.h"
 #include "counter.h"
 #include "data.h"
+#include "evict.h"
 #include "frame.h"
 #include "hook.h"
 #include "icmp.h"
@@ -353,6 +354,7 @@ open_tables(void)
 	iptab_init(conf->max_sessions * ROUTES_PER_SESSION);
 	rtnl_init(conf->max_sessions * ROUTES_PER_SESSION + IPPOOL_NETS);
 	addr_init();
+	evict_init();
 	frame_init();
 	data_init();
 	l2tp_init();

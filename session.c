@@ -39,6 +39,7 @@ static uint32_t limit;
 static struct idset ids;
 static struct hash by_wire, by_peer, by_user;
 static uint32_t next_unique = 1;
+static uint32_t last_login;
 
 static struct {
 	void *map;
@@ -320,6 +321,12 @@ session_next_of_user(sess_id id)
 	return id;
 }
 
+uint32_t
+session_last_login(void)
+{
+	return last_login;
+}
+
 sess_id
 session_first_of_tunnel(tunn_id t)
 {
@@ -413,7 +420,7 @@ void
 session_set_authed(sess_id id)
 {
 	forget_user(id);
-	WRITE(id, s->authed = 1);
+	WRITE(id, s->authed = 1; s->login = ++last_login);
 	remember_user(id);
 }
 

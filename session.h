@@ -107,7 +107,8 @@ struct sess_rec {
 };
 
 struct session {
-	uint32_t seq; /* odd while being written */
+	uint32_t seq;	/* odd while being written */
+	uint32_t login; /* number of its login since start; 0: none yet */
 	struct id_link tunnel_link, user_link;
 	struct sess_rec;
 };
@@ -148,6 +149,9 @@ sess_id session_by_peer(tunn_id t, uint16_t peer_sid);
  */
 sess_id session_by_user(const char *user);
 sess_id session_next_of_user(sess_id id);
+
+/* The number of the latest login: who comes later has a higher one. */
+uint32_t session_last_login(void);
 
 /* Sessions of a tunnel: head of the list and the next one; 0 at the end. */
 sess_id session_first_of_tunnel(tunn_id t);

@@ -96,3 +96,18 @@ def test_thousands_of_routes(big):
         wait_for(lambda: outside(big.daemon) == 0, "the end of all routes")
         wait_for(lambda: gone(big.daemon), "the end of all sessions", 30)
     assert big.daemon.counters()["netlink_errors"] == 0
+
+
+def test_one_name_thousands_of_times(big):
+    """`drop user`, and a login where duplicates are not allowed: all older sessions of the name end, in many turns."""
+    big.daemon.set("set allow_duplicate_users yes")
+    for how in "drop", "login":
+        answer = big.lac.do("session count=%d user=guest parallel=300 timeout=60" % OUTSIDE)
+        assert (answer["up"], answer["failed"]) == (str(OUTSIDE), "0"), answer
+        if how == "drop":
+            assert "Dropping user guest" in big.daemon.run("drop user guest")
+            wait_for(lambda: gone(big.daemon), "the end of all sessions", 30)
+        else:
+            big.daemon.set("set allow_duplicate_users no")
+            assert big.lac.do("session count=1 user=guest timeout=30")["up"] == "1"
+            wait_for(lambda: len(big.daemon.run("show users")) == 2, "the end of all but the last", 30)

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Ending all sessions of a user, however many those are, without keeping the loop. */
+#ifndef EVICT_H
+#define EVICT_H
+
+#include "session.h"
+
+enum { EVICT_BATCH = 128 }; /* sessions ended in a turn, at most */
+
+/* Start-up only. */
+void evict_init(void);
+
+/*
+ * Ends the sessions that have logged in under this name up to now: some at once, the rest
+ * in the turns that follow. Who logs in later is left alone.
+ */
+void evict_user(const char *user, const struct sess_end *end);
+
+#endif
