@@ -92,7 +92,7 @@ def test_users_come_and_go(plant):
     os.unlink(os.path.join(daemon.folder, "users"))
     daemon.process.send_signal(signal.SIGHUP)
     wait_for(lambda: greeting(plant) is None, "the end of listening everywhere")
-    assert greeting(plant, elsewhere=False) == "prompt"
+    wait_for(lambda: greeting(plant, elsewhere=False) == "prompt", "listening on loopback")
     daemon.write("users", "admin:letmein\n")
     daemon.process.send_signal(signal.SIGHUP)
     wait_for(lambda: greeting(plant) == "login", "listening everywhere")

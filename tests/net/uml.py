@@ -10,6 +10,7 @@ on the host's files and boots in a few seconds. One guest serves all tests of a 
     call.hangup()
 """
 
+import errno
 import os
 import re
 import shlex
@@ -80,11 +81,24 @@ class Uml:
         except FileNotFoundError:
             return ""
 
+    def _connect(self, timeout):
+        """To the agent inside. A link that has just been plugged in again may not be found for a moment."""
+        def connect():
+            sock = self.ns.socket()
+            sock.settimeout(timeout)
+            try:
+                sock.connect((self.address, 4000))
+            except OSError as e:
+                sock.close()
+                if e.errno != errno.EHOSTUNREACH:
+                    raise
+                return None
+            return sock
+        return wait_for(connect, "a way to the guest")
+
     def run(self, command, check=True, timeout=60):
         """Run a shell command inside; its output."""
-        with self.ns.socket() as sock:
-            sock.settimeout(timeout)
-            sock.connect((self.address, 4000))
+        with self._connect(timeout) as sock:
             sock.sendall(command.encode())
             sock.shutdown(socket.SHUT_WR)
             answer = b""
