@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * select() dispatch, as SPEC 1 wants it: an array of callbacks by descriptor, two
- * fd_sets that are copied a turn, signals taken only inside pselect(). A turn is:
- * wait, clock, signals, readable and writable descriptors, timers, turn-end list.
+ * fd_sets that are copied a turn, signals taken once a turn. A turn is: wait, clock,
+ * signals, readable and writable descriptors, timers, turn-end list. After loop_stop()
+ * nothing but the turn-end list is called.
  */
 #include "loop.h"
 #include "counter.h"
@@ -147,6 +148,21 @@ loop_time(void)
 	return now_wall;
 }
 
+/* pselect() lets no signal in while a descriptor is ready: those are asked for. */
+static void
+take_pending_signals(void)
+{
+	static const struct timespec at_once;
+	int signo, i;
+
+	for (i = 0; i < MAX_SIGNAL; i++) {
+		signo = sigtimedwait(&blocked, NULL, &at_once);
+		if (signo < 0)
+			return;
+		signal_seen[signo] = 1;
+	}
+}
+
 static void
 run_signals(void)
 {
@@ -165,7 +181,7 @@ run_fds(const fd_set *r, const fd_set *w, int n)
 {
 	int fd;
 
-	for (fd = 0; n > 0 && fd <= highest_fd; fd++) {
+	for (fd = 0; n > 0 && fd <= highest_fd && !stopping; fd++) {
 		if (FD_ISSET(fd, r)) {
 			n--;
 			if (slots[fd].on_read)
@@ -173,7 +189,7 @@ run_fds(const fd_set *r, const fd_set *w, int n)
 		}
 		if (FD_ISSET(fd, w)) {
 			n--;
-			if (slots[fd].on_write)
+			if (slots[fd].on_write && !stopping)
 				slots[fd].on_write(fd, slots[fd].arg);
 		}
 	}
@@ -182,7 +198,7 @@ run_fds(const fd_set *r, const fd_set *w, int n)
 static int
 wait_for_input(fd_set *r, fd_set *w)
 {
-	uint64_t wait_ms = stopping ? 0 : timer_next(now_ms, MAX_WAIT_MS);
+	uint64_t wait_ms = timer_next(now_ms, MAX_WAIT_MS);
 	struct timespec ts = {
 		.tv_sec = (time_t)(wait_ms / 1000),
 		.tv_nsec = (long)(wait_ms % 1000) * 1000000,
@@ -213,9 +229,12 @@ loop_run(void)
 		now_ms = began / 1000;
 		now_wall = time(NULL);
 		timer_clock(now_ms);
+		if (n > 0 && mask_ready)
+			take_pending_signals();
 		run_signals();
 		run_fds(&r, &w, n);
-		timer_run(now_ms);
+		if (!stopping)
+			timer_run(now_ms);
 		for (i = 0; i < n_turn_end; i++)
 			turn_end[i]();
 		counters->loop_longest_us = MAX(counters->loop_longest_us, clock_us() - began);

@@ -44,7 +44,7 @@ time_t loop_time(void);
 /* Reads the clocks again: for use before the loop runs, and in a child. */
 void loop_clock(void);
 
-/* Runs until loop_stop(). */
+/* Runs until loop_stop(), after which no signal, descriptor or timer is served. */
 void loop_run(void);
 void loop_stop(void);
 

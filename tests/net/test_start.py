@@ -5,6 +5,8 @@ import re
 import signal
 import socket
 import subprocess
+import sys
+import time
 
 import pytest
 
@@ -269,6 +271,29 @@ def test_stop_leaves_sessions(plant, number):
     assert "tun0" not in plant.network.lns.run("ip", "-o", "link")
     assert not os.path.exists(pid)
     assert not os.path.exists(daemon.socket)
+
+
+FLOOD = """
+import socket, sys
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sock.connect((sys.argv[1], 1701))
+while True:
+    try:
+        sock.send(bytes(1000))
+    except OSError:  # nobody there any more
+        pass
+"""
+
+
+def test_stop_under_load(plant):
+    """SIGTERM ends it at once though packets never cease: with debug 5 it does not get through them."""
+    daemon = plant.lns({"debug": 5, "log_file": "/dev/null"}, local_users=USERS)
+    flood = plant.network.lac.start(sys.executable, "-c", FLOOD, plant.network.LNS)
+    wait_for(lambda: daemon.counters()["tunnel_rx_packets"] > 5000, "the flood")
+    begun = time.monotonic()
+    daemon.stop()
+    assert time.monotonic() - begun < 2
+    assert flood.alive()
 
 
 @pytest.mark.san
