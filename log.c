@@ -27,15 +27,35 @@ static const struct {
 	const char *name;
 	int number;
 } facilities[] = {
-	{ "auth", 4 },	  { "authpriv", 10 }, { "cron", 9 },	{ "daemon", 3 },  { "ftp", 11 },
-	{ "kern", 0 },	  { "local0", 16 },   { "local1", 17 }, { "local2", 18 }, { "local3", 19 },
-	{ "local4", 20 }, { "local5", 21 },   { "local6", 22 }, { "local7", 23 }, { "lpr", 6 },
-	{ "mail", 2 },	  { "news", 7 },      { "syslog", 5 },	{ "user", 1 },	  { "uucp", 8 },
+	{ "auth", 4 },
+	{ "authpriv", 10 },
+	{ "cron", 9 },
+	{ "daemon", 3 },
+	{ "ftp", 11 },
+	{ "kern", 0 },
+	{ "local0", 16 },
+	{ "local1", 17 },
+	{ "local2", 18 },
+	{ "local3", 19 },
+	{ "local4", 20 },
+	{ "local5", 21 },
+	{ "local6", 22 },
+	{ "local7", 23 },
+	{ "lpr", 6 },
+	{ "mail", 2 },
+	{ "news", 7 },
+	{ "syslog", 5 },
+	{ "user", 1 },
+	{ "uucp", 8 },
 };
 
 static const int severities[] = {
-	[LOG_CRITICAL] = 2, [LOG_ERROR] = 3, [LOG_WARNING] = 4,
-	[LOG_INFO] = 6,	    [LOG_CALL] = 7,  [LOG_PACKET] = 7,
+	[LOG_CRITICAL] = 2,
+	[LOG_ERROR] = 3,
+	[LOG_WARNING] = 4,
+	[LOG_INFO] = 6,
+	[LOG_CALL] = 7,
+	[LOG_PACKET] = 7,
 };
 
 int log_threshold = LOG_ERROR;
@@ -156,8 +176,8 @@ log_reopen(void)
 		return;
 	fd = open_file(path);
 	if (fd < 0) {
-		plog(LOG_ERROR, "log file %s: %s; going on with the old one", path,
-		    strerror(errno));
+		plog(
+		    LOG_ERROR, "log file %s: %s; going on with the old one", path, strerror(errno));
 		return;
 	}
 	use_fd(fd, -1);
@@ -208,8 +228,8 @@ send_syslog(int level, char *line, size_t len)
 	const struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
 	ssize_t sent;
 
-	iov[0].iov_len = (size_t)snprintf(
-	    head, sizeof(head), "<%d>l2tpns: ", facility * 8 + severities[level]);
+	iov[0].iov_len =
+	    (size_t)snprintf(head, sizeof(head), "<%d>l2tpns: ", facility * 8 + severities[level]);
 	sent = sendmsg(out_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent < 0 && (errno == ECONNREFUSED || errno == ENOTCONN) && connect_syslog(out_fd) == 0)
 		sent = sendmsg(out_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL); /* it was restarted */
@@ -278,8 +298,8 @@ log_limit_ok(struct log_limit *limit, int level)
 	now = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 	if (now - limit->since_ms >= LIMIT_WINDOW_MS || limit->since_ms == 0) {
 		if (limit->left_out)
-			log_write(level, 0, 0, "%u lines like the next were left out",
-			    limit->left_out);
+			log_write(
+			    level, 0, 0, "%u lines like the next were left out", limit->left_out);
 		*limit = (struct log_limit){ .since_ms = now };
 	}
 	if (limit->used < LOG_BURST) {
