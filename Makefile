@@ -81,6 +81,7 @@ OBJS = \
 	tunnel.o \
 	udp.o \
 	users.o \
+	utf8.o \
 	util.o
 
 LIB      = $(BUILD)/libl2tpns.a

@@ -5,7 +5,8 @@
  * copy alone. Columns and their widths are those operators' scripts know; whatever is
  * newer stands at the end of a line or behind the known lines.
  *
- * Names come from peers: they are printed with control characters escaped.
+ * Names come from peers: they are printed with control characters escaped, and what is
+ * not UTF-8.
  */
 #include "cli_show.h"
 #include "config.h"
@@ -15,6 +16,7 @@
 #include "note.h"
 #include "radius.h"
 #include "tunnel.h"
+#include "utf8.h"
 #include "util.h"
 #include "wire.h"
 
@@ -32,18 +34,9 @@ clean(const char *name)
 {
 	static char buf[4][CLEAN_SIZE];
 	static unsigned int turn;
-	char *text = buf[turn++ % ARRAY_LEN(buf)], *to = text;
-	const unsigned char *p = (const unsigned char *)name;
+	char *text = buf[turn++ % ARRAY_LEN(buf)];
 
-	for (; *p && to + 5 < text + CLEAN_SIZE; p++) {
-		bool wide = p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0; /* U+0080..9F in UTF-8 */
-
-		if (*p < ' ' || *p == 0x7f || wide)
-			to += sprintf(to, "\\x%02x", *p);
-		else
-			*to++ = (char)*p;
-	}
-	*to = '\0';
+	utf8_escape(text, CLEAN_SIZE, name, "");
 	return text;
 }
 

@@ -5,6 +5,7 @@
  * reader must get valid JSON whatever they are.
  */
 #include "json.h"
+#include "utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,58 +30,24 @@ put(struct json *j, const char *s, size_t n)
 	j->text[j->len] = '\0';
 }
 
-/* Octets of the UTF-8 character at p, 0 when it is none (RFC 3629 4). */
-static size_t
-utf8_len(const unsigned char *p)
-{
-	static const struct {
-		unsigned char first, last; /* of the lead octet */
-		unsigned char low, high;   /* of the one behind it */
-		size_t len;
-	} forms[] = {
-		{ 0x01, 0x7f, 0, 0xff, 1 },
-		{ 0xc2, 0xdf, 0x80, 0xbf, 2 },
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-		{ 0xe1, 0xec, 0x80, 0xbf, 3 },
-		{ 0xed, 0xed, 0x80, 0x9f, 3 },
-		{ 0xee, 0xef, 0x80, 0xbf, 3 },
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4 },
-		{ 0xf1, 0xf3, 0x80, 0xbf, 4 },
-		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
-	};
-	size_t i, n;
-
-	for (i = 0; i < ARRAY_LEN(forms); i++)
-		if (*p >= forms[i].first && *p <= forms[i].last)
-			break;
-	if (i == ARRAY_LEN(forms) ||
-	    (forms[i].len > 1 && (p[1] < forms[i].low || p[1] > forms[i].high)))
-		return 0;
-	for (n = 2; n < forms[i].len; n++)
-		if ((p[n] & 0xc0) != 0x80)
-			return 0;
-	return forms[i].len;
-}
-
 static void
 put_string(struct json *j, const char *s)
 {
-	const unsigned char *p = (const unsigned char *)s;
 	char escape[8];
 	size_t n;
 
 	put(j, "\"", 1);
-	for (; *p; p += n ? n : 1) {
-		n = utf8_len(p);
+	for (; *s; s += n ? n : 1) {
+		n = utf8_len(s);
 		if (n == 0) {
 			put(j, "\\ufffd", 6);
-		} else if (*p == '"' || *p == '\\') {
-			put(j, *p == '"' ? "\\\"" : "\\\\", 2);
-		} else if (*p < ' ' || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0)) {
-			snprintf(escape, sizeof(escape), "\\u%04x", n == 2 ? p[1] : p[0]);
+		} else if (*s == '"' || *s == '\\') {
+			put(j, *s == '"' ? "\\\"" : "\\\\", 2);
+		} else if (utf8_control(s)) {
+			snprintf(escape, sizeof(escape), "\\u%04x", (uint8_t)s[n - 1]);
 			put(j, escape, 6);
 		} else {
-			put(j, (const char *)p, n);
+			put(j, s, n);
 		}
 	}
 	put(j, "\"", 1);

@@ -5,10 +5,11 @@
  * never blocks the loop: a full syslog socket loses the line and counts it.
  *
  * Syslog is spoken here (RFC 3164 form to /dev/log) since syslog(3) blocks.
- * Called by everybody; calls nobody.
+ * Called by everybody; calls utf8.c alone.
  */
 #include "log.h"
 #include "counter.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -183,29 +184,6 @@ log_reopen(void)
 	use_fd(fd, -1);
 }
 
-/* Control characters become \xNN: one call is one line. */
-static size_t
-escape(char *to, size_t size, const char *from)
-{
-	static const char hex[] = "0123456789abcdef";
-	size_t n = 0;
-
-	for (; *from != '\0' && n + 5 < size; from++) {
-		unsigned char c = (unsigned char)*from;
-
-		if (c >= ' ' && c != 0x7f) {
-			to[n++] = (char)c;
-			continue;
-		}
-		to[n++] = '\\';
-		to[n++] = 'x';
-		to[n++] = hex[c >> 4];
-		to[n++] = hex[c & 15];
-	}
-	to[n] = '\0';
-	return n;
-}
-
 static int
 line_head(char *line, size_t size, sess_id sid, tunn_id tid)
 {
@@ -264,7 +242,7 @@ log_write(int level, sess_id sid, tunn_id tid, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	head = line_head(line, sizeof(line), sid, tid);
-	len = (size_t)head + escape(line + head, sizeof(line) - (size_t)head - 1, text);
+	len = (size_t)head + utf8_escape(line + head, sizeof(line) - (size_t)head - 1, text, "\\");
 	if (level <= wanted_level)
 		put_line(level, line, len);
 	if (sink_fn && level <= sink_level)

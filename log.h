@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The log: levels 0..5 as in the manual, to stdout, a file or syslog, never
- * blocking. Arguments are not evaluated below the level. Control characters in
- * the text are escaped, so that a peer cannot forge lines.
+ * blocking. Arguments are not evaluated below the level. Control characters,
+ * backslashes and octets that are not UTF-8 are escaped in the text, so that a peer
+ * cannot forge lines.
  */
 #ifndef LOG_H
 #define LOG_H

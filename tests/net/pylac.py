@@ -556,7 +556,7 @@ class Session:
         self.send_cp(IPCP, CONF_REQ, body)
 
     def pap_request(self, ident=None):
-        user, password = self.user.encode(), self.password.encode()
+        user, password = _bytes(self.user), _bytes(self.password)
         return self.send_cp(PAP, 1, bytes([len(user)]) + user + bytes([len(password)]) + password, ident)
 
     def lcp_up(self):

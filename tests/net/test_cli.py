@@ -395,11 +395,13 @@ def test_set_at_run_time(site, lns):
 def test_names_are_escaped(site, lns):
     """A user name with control characters does not reach the terminal as it is, nor the log."""
     lac = Lac(site.network)
-    session = lac.tunnel(host="evil\x1b[2Jhost\n\r").session()
-    session.authenticate("evil\x1b[2J\n\rSID", "x")
-    for line in lns.run("show tunnels") + lns.run("show session"):
-        assert "\x1b" not in line
-    assert "\x1b" not in lns.log
+    session = lac.tunnel(host=b"evil\x1b[2Jhost\n\r\x9b2J\xc2\x9b\xfc \xc3\xbc").session()
+    session.authenticate(b"evil\x1b[2J\n\rSID\x9b2J\xc2\x9b", "x")
+    shown = "\n".join(lns.run("show tunnels"))
+    assert "evil\\x1b[2Jhost\\x0a\\x0d\\x9b2J\\xc2\\x9b\\xfc ü" in shown
+    shown += "\n".join(lns.run("show session"))
+    for text in shown, lns.log:
+        assert not re.search("[\x1b\x80-\x9f\ufffd]", text)  # \ufffd: it was not UTF-8
     assert not [line for line in lns.log.split("\n") if line.startswith(("SID", "host"))]
     lac.close()
 

@@ -115,6 +115,15 @@ control_characters_are_escaped(void **state)
 }
 
 static void
+text_that_is_not_utf8_is_escaped(void **state)
+{
+	(void)state;
+	plog(LOG_INFO, "J\xc3\xbcrgen J\xfcrgen \x9b%s a\\x1b", "2J\xc2\x9b");
+	assert_non_null(
+	    strstr(contents(file), "J\xc3\xbcrgen J\\xfcrgen \\x9b2J\\xc2\\x9b a\\\\x1b\n"));
+}
+
+static void
 long_lines_are_cut(void **state)
 {
 	char longest[5000];
@@ -257,6 +266,7 @@ main(void)
 		cmocka_unit_test_setup(lines_have_time_and_ids, fresh_file),
 		cmocka_unit_test_setup(arguments_below_the_level_are_not_evaluated, fresh_file),
 		cmocka_unit_test_setup(control_characters_are_escaped, fresh_file),
+		cmocka_unit_test_setup(text_that_is_not_utf8_is_escaped, fresh_file),
 		cmocka_unit_test_setup(long_lines_are_cut, fresh_file),
 		cmocka_unit_test_setup(hex_lines, fresh_file),
 		cmocka_unit_test_setup(sink_has_a_level_of_its_own, fresh_file),
