@@ -50,13 +50,16 @@ static const struct {
 	{ "uucp", 8 },
 };
 
-static const int severities[] = {
-	[LOG_CRITICAL] = 2,
-	[LOG_ERROR] = 3,
-	[LOG_WARNING] = 4,
-	[LOG_INFO] = 6,
-	[LOG_CALL] = 7,
-	[LOG_PACKET] = 7,
+static const struct {
+	const char *name;
+	int severity; /* RFC 3164 4.1.1 */
+} levels[] = {
+	[LOG_CRITICAL] = { "critical", 2 },
+	[LOG_ERROR] = { "error", 3 },
+	[LOG_WARNING] = { "warning", 4 },
+	[LOG_INFO] = { "info", 6 },
+	[LOG_CALL] = { "call", 7 },
+	[LOG_PACKET] = { "packet", 7 },
 };
 
 int log_threshold = LOG_ERROR;
@@ -185,7 +188,7 @@ log_reopen(void)
 }
 
 static int
-line_head(char *line, size_t size, sess_id sid, tunn_id tid)
+line_head(char *line, size_t size, int level, sess_id sid, tunn_id tid)
 {
 	struct timespec now;
 	struct tm tm;
@@ -194,8 +197,8 @@ line_head(char *line, size_t size, sess_id sid, tunn_id tid)
 	clock_gettime(CLOCK_REALTIME, &now);
 	localtime_r(&now.tv_sec, &tm);
 	n = strftime(line, size, "%Y-%m-%d %H:%M:%S", &tm);
-	return (int)n + snprintf(line + n, size - n, ".%03ld %02u/%02u ", now.tv_nsec / 1000000,
-			    (unsigned)tid, (unsigned)sid);
+	return (int)n + snprintf(line + n, size - n, ".%03ld %s %02u/%02u ", now.tv_nsec / 1000000,
+			    levels[level].name, (unsigned)tid, (unsigned)sid);
 }
 
 static ssize_t
@@ -206,8 +209,8 @@ send_syslog(int level, char *line, size_t len)
 	const struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
 	ssize_t sent;
 
-	iov[0].iov_len =
-	    (size_t)snprintf(head, sizeof(head), "<%d>l2tpns: ", facility * 8 + severities[level]);
+	iov[0].iov_len = (size_t)snprintf(
+	    head, sizeof(head), "<%d>l2tpns: ", facility * 8 + levels[level].severity);
 	sent = sendmsg(out_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent < 0 && (errno == ECONNREFUSED || errno == ENOTCONN) && connect_syslog(out_fd) == 0)
 		sent = sendmsg(out_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL); /* it was restarted */
@@ -241,7 +244,7 @@ log_write(int level, sess_id sid, tunn_id tid, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	head = line_head(line, sizeof(line), sid, tid);
+	head = line_head(line, sizeof(line), level, sid, tid);
 	len = (size_t)head + utf8_escape(line + head, sizeof(line) - (size_t)head - 1, text, "\\");
 	if (level <= wanted_level)
 		put_line(level, line, len);

@@ -65,7 +65,7 @@ int log_fd(void);
 /* A copy of each line at or below `level` goes to `sink` too (the CLI's debug); NULL: none. */
 void log_set_sink(void (*sink)(int level, const char *line, size_t len), int level);
 
-/* Writes one line; called through the macros above. */
+/* Writes one line: time, level, tunnel/session, text. Called through the macros above. */
 void log_write(int level, sess_id sid, tunn_id tid, const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 /* Writes `len` octets as hex lines at LOG_PACKET; does nothing below that level. */

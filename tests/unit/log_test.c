@@ -68,19 +68,43 @@ fresh_file(void **state)
 }
 
 static void
-lines_have_time_and_ids(void **state)
+lines_have_time_level_and_ids(void **state)
 {
 	int y, mon, d, h, min, s, ms;
 	unsigned int tid, sid;
+	char level[16];
 
 	(void)state;
 	log_write(LOG_INFO, 12, 7, "session %s", "up");
-	assert_int_equal(sscanf(contents(file), "%d-%d-%d %d:%d:%d.%d %u/%u session up\n", &y, &mon,
-			     &d, &h, &min, &s, &ms, &tid, &sid),
-	    9);
+	assert_int_equal(sscanf(contents(file), "%d-%d-%d %d:%d:%d.%d %15s %u/%u session up\n", &y,
+			     &mon, &d, &h, &min, &s, &ms, level, &tid, &sid),
+	    10);
+	assert_string_equal(level, "info");
 	assert_int_equal(tid, 7);
 	assert_int_equal(sid, 12);
 	assert_int_equal(count(text, "\n"), 1);
+}
+
+static void
+each_level_has_a_word(void **state)
+{
+	static const char *const words[] = {
+		[LOG_CRITICAL] = " critical 00/00 level 0\n",
+		[LOG_ERROR] = " error 00/00 level 1\n",
+		[LOG_WARNING] = " warning 00/00 level 2\n",
+		[LOG_INFO] = " info 00/00 level 3\n",
+		[LOG_CALL] = " call 00/00 level 4\n",
+		[LOG_PACKET] = " packet 00/00 level 5\n",
+	};
+	int i;
+
+	(void)state;
+	log_set_level(LOG_PACKET);
+	for (i = LOG_CRITICAL; i <= LOG_PACKET; i++)
+		plog(i, "level %d", i);
+	contents(file);
+	for (i = LOG_CRITICAL; i <= LOG_PACKET; i++)
+		assert_non_null(strstr(text, words[i]));
 }
 
 static int evaluated;
@@ -263,7 +287,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(lines_have_time_and_ids, fresh_file),
+		cmocka_unit_test_setup(lines_have_time_level_and_ids, fresh_file),
+		cmocka_unit_test_setup(each_level_has_a_word, fresh_file),
 		cmocka_unit_test_setup(arguments_below_the_level_are_not_evaluated, fresh_file),
 		cmocka_unit_test_setup(control_characters_are_escaped, fresh_file),
 		cmocka_unit_test_setup(text_that_is_not_utf8_is_escaped, fresh_file),
