@@ -61,6 +61,7 @@ OBJS = \
 	ll.o \
 	local_users.o \
 	log.o \
+	log_target.o \
 	loop.o \
 	mschap.o \
 	note.o \

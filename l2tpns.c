@@ -19,6 +19,7 @@
 #include "l2tp_chan.h"
 #include "local_users.h"
 #include "log.h"
+#include "log_target.h"
 #include "loop.h"
 #include "note.h"
 #include "ppp.h"
@@ -203,7 +204,7 @@ apply_log_file(void)
 {
 	char why[512];
 
-	if (log_open(conf->log_file, why, sizeof(why)) < 0)
+	if (log_target_open(conf->log_file, why, sizeof(why)) < 0)
 		plog(LOG_ERROR, "log_file: %s; going on with the old one", why);
 }
 
@@ -439,10 +440,12 @@ on_quit(int signo)
 static void
 on_hangup(int signo)
 {
+	char why[512];
 	int bad;
 
 	(void)signo;
-	log_reopen();
+	if (log_target_reopen(why, sizeof(why)) < 0)
+		plog(LOG_ERROR, "log_file: %s; going on with the old one", why);
 	plog(LOG_WARNING, "reading the configuration again");
 	bad = abs(config_stage(log_line));
 	bad += stage_files(config_staged(), log_line);

@@ -1,54 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Log lines to stdout, a file or the syslog socket. A line is formatted into one
- * buffer, escaped, and written by one write(2) or send(2) on a descriptor that
- * never blocks the loop: a full syslog socket loses the line and counts it.
+ * Log lines: levels, form, rate limits. A line is formatted into one buffer, escaped,
+ * and given to log_target.c, which never blocks the loop: a line that cannot be written
+ * at once is counted, and when lines are taken again one tells how many were lost.
  *
- * Syslog is spoken here (RFC 3164 form to /dev/log) since syslog(3) blocks.
- * Called by everybody; calls utf8.c alone.
+ * Called by everybody; calls log_target.c and utf8.c alone.
  */
 #include "log.h"
 #include "counter.h"
+#include "log_target.h"
 #include "utf8.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
 
 enum { LINE_SIZE = 1024, LOG_BURST = 10, LIMIT_WINDOW_MS = 1000 };
-
-static const struct {
-	const char *name;
-	int number;
-} facilities[] = {
-	{ "auth", 4 },
-	{ "authpriv", 10 },
-	{ "cron", 9 },
-	{ "daemon", 3 },
-	{ "ftp", 11 },
-	{ "kern", 0 },
-	{ "local0", 16 },
-	{ "local1", 17 },
-	{ "local2", 18 },
-	{ "local3", 19 },
-	{ "local4", 20 },
-	{ "local5", 21 },
-	{ "local6", 22 },
-	{ "local7", 23 },
-	{ "lpr", 6 },
-	{ "mail", 2 },
-	{ "news", 7 },
-	{ "syslog", 5 },
-	{ "user", 1 },
-	{ "uucp", 8 },
-};
 
 static const struct {
 	const char *name;
@@ -64,9 +33,7 @@ static const struct {
 
 int log_threshold = LOG_ERROR;
 static int wanted_level = LOG_ERROR;
-static int out_fd = STDOUT_FILENO;
-static int facility = -1; /* syslog facility, or -1 for a file */
-static char path[256];
+static unsigned int lost; /* lines since one was written */
 static void (*sink_fn)(int level, const char *line, size_t len);
 static int sink_level = -1;
 
@@ -91,102 +58,6 @@ log_set_sink(void (*sink)(int level, const char *line, size_t len), int level)
 	update_threshold();
 }
 
-int
-log_fd(void)
-{
-	return out_fd;
-}
-
-static void
-use_fd(int fd, int new_facility)
-{
-	if (out_fd != STDOUT_FILENO)
-		close(out_fd);
-	out_fd = fd;
-	facility = new_facility;
-}
-
-static int
-connect_syslog(int fd)
-{
-	static const struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
-
-	return connect(fd, (const struct sockaddr *)&addr, sizeof(addr));
-}
-
-static int
-open_syslog(const char *name, char *why, size_t why_size)
-{
-	size_t i;
-	int fd;
-
-	for (i = 0; i < ARRAY_LEN(facilities); i++)
-		if (strcmp(name, facilities[i].name) == 0)
-			break;
-	if (i == ARRAY_LEN(facilities)) {
-		snprintf(why, why_size, "syslog facility '%s' is not known", name);
-		return -1;
-	}
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || connect_syslog(fd) < 0) {
-		snprintf(why, why_size, "/dev/log: %s", strerror(errno));
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	use_fd(fd, facilities[i].number);
-	path[0] = '\0';
-	return 0;
-}
-
-static int
-open_file(const char *name)
-{
-	return open(name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
-}
-
-int
-log_open(const char *target, char *why, size_t why_size)
-{
-	int fd;
-
-	if (target[0] == '\0') {
-		use_fd(STDOUT_FILENO, -1);
-		path[0] = '\0';
-		return 0;
-	}
-	if (strncmp(target, "syslog:", 7) == 0)
-		return open_syslog(target + 7, why, why_size);
-	if (strlen(target) >= sizeof(path)) {
-		snprintf(why, why_size, "%s: name too long", target);
-		return -1;
-	}
-	fd = open_file(target);
-	if (fd < 0) {
-		snprintf(why, why_size, "%s: %s", target, strerror(errno));
-		return -1;
-	}
-	use_fd(fd, -1);
-	snprintf(path, sizeof(path), "%s", target);
-	return 0;
-}
-
-void
-log_reopen(void)
-{
-	int fd;
-
-	if (path[0] == '\0')
-		return;
-	fd = open_file(path);
-	if (fd < 0) {
-		plog(
-		    LOG_ERROR, "log file %s: %s; going on with the old one", path, strerror(errno));
-		return;
-	}
-	use_fd(fd, -1);
-}
-
 static int
 line_head(char *line, size_t size, int level, sess_id sid, tunn_id tid)
 {
@@ -201,36 +72,27 @@ line_head(char *line, size_t size, int level, sess_id sid, tunn_id tid)
 			    levels[level].name, (unsigned)tid, (unsigned)sid);
 }
 
-static ssize_t
-send_syslog(int level, char *line, size_t len)
+static bool
+tell_of_lost(void)
 {
-	char head[24];
-	struct iovec iov[2] = { { .iov_base = head }, { .iov_base = line, .iov_len = len } };
-	const struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
-	ssize_t sent;
+	char line[128];
+	size_t n = (size_t)line_head(line, sizeof(line), LOG_ERROR, 0, 0);
 
-	iov[0].iov_len = (size_t)snprintf(
-	    head, sizeof(head), "<%d>l2tpns: ", facility * 8 + levels[level].severity);
-	sent = sendmsg(out_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (sent < 0 && (errno == ECONNREFUSED || errno == ENOTCONN) && connect_syslog(out_fd) == 0)
-		sent = sendmsg(out_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL); /* it was restarted */
-	return sent;
+	n += (size_t)snprintf(
+	    line + n, sizeof(line) - n, "%u log lines were lost: nobody took them", lost);
+	if (!log_target_write(levels[LOG_ERROR].severity, line, n))
+		return false;
+	lost = 0;
+	return true;
 }
 
 static void
 put_line(int level, char *line, size_t len)
 {
-	ssize_t sent;
-
-	if (facility < 0) {
-		line[len] = '\n';
-		sent = write(out_fd, line, len + 1);
-		line[len] = '\0';
-	} else {
-		sent = send_syslog(level, line, len);
-	}
-	if (sent < 0)
-		COUNT(log_lost);
+	if ((lost == 0 || tell_of_lost()) && log_target_write(levels[level].severity, line, len))
+		return;
+	COUNT(log_lost);
+	lost++;
 }
 
 void
@@ -301,7 +163,7 @@ fatal(const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	fprintf(stderr, "l2tpns: %s\n", text);
-	if (out_fd != STDOUT_FILENO)
+	if (!log_target_is_stdout())
 		plog(LOG_CRITICAL, "%s", text);
 	exit(1);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The log: levels 0..5 as in the manual, to stdout, a file or syslog, never
+ * The log: levels 0..5 as in the manual, to where log_target.h says, never
  * blocking. Arguments are not evaluated below the level. Control characters,
  * backslashes and octets that are not UTF-8 are escaped in the text, so that a peer
  * cannot forge lines.
@@ -48,19 +48,6 @@ extern int log_threshold; /* read through log_on() only */
 
 /* Sends everything up to `level` to the log from now on. */
 void log_set_level(int level);
-
-/*
- * Where lines go: "" is stdout, "syslog:FACILITY" the local syslog socket, else
- * the path of a file to append to. Returns -1 and keeps the old target when the
- * new one cannot be opened; `why` then says so.
- */
-int log_open(const char *target, char *why, size_t why_size);
-
-/* Opens the file of log_open() again, after logrotate has moved it. */
-void log_reopen(void);
-
-/* The descriptor in use, so that a child may keep or close it. */
-int log_fd(void);
 
 /* A copy of each line at or below `level` goes to `sink` too (the CLI's debug); NULL: none. */
 void log_set_sink(void (*sink)(int level, const char *line, size_t len), int level);

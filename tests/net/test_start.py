@@ -448,3 +448,79 @@ def test_port_default_warning(plant):
     daemon.start()
     daemon.stop()
     assert "1645" not in daemon.log
+
+
+# ---------------------------------------------------------------------------- the log
+
+@pytest.fixture
+def stuck_log():
+    """Opens what nobody will read: yields functions that make the writing end of a kind."""
+    ends = []
+
+    def pipe():
+        ends.extend(os.pipe())
+        return ends[-1]
+
+    def pair():
+        left, right = socket.socketpair()
+        ends.extend((left.detach(), right.detach()))
+        return ends[-1]
+
+    yield {"pipe": pipe, "socket": pair}
+    for fd in ends:
+        os.close(fd)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket"])
+def test_log_that_nobody_reads(plant, stuck_log, kind):
+    """Stdout is full: calls and the CLI go on, the lost lines are counted, SIGTERM ends it."""
+    daemon = plant.lns({"debug": 5}, local_users=USERS, start=False)
+    out = stuck_log[kind]()
+    with daemon.ns:
+        process = subprocess.Popen([binary(), "-c", daemon.config], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    try:
+        wait_for(lambda: os.path.exists(daemon.socket), "the CLI's socket")
+
+        def full():
+            pylac.subscriber(plant.network).lac.close()
+            return daemon.counters()["log_lost"] > 0
+        wait_for(full, "the lines that are lost", 30)
+        pylac.subscriber(plant.network).ping(plant.network.CORE)
+        daemon.cli.close()
+        process.terminate()
+        assert process.wait(5) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_log_fifo(plant):
+    """A FIFO without a reader is refused with the reason; with one it is a log like any other."""
+    daemon = plant.lns(local_users=USERS)
+    fifo = os.path.join(daemon.folder, "fifo")
+    os.mkfifo(fifo)
+    daemon.set("set log_file " + fifo)
+    daemon.wait_log("error .*%s: nobody reads this FIFO; going on with the old one" % re.escape(fifo))
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    daemon.set('set log_file ""')
+    daemon.set("set log_file " + fifo)
+    pylac.subscriber(plant.network)
+    assert b"joe" in os.read(reader, 65536)
+    os.close(reader)
+    daemon.stop()
+
+
+def test_log_file_at_run_time(plant):
+    """`set log_file` takes effect at once; one that cannot be opened leaves the old one."""
+    daemon = plant.lns(local_users=USERS)
+    log = os.path.join(daemon.folder, "logfile")
+    daemon.set("set log_file " + log)
+    lines = len(daemon.process.lines)
+    pylac.subscriber(plant.network)
+    assert "joe" in daemon.read("logfile")
+    assert len(daemon.process.lines) == lines
+    daemon.set("set log_file /nonexistent/log")
+    assert re.search("error .*log_file: /nonexistent/log: No such file or directory; going on with the old one",
+                     daemon.read("logfile"))
+    daemon.stop()
+    assert "stopping" not in daemon.log

@@ -2,6 +2,7 @@
 /* The log: levels, escaping, the rate limit, and files that are moved or cannot be opened. */
 #include "log.h"
 #include "counter.h"
+#include "log_target.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -64,7 +65,7 @@ fresh_file(void **state)
 	unlink(file);
 	unlink(moved);
 	log_set_level(LOG_INFO);
-	return log_open(file, why, sizeof(why));
+	return log_target_open(file, why, sizeof(why));
 }
 
 static void
@@ -238,11 +239,13 @@ limit_lets_ten_a_second_out(void **state)
 static void
 goes_on_after_the_file_is_moved(void **state)
 {
+	char why[256];
+
 	(void)state;
 	plog(LOG_INFO, "before");
 	assert_int_equal(rename(file, moved), 0);
 	plog(LOG_INFO, "between");
-	log_reopen();
+	assert_int_equal(log_target_reopen(why, sizeof(why)), 0);
 	plog(LOG_INFO, "after");
 	assert_int_equal(count(contents(moved), "\n"), 2);
 	assert_int_equal(count(contents(file), "\n"), 1);
@@ -256,17 +259,17 @@ keeps_the_old_target_when_the_new_cannot_be(void **state)
 
 	(void)state;
 	why[0] = '\0';
-	assert_int_equal(log_open("/nonexistent/log", why, sizeof(why)), -1);
+	assert_int_equal(log_target_open("/nonexistent/log", why, sizeof(why)), -1);
 	assert_non_null(strstr(why, "/nonexistent/log: "));
-	assert_int_equal(log_open("syslog:nonsense", why, sizeof(why)), -1);
+	assert_int_equal(log_target_open("syslog:nonsense", why, sizeof(why)), -1);
 	assert_non_null(strstr(why, "nonsense"));
 	memset(too_long, '/', sizeof(too_long) - 1);
 	too_long[sizeof(too_long) - 1] = '\0';
-	assert_int_equal(log_open(too_long, why, sizeof(why)), -1);
+	assert_int_equal(log_target_open(too_long, why, sizeof(why)), -1);
 	plog(LOG_INFO, "still here");
 	assert_non_null(strstr(contents(file), "still here"));
 	assert_int_equal(rename(file, moved), 0);
-	log_reopen(); /* knows the name still */
+	assert_int_equal(log_target_reopen(why, sizeof(why)), 0); /* knows the name still */
 	plog(LOG_INFO, "and here");
 	assert_non_null(strstr(contents(file), "and here"));
 }
@@ -278,7 +281,7 @@ what_cannot_be_written_is_counted(void **state)
 	uint64_t before = counters->log_lost;
 
 	(void)state;
-	assert_int_equal(log_open("/dev/full", why, sizeof(why)), 0);
+	assert_int_equal(log_target_open("/dev/full", why, sizeof(why)), 0);
 	plog(LOG_INFO, "lost");
 	assert_int_equal(counters->log_lost, before + 1);
 }
@@ -308,7 +311,7 @@ main(void)
 	snprintf(file, sizeof(file), "%s/log", dir);
 	snprintf(moved, sizeof(moved), "%s/log.1", dir);
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	log_open("", why, sizeof(why));
+	log_target_open("", why, sizeof(why));
 	unlink(file);
 	unlink(moved);
 	rmdir(dir);
