@@ -10,6 +10,8 @@
  * and pieces that touch are one word when read back.
  */
 #include "config_item.h"
+#include "log_target.h"
+#include "utf8.h"
 #include "util.h"
 
 #include <arpa/inet.h>
@@ -291,6 +293,15 @@ valid_path(const char *value, char *why, size_t why_size)
 }
 
 static bool
+valid_dir(const char *value, char *why, size_t why_size)
+{
+	if (value[0] == '/')
+		return true;
+	snprintf(why, why_size, "'%.64s' is not an absolute path", value);
+	return false;
+}
+
+static bool
 valid_interface(const char *value, char *why, size_t why_size)
 {
 	if (!strpbrk(value, "/ :") && strcmp(value, ".") != 0 && strcmp(value, "..") != 0)
@@ -302,9 +313,16 @@ valid_interface(const char *value, char *why, size_t why_size)
 static bool
 valid_hostname(const char *value, char *why, size_t why_size)
 {
-	if (!strchr(value, ' '))
+	const char *p;
+
+	for (p = value; *p && !utf8_control(p); p++)
+		continue;
+	if (!utf8_valid(value) || *p)
+		snprintf(why, why_size, "is not text in UTF-8");
+	else if (strchr(value, ' '))
+		snprintf(why, why_size, "has a space");
+	else
 		return true;
-	snprintf(why, why_size, "has a space");
 	return false;
 }
 
@@ -386,7 +404,8 @@ enum {
 static const struct item items[] = {
 	UINT(debug, 0, 5, "1", 0,
 	    "log level: 0 critical, 1 error, 2 warning, 3 info, 4 calls, 5 packets"),
-	STRING(log_file, TEXT, NULL, "", 0, "path of the log, or syslog:FACILITY; empty: stdout"),
+	STRING(log_file, TEXT, log_target_valid, "", 0,
+	    "path of the log, or syslog:FACILITY; empty: stdout"),
 	STRING(
 	    pid_file, TEXT, valid_path, "", ITEM_RESTART, "file for the process id, absolute path"),
 	STRING(random_device, TEXT, NULL, "/dev/urandom", 0, "accepted; getrandom(2) serves"),
@@ -484,7 +503,7 @@ static const struct item items[] = {
 	IP6(secondary_ipv6_dns, 0, "second IPv6 DNS server"),
 	LIST(default_ipv6_domain_list, NULL, "", 0, "search list given with IPv6 DNS servers"),
 	STRING(plugin_dir, TEXT, NULL, "/usr/lib/l2tpns", 0, "where plugins lie"),
-	STRING(state_dir, TEXT, NULL, "/var/lib/l2tpns", ITEM_RESTART,
+	STRING(state_dir, TEXT, valid_dir, "/var/lib/l2tpns", ITEM_RESTART,
 	    "where records are kept over a restart"),
 	STRING(cli_socket, SUN_PATH, NULL, "/run/l2tpns.sock", ITEM_RESTART,
 	    "local CLI socket; empty: none"),

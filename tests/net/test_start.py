@@ -89,15 +89,24 @@ BAD_LINES = [
     ("set debug 6", "debug"),
     ("set radius_authtypes \"pap,rot13\"", "rot13"),
     ("set primary_radius_port 70000", "primary_radius_port"),
+    ("set log_file syslog:nosuch", "nosuch"),
+    ("set log_file log", "absolute"),
+    ("set state_dir state", "absolute"),
+    ("set pid_file pid", "absolute"),
+    ("set hostname z\udcfcrich", "UTF-8"),
+    ("lac 10.0.0.0/8", "secret"),
+    ("lac 10.0.0.1/8 secret s", "host bits"),
+    ("lac 10.0.0.0/8 secret s max-sessions 0", "max-sessions"),
 ]
 
 
 @pytest.mark.san
-@pytest.mark.parametrize("line, said", BAD_LINES, ids=[line for line, _ in BAD_LINES])
+@pytest.mark.parametrize("line, said", BAD_LINES, ids=[ascii(line) for line, _ in BAD_LINES])
 def test_check_bad(tmp_path, line, said):
     """-t: each error as `file:line: message`, exit 1; lines after it are read too."""
     config = tmp_path / "startup-config"
-    config.write_text("set debug 1\n# the third line is wrong\n%s\nset hello_interval 30\nset another_bad 5\n" % line)
+    config.write_bytes(("set debug 1\n# the third line is wrong\n%s\nset hello_interval 30\nset another_bad 5\n" % line)
+                       .encode(errors="surrogateescape"))
     before = tree(tmp_path)
     code, out, err = run("-t", "-c", str(config))
     lines = (out + err).splitlines()
@@ -112,11 +121,13 @@ def test_check_bad(tmp_path, line, said):
 
 @pytest.mark.parametrize("name, text, line", [("ip_pool", "10.9.0.0/24\n10.9.0.300\n", 2),
                                               ("ip_pool", "10.9.0.0/33\n", 1),
-                                              ("users", "admin:pw\nnobody\n", 2)])
+                                              ("users", "admin:pw\nnobody\n", 2),
+                                              ("local_users", 'joe * secret *\nann * "open\n', 2)])
 def test_check_other_files(tmp_path, name, text, line):
-    """-t reads the files beside it as well."""
+    """-t reads the files beside it as well, and those it names."""
     config = tmp_path / "startup-config"
-    config.write_text("set debug 1\n")
+    config.write_text("set debug 1\nset local_users '%s/local_users'\n" % tmp_path)
+    (tmp_path / "local_users").write_text("")
     (tmp_path / name).write_text(text)
     code, out, err = run("-t", "-c", str(config))
     assert code == 1
@@ -519,6 +530,7 @@ def test_log_file_at_run_time(plant):
     pylac.subscriber(plant.network)
     assert "joe" in daemon.read("logfile")
     assert len(daemon.process.lines) == lines
+    assert "absolute path" in "\n".join(daemon.set("set log_file log"))
     daemon.set("set log_file /nonexistent/log")
     assert re.search("error .*log_file: /nonexistent/log: No such file or directory; going on with the old one",
                      daemon.read("logfile"))

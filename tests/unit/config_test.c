@@ -229,6 +229,23 @@ special_strings(void **state)
 	assert_int_equal(line("set pid_file /run/x.pid"), 0);
 	assert_int_equal(line("set pid_file \"\""), 0);
 	assert_int_equal(line("set pid_file x.pid"), -1);
+	assert_int_equal(line("set log_file /var/log/l2tpns"), 0);
+	assert_int_equal(line("set log_file syslog:daemon"), 0);
+	assert_int_equal(line("set log_file \"\""), 0);
+	assert_int_equal(line("set log_file log/l2tpns"), -1);
+	assert_string_equal(
+	    remark, "set log_file: 'log/l2tpns' is neither an absolute path nor syslog:FACILITY");
+	assert_int_equal(line("set log_file syslog:nosuch"), -1);
+	assert_string_equal(remark, "set log_file: syslog facility 'nosuch' is not known");
+	assert_int_equal(line("set state_dir /var/lib/x"), 0);
+	assert_int_equal(line("set state_dir var/lib/x"), -1);
+	assert_string_equal(remark, "set state_dir: 'var/lib/x' is not an absolute path");
+	assert_int_equal(line("set state_dir ''"), -1);
+	assert_int_equal(line("set hostname z\xc3\xbcrich"), 0);
+	assert_int_equal(line("set hostname z\xfcrich"), -1);
+	assert_string_equal(remark, "set hostname: is not text in UTF-8");
+	assert_int_equal(line("set hostname z\xc2\x9brich"), -1);
+	assert_int_equal(line("set hostname 'a b'"), -1);
 	assert_int_equal(line("set tundevicename tun123456789012"), 0);
 	assert_int_equal(line("set tundevicename tun1234567890123"), -1);
 	assert_string_equal(remark, "set tundevicename: is longer than 15 characters");
@@ -305,12 +322,12 @@ comments_and_quotes(void **state)
 {
 	(void)state;
 	assert_int_equal(
-	    read_text("  set debug 2 # louder\r\n! set debug 3\nset log_file '#x!'! y\n"
+	    read_text("  set debug 2 # louder\r\n! set debug 3\nset plugin_dir '#x!'! y\n"
 		      "\tset\tguest_account\t\"joe's\"\nset l2tp_secret \"a\"'\"'\"#b\" # c\n"
 		      "set cluster_secret o'neill\nset hostname x#y\nset accounting_dir ''"),
 	    0);
 	assert_int_equal(conf->debug, 2);
-	assert_string_equal(conf->log_file, "#x!");
+	assert_string_equal(conf->plugin_dir, "#x!");
 	assert_string_equal(conf->guest_account, "joe's");
 	assert_string_equal(conf->l2tp_secret, "a\"#b");
 	assert_string_equal(conf->cluster_secret, "o'neill");
@@ -350,7 +367,7 @@ random_lines_do_no_harm(void **state)
 		for (i = 0; i < n; i++)
 			text[i] = letters[(size_t)random() % (sizeof(letters) - 1)];
 		text[n] = '\0';
-		line("%s%s", round & 1 ? "set log_file " : "", text);
+		line("%s%s", round & 1 ? "set plugin_dir " : "", text);
 	}
 }
 
