@@ -18,27 +18,40 @@ textfile_open(
 		textfile_error(t, "%s", strerror(errno));
 }
 
-static void
-skip_line(FILE *f)
+/* One line of any length; what fits of it goes to `line`. False at the end of the file. */
+static bool
+read_line(FILE *f, char *line, size_t size, size_t *len, bool *has_nul)
 {
 	int c;
 
-	do
-		c = getc(f);
-	while (c != EOF && c != '\n');
+	*len = 0;
+	*has_nul = false;
+	while ((c = getc(f)) != EOF && c != '\n') {
+		if (*len < size)
+			line[*len] = (char)c;
+		++*len;
+		*has_nul |= c == '\0';
+	}
+	return !ferror(f) && (c != EOF || *len > 0);
 }
 
 bool
 textfile_next(struct textfile *t, char *line, size_t size)
 {
-	while (t->f && fgets(line, (int)size, t->f)) {
+	size_t len, most = size - 2;
+	bool has_nul;
+
+	while (t->f && read_line(t->f, line, size, &len, &has_nul)) {
 		t->line++;
-		if (strchr(line, '\n') || feof(t->f)) {
-			line[strcspn(line, "\r\n")] = '\0';
+		if (has_nul) {
+			textfile_error(t, "line has a NUL character");
+		} else if (len > most) {
+			textfile_error(t, "line is longer than %zu characters", most);
+		} else {
+			line[len] = '\0';
+			line[strcspn(line, "\r")] = '\0';
 			return true;
 		}
-		skip_line(t->f);
-		textfile_error(t, "line is longer than %zu characters", size - 2);
 	}
 	return false;
 }

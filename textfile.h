@@ -22,7 +22,10 @@ struct textfile {
 void textfile_open(
     struct textfile *t, const char *path, const char *name, void (*error)(const char *message));
 
-/* The next line without its end; false behind the last. A longer one is an error and left out. */
+/*
+ * The next line without its end; false behind the last. A longer one, and one with a NUL
+ * in it, is an error and left out.
+ */
 bool textfile_next(struct textfile *t, char *line, size_t size);
 
 /* Tells of an error in the present line. */
