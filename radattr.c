@@ -234,7 +234,10 @@ rad_put_password(struct wr *w, const void *password, size_t len, const char *sec
 	uint8_t hidden[MAX_PASSWORD] = { 0 }, key[BLOCK];
 	size_t blocks, i;
 
-	len = MIN(len, sizeof(hidden));
+	if (len > sizeof(hidden)) {
+		w->bad = true;
+		return;
+	}
 	blocks = MAX((len + BLOCK - 1) / BLOCK, 1);
 	if (len)
 		memcpy(hidden, password, len);

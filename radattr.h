@@ -157,7 +157,8 @@ void rad_put_vendor(struct wr *w, uint32_t vendor, uint8_t type, const void *val
 /* Room for a Message-Authenticator (RFC 2869 5.14); returns its place for rad_sign(), or 0. */
 size_t rad_put_message_authenticator(struct wr *w);
 
-/* User-Password, hidden (RFC 2865 5.2); at most 128 octets of password are sent. */
+/* User-Password, hidden (RFC 2865 5.2); one over 128 octets cannot be sent and spoils the packet.
+ */
 void rad_put_password(struct wr *w, const void *password, size_t len, const char *secret,
     const uint8_t *authenticator);
 

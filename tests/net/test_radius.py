@@ -97,6 +97,14 @@ def test_pap_passwords_of_every_length(site, length):
     assert site.server.access[0].password(site.server.secret) == password.encode()
 
 
+@pytest.mark.parametrize("length", [129, 255])
+def test_pap_password_too_long(site, length):
+    """RADIUS has room for 128 octets: a longer password is refused, not sent cut and perhaps accepted."""
+    assert site.tunnel.session().authenticate("joe", "x" * length) is False
+    assert site.server.access == []
+    assert site.tunnel.session().authenticate("joe", "secret")
+
+
 def test_access_request_chap(plant):
     """CHAP: the identifier and response, and the challenge that was sent to the subscriber."""
     site = Site(plant, radius_authtypes="chap,pap")

@@ -261,6 +261,17 @@ pap_password_is_hidden(void **state)
 }
 
 static void
+no_request_for_a_pap_password_too_long(void **state)
+{
+	char password[129] = { 0 };
+	struct auth_request req = login(AUTH_PAP, password, sizeof(password));
+
+	(void)state;
+	build(&req);
+	assert_int_equal(len, 0);
+}
+
+static void
 chap_has_id_response_and_challenge(void **state)
 {
 	struct auth_request req = login(AUTH_CHAP, "0123456789ABCDEF", 16);
@@ -454,6 +465,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(pap_password_is_hidden, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+		    no_request_for_a_pap_password_too_long, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 		    chap_has_id_response_and_challenge, setup, teardown),
 		cmocka_unit_test_setup_teardown(mschap2_parts_are_in_radius_order, setup, teardown),

@@ -407,13 +407,13 @@ static void
 passwords_of_all_lengths(void **state)
 {
 	const uint8_t *authenticator = authenticator_of(telnet_request);
-	uint8_t password[200], want[128];
+	uint8_t password[128], want[128];
 	size_t len, n;
 
 	(void)state;
 	memset(password, 'p', sizeof(password));
 	for (len = 0; len <= sizeof(password); len++) {
-		n = MIN(len, sizeof(want));
+		n = len;
 		memset(want, 0, sizeof(want));
 		memcpy(want, password, n);
 		n = n ? (n + 15) / 16 * 16 : 16;
@@ -424,6 +424,21 @@ passwords_of_all_lengths(void **state)
 		assert_int_equal(buf[0], RAD_USER_PASSWORD);
 		assert_int_equal(buf[1], n + 2);
 		assert_memory_equal(buf + 2, want, n);
+	}
+}
+
+static void
+a_password_too_long_is_not_cut(void **state)
+{
+	char password[255];
+	size_t len;
+
+	(void)state;
+	memset(password, 'p', sizeof(password));
+	for (len = 129; len <= sizeof(password); len++) {
+		w = wr_init(buf, sizeof(buf));
+		rad_put_password(&w, password, len, SECRET, authenticator_of(telnet_request));
+		assert_int_equal(wr_len(&w), 0);
 	}
 }
 
@@ -612,6 +627,7 @@ main(void)
 		cmocka_unit_test(long_values_are_cut),
 		cmocka_unit_test(too_much_is_an_overflow),
 		cmocka_unit_test(passwords_of_all_lengths),
+		cmocka_unit_test(a_password_too_long_is_not_cut),
 		cmocka_unit_test(tunnel_passwords),
 		cmocka_unit_test(short_tunnel_passwords),
 		cmocka_unit_test(packet_lengths_that_lie),
