@@ -151,8 +151,8 @@ refuse(sess_id s, uint16_t cause, const char *message, const char *mschap)
 	if (cause == TERM_USER_ERROR)
 		end.disconnect = 14; /* RFC 3145 2.2: peer failed to authenticate */
 	str_copy(end.message, sizeof(end.message), message);
-	slog_limit(
-	    session_get(s), LOG_WARNING, "login of %s refused: %s", session_get(s)->user, message);
+	slog_limit(session_get(s), cause == TERM_USER_ERROR ? LOG_WARNING : LOG_ERROR,
+	    "login of %s refused: %s", session_get(s)->user, message);
 	failure_text(s, message, mschap, text, sizeof(text));
 	send_verdict(s, false, text);
 	hook_close(s, &end);

@@ -50,8 +50,11 @@ choose_address(sess_id s, struct ppp *p, uint32_t wanted)
 	};
 
 	p->any_address = false;
-	if (addr_assign_wanted(s, wanted, p->pool) < 0)
-		hook_close(s, &end);
+	if (addr_assign_wanted(s, wanted, p->pool) == 0)
+		return;
+	slog_limit(
+	    session_get(s), LOG_ERROR, "no address for %s: %s", session_get(s)->user, end.message);
+	hook_close(s, &end);
 }
 
 static enum cp_code

@@ -241,8 +241,8 @@ static void
 warn_of_settings(void)
 {
 	if (conf->primary_radius && !config_is_set(conf, "primary_radius_port"))
-		plog(LOG_WARNING, "primary_radius_port is not set: using the default 1645 "
-				  "(l2tpns 2.4 used 1812)");
+		plog(LOG_ERROR, "primary_radius_port is not set: using the default 1645 "
+				"(l2tpns 2.4 used 1812)");
 	if (conf->primary_radius && conf->radius_secret[0] == '\0')
 		plog(LOG_ERROR, "radius_secret is empty: no login can be asked for");
 	if (conf->require_tunnel_auth && conf->l2tp_secret[0] == '\0')
@@ -338,10 +338,12 @@ lock_state_dir(void)
 
 	snprintf(path, sizeof(path), "%s/lock", conf->state_dir);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		plog(LOG_WARNING, "state_dir %s: %s", conf->state_dir, strerror(errno));
-	else if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return;
+	if (fd >= 0 && errno == EWOULDBLOCK)
 		fatal("state_dir %s is in use by another l2tpns", conf->state_dir);
+	plog(LOG_ERROR, "state_dir %s: %s; nothing can be kept there", conf->state_dir,
+	    strerror(errno));
 }
 
 static void

@@ -369,7 +369,7 @@ def test_echo_loss(plant):
 
 def test_pool_exhausted(plant):
     """A pool of two: the third is refused clearly, and gets in when one has gone."""
-    daemon = plant.lns(pool=["10.9.0.4/30"], local_users=USERS)
+    daemon = plant.lns({"debug": 1}, pool=["10.9.0.4/30"], local_users=USERS)
     lac = Lac(plant.network)
     tunnel = lac.tunnel()
     one, two = [tunnel.session().up("user%d" % n) for n in (1, 2)]
@@ -378,6 +378,7 @@ def test_pool_exhausted(plant):
     three.authenticate("user3", "secret")
     lac.wait(lambda: three.gone, "the refusal")
     assert daemon.counters()["address_refused"] == 1
+    daemon.wait_log("error .*login of user3 refused: no address is free in the pool")
     one.hangup()
     assert tunnel.session().up("user3").address == one.address
     two.ping(plant.network.CORE)

@@ -418,6 +418,24 @@ def test_framed_ip_address(site, value, asked, got):
     session.ping(site.network.CORE)
 
 
+def test_no_address_for_who_may_choose(site):
+    """255.255.255.255 and a pool that is empty: the session ends, and the log says why at any level."""
+    site.lns.write("ip_pool", "10.9.0.9\n")
+    site.lns.settings["debug"] = 1
+    site.lns.write_config()
+    site.lns.stop()
+    site.lns.start()
+    tunnel = Lac(site.network).tunnel()
+    choose = attribute(FRAMED_IP, socket.inet_aton("255.255.255.255"))
+    site.server.answer = lambda server, request: [server.accept(request, choose)]
+    assert tunnel.session().up("joe", "secret").address == "10.9.0.9"
+    late = tunnel.session()
+    assert late.authenticate("ann", "secret")
+    late.ipcp_request()
+    site.lns.wait_log("error .*no address for ann: no address is free in the pool")
+    tunnel.lac.wait(lambda: late.gone, "the end of the session")
+
+
 def test_framed_ip_address_taken(site):
     """The second one with an address in use is refused clearly; the first one keeps it."""
     first = accepted(site, attribute(FRAMED_IP, socket.inet_aton("10.9.0.42"))).up("joe", "secret")

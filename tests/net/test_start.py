@@ -451,14 +451,31 @@ def test_host_name_option(plant):
 
 def test_port_default_warning(plant):
     """The default RADIUS port is 1645: in use, one warning at start says so; set, none does."""
-    daemon = plant.lns({"primary_radius": plant.network.CORE, "radius_secret": "s"}, local_users=USERS)
+    daemon = plant.lns({"debug": 1, "primary_radius": plant.network.CORE, "radius_secret": "s"}, local_users=USERS)
     daemon.stop()
-    assert len(re.findall(r".*1645.*", daemon.log)) == 1, daemon.log
+    assert len(re.findall(r"error .*1645.*", daemon.log)) == 1, daemon.log
     daemon.settings["primary_radius_port"] = 1812
     daemon.write_config()
     daemon.start()
     daemon.stop()
     assert "1645" not in daemon.log
+
+
+def test_state_dir_missing(plant):
+    """Without its state_dir it serves, and says so at the default log level."""
+    daemon = plant.lns({"debug": 1, "state_dir": "/nonexistent/state"}, local_users=USERS)
+    pylac.subscriber(plant.network)
+    daemon.stop()
+    assert len(re.findall("error .*state_dir /nonexistent/state: No such file or directory", daemon.log)) == 1
+
+
+@pytest.mark.parametrize("address, users, warned", [("0.0.0.0", None, True), ("127.0.0.1", None, False),
+                                                    ("0.0.0.0", {"admin": "pw"}, False)])
+def test_cli_without_login_warning(plant, address, users, warned):
+    """A CLI that asks nobody's name where others reach it is an error in the log."""
+    daemon = plant.lns({"debug": 1, "cli_bind_address": address}, local_users=USERS, users=users)
+    daemon.stop()
+    assert len(re.findall("error .*the CLI on 0.0.0.0 asks for no login", daemon.log)) == warned
 
 
 # ---------------------------------------------------------------------------- the log
