@@ -399,9 +399,24 @@ put_setting(struct json *j, const struct item *it, bool secrets)
 		json_text(j, it->name, text);
 }
 
+static void
+put_lac(struct json *j, const struct conf_lac *lac, bool secrets)
+{
+	json_open(j, NULL, '{');
+	json_text(j, "name", lac->name);
+	if (secrets)
+		json_text(j, "secret", lac->secret);
+	else
+		json_null(j, "secret");
+	if (lac->max_sessions)
+		json_number(j, "max_sessions", lac->max_sessions);
+	json_close(j, '}');
+}
+
 void
 cli_json_config(struct cli_def *cli, struct json *j, int argc, char **argv)
 {
+	bool secrets = cli->privilege == PRIVILEGE_PRIVILEGED;
 	const struct item *it;
 	unsigned int i;
 
@@ -409,6 +424,10 @@ cli_json_config(struct cli_def *cli, struct json *j, int argc, char **argv)
 	(void)argv;
 	json_open(j, NULL, '{');
 	for (i = 0; (it = item_get(i)); i++)
-		put_setting(j, it, cli->privilege == PRIVILEGE_PRIVILEGED);
+		put_setting(j, it, secrets);
+	json_open(j, "lac", '[');
+	for (i = 0; i < MIN(conf->n_lacs, CONF_LACS); i++)
+		put_lac(j, &conf->lacs[i], secrets);
+	json_close(j, ']');
 	json_close(j, '}');
 }

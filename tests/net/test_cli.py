@@ -303,6 +303,21 @@ def test_show_running_config(lns):
     assert "hidden!" not in text
 
 
+def test_running_config_json(lns):
+    """The same as one object, the `lac` lines included."""
+    lns.set("lac 10.44.0.0/16 secret \"lac'secret\" max-sessions 7")
+    lns.set("lac carrier.example secret another")
+    cli = lns.open_cli()
+    value = json.loads("\n".join(cli.run("show running-config json")))
+    cli.close()
+    assert value["l2tp_secret"] == "hidden!" and value["l2tp_mtu"] == 1500
+    assert value["lac"] == [{"name": "10.44.0.0/16", "secret": "lac'secret", "max_sessions": 7},
+                            {"name": "carrier.example", "secret": "another"}]
+    lns.set("no lac 10.44.0.0/16")
+    lns.set("no lac carrier.example")
+    assert json.loads("\n".join(lns.run("show running-config json")))["lac"] == []
+
+
 def test_running_config_reads_back(lns, tmp_path):
     """What it prints is a configuration without errors."""
     cli = lns.open_cli()
