@@ -41,6 +41,7 @@ OBJS = \
 	cp.o \
 	cpopt.o \
 	data.o \
+	dump.o \
 	evict.o \
 	frame.o \
 	gso.o \

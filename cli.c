@@ -413,7 +413,7 @@ tell_of_logins(void)
 		plog(LOG_ERROR, "the users file has no good line: nobody can log in to the CLI%s",
 		    conf->cli_local_login ? "" : " but from this machine");
 	else if (!users_ask_login() && !loopback)
-		plog(LOG_WARNING, "the CLI on %s asks for no login: the users file names nobody",
+		plog(LOG_ERROR, "the CLI on %s asks for no login: the users file names nobody",
 		    ip4_text(tcp_addr));
 }
 

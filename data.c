@@ -13,6 +13,7 @@
 #include "config.h"
 #include "counter.h"
 #include "cpopt.h"
+#include "dump.h"
 #include "frame.h"
 #include "hook.h"
 #include "icmp.h"
@@ -153,7 +154,7 @@ data_from_lacs(struct pkt *pkts, unsigned int n)
 	}
 	for (i = 0; i < n; i++) {
 		if (log_on(LOG_PACKET))
-			log_hex("from a LAC", pkts[i].data, pkts[i].len);
+			dump_from_lac(&pkts[i], &h[i], payload[i], r[i]);
 		if (packet_up(&pkts[i], &h[i], payload[i], r[i]) < 0)
 			COUNT(tunnel_rx_dropped);
 	}

@@ -553,3 +553,23 @@ def test_log_file_at_run_time(plant):
                      daemon.read("logfile"))
     daemon.stop()
     assert "stopping" not in daemon.log
+
+
+@pytest.mark.parametrize("authtypes", ["pap", "chap"])
+def test_no_password_in_the_log(plant, authtypes):
+    """Debug 5 dumps packets, but not the passwords in them."""
+    daemon = plant.lns({"debug": 5, "radius_authtypes": authtypes, "l2tp_secret": "Tunn3lS3cret"},
+                       local_users={"joe": "Zqxjkvbw"}, users={"admin": "0perator"}, extra=['lac 10.99.0.0/16 secret L4cS'])
+    session = Lac(plant.network).tunnel(secret="Tunn3lS3cret").session()
+    session.user, session.password = "joe", "Zqxjkvbw"
+    session.up("joe", "Zqxjkvbw")
+    assert session.tunnel.session().authenticate("joe", "Wr0ngOne") is False
+    daemon.set("set radius_secret R4diusS")
+    daemon.set("lac 10.98.0.0/16 secret L4cToo")
+    daemon.stop()
+    octets = bytes.fromhex("".join(re.findall(r"^\S+ \S+ packet 00/00   [0-9a-f]{4,}:((?: [0-9a-f]{2})+)$", daemon.log,
+                                              re.M)))
+    assert b"\xff\x03\xc0\x21" in octets, "there are no dumps"
+    for secret in "Zqxjkvbw", "Wr0ngOne", "Tunn3lS3cret", "0perator", "L4cS", "R4diusS", "L4cToo":
+        assert secret.encode() not in octets, secret
+        assert secret not in daemon.log, secret
