@@ -5,9 +5,10 @@
 
 Starts l2tpns with users from a file (no RADIUS server needed), lets our test LAC bring some
 subscribers, pings and moves traffic through the tunnel, shows the sessions and says how to log in
-to the command line. Ends by itself or on ^C, and removes all it made.
+to the command line. Ends by itself, on ^C, SIGTERM or SIGHUP, and removes all it made.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -17,10 +18,12 @@ import sys
 import tempfile
 import time
 
+STOPS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NS = {name: "l2demo-%d-%s" % (os.getpid(), name) for name in ("lac", "lns", "core")}
 SUBSCRIBERS = 5
 WAIT_SEC = 20
+START_SEC = 10
 
 CONFIG = """\
 set hostname "demo"
@@ -32,6 +35,16 @@ set primary_dns 10.0.2.2
 set state_dir "{dir}"
 set cli_socket "{dir}/cli"
 """
+
+
+class Stopped(Exception):
+    """A signal of STOPS; its number."""
+
+
+def on_stop(number, _frame):
+    for each in STOPS:
+        signal.signal(each, signal.SIG_IGN)  # one is enough
+    raise Stopped(number)
 
 
 def run(*argv):
@@ -71,29 +84,51 @@ def write_files(folder):
             f.write(text)
 
 
-def in_ns(ns, argv, **kw):
-    return subprocess.Popen(["ip", "netns", "exec", NS[ns]] + argv, **kw)
+class Processes:
+    """What runs for the demo: out of reach of ^C, ended by close(), or by the kernel when we are killed."""
+
+    def __init__(self):
+        self.all = []
+
+    def start(self, ns, *argv, **kw):
+        process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", "ip", "netns", "exec", NS[ns], *argv],
+                                   start_new_session=True, **kw)
+        self.all.append(process)
+        return process
+
+    def stop(self, process):
+        self.all.remove(process)
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def close(self):
+        for process in reversed(list(self.all)):
+            self.stop(process)
 
 
-def start_l2tpns(folder):
+def start_l2tpns(processes, folder):
     """Starts it and waits until it says (as to systemd) that it serves."""
-    notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    notify.bind(os.path.join(folder, "notify"))
-    notify.settimeout(10)
-    p = in_ns("lns", [os.path.join(TOP, "l2tpns"), "-c", os.path.join(folder, "startup-config")],
-              env=dict(os.environ, NOTIFY_SOCKET=os.path.join(folder, "notify")))
-    try:
-        while b"READY=1" not in notify.recv(1024):
-            pass
-    except socket.timeout:
-        sys.exit("demo: l2tpns did not start")
-    return p
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(os.path.join(folder, "notify"))
+        notify.settimeout(0.1)
+        daemon = processes.start("lns", os.path.join(TOP, "l2tpns"), "-c", os.path.join(folder, "startup-config"),
+                                 env=dict(os.environ, NOTIFY_SOCKET=os.path.join(folder, "notify")))
+        end = time.monotonic() + START_SEC
+        while time.monotonic() < end and daemon.poll() is None:
+            with contextlib.suppress(socket.timeout):
+                if b"READY=1" in notify.recv(1024):
+                    return
+    sys.exit("demo: l2tpns did not start")
 
 
 class Lac:
-    def __init__(self):
-        self.p = in_ns("lac", [os.path.join(TOP, "tests/lac/lac"), "-q", "-l", "10.0.1.1"],
-                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, processes):
+        self.p = processes.start("lac", os.path.join(TOP, "tests/lac/lac"), "-q", "-l", "10.0.1.1",
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def do(self, command):
         print("   LAC: " + command, flush=True)
@@ -128,31 +163,25 @@ def cli(folder, *commands):
     print("".join(c for c in text.decode(errors="replace") if c == "\n" or " " <= c <= "~"))
 
 
-def show(folder):
+def show(processes, folder):
     say("l2tpns serves on 10.0.1.1, in namespace " + NS["lns"])
-    daemon = start_l2tpns(folder)
-    try:
-        say("the LAC opens an authenticated tunnel and brings %d subscribers" % SUBSCRIBERS)
-        lac = Lac()
-        lac.do("tunnel secret=of-the-tunnel hostname=demo-lac")
-        lac.do("session count=%d auth=chap calling=0733%%04d called=0800" % SUBSCRIBERS)
-        say("each pings the core network through his session")
-        lac.do("ping session=all to=10.0.2.2 count=3")
-        lac.do("ping session=all to=10.0.2.2 size=1400")
-        say("and moves traffic, checked byte by byte at both ends")
-        echo = in_ns("core", [os.path.join(TOP, "tests/lac/traffic"), "echo", "port=9000"],
-                     stdout=subprocess.DEVNULL)
-        time.sleep(0.2)
-        lac.do("echo session=all to=10.0.2.2:9000 size=1200 count=2000")
-        echo.terminate()
-        echo.wait()
-        say("what the operator sees")
-        cli(folder, "show tunnels", "show session", "show pool")
-        invite()
-    finally:
-        say("end")
-        daemon.send_signal(signal.SIGTERM)
-        daemon.wait()
+    start_l2tpns(processes, folder)
+    say("the LAC opens an authenticated tunnel and brings %d subscribers" % SUBSCRIBERS)
+    lac = Lac(processes)
+    lac.do("tunnel secret=of-the-tunnel hostname=demo-lac")
+    lac.do("session count=%d auth=chap calling=0733%%04d called=0800" % SUBSCRIBERS)
+    say("each pings the core network through his session")
+    lac.do("ping session=all to=10.0.2.2 count=3")
+    lac.do("ping session=all to=10.0.2.2 size=1400")
+    say("and moves traffic, checked byte by byte at both ends")
+    echo = processes.start("core", os.path.join(TOP, "tests/lac/traffic"), "echo", "port=9000",
+                           stdout=subprocess.PIPE, text=True)
+    echo.stdout.readline()  # it is ready
+    lac.do("echo session=all to=10.0.2.2:9000 size=1200 count=2000")
+    processes.stop(echo)
+    say("what the operator sees")
+    cli(folder, "show tunnels", "show session", "show pool")
+    invite()
 
 
 def invite():
@@ -165,21 +194,36 @@ def invite():
         print("   (nobody at a terminal: not waiting)")
 
 
+def clean_up(processes):
+    processes.close()
+    for ns in NS.values():
+        subprocess.run(["ip", "netns", "del", ns], stderr=subprocess.DEVNULL)
+
+
 def main():
     if os.geteuid() != 0:
         sys.exit("demo: must be root, to make network namespaces")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    for each in STOPS:
+        signal.signal(each, on_stop)
+    code = 0
+    processes = Processes()
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # open between `try` and `finally` only
     with tempfile.TemporaryDirectory(prefix="l2tpns-demo-") as folder:
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
             make_network()
             write_files(folder)
-            show(folder)
-        except KeyboardInterrupt:
-            print("\nstopped")
+            show(processes, folder)
+            signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        except Stopped as stopped:
+            number = stopped.args[0]
+            code = 0 if number == signal.SIGINT else 128 + number
         finally:
-            for ns in NS.values():
-                subprocess.run(["ip", "netns", "del", ns], stderr=subprocess.DEVNULL)
-    print("   all that was made has been removed")
+            signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+            clean_up(processes)
+    with contextlib.suppress(OSError):  # the terminal may be gone
+        say("end: all that was made has been removed")
+    sys.exit(code)
 
 
 if __name__ == "__main__":

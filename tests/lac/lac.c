@@ -1,7 +1,8 @@
 /*
  * A LAC for tests (RFC 2661), with its subscribers: tunnels and sessions by the ten thousand in
  * one process. Reads commands (cmd_table.c) from -e, -f or standard input, answers each with one
- * line, and goes on serving its sessions between them. Ends at the end of the input; the exit
+ * line, and goes on serving its sessions between them. Ends at the end of the input, and at once
+ * when that comes, or a signal, while a command runs: whoever wanted its answer is gone. The exit
  * code is 0 when every command succeeded.
  */
 #include "lac.h"
@@ -33,7 +34,7 @@ bool events_on = true;
 static char input[CMD_LINE * 8];
 static size_t input_len;
 static bool input_over;
-static volatile sig_atomic_t stop_asked;
+static bool running; /* a command of standard input */
 
 void
 event(const char *fmt, ...)
@@ -111,7 +112,7 @@ static void
 on_signal(int sig)
 {
 	(void)sig;
-	stop_asked = 1;
+	net_stop = 1;
 }
 
 static void
@@ -121,6 +122,8 @@ stdin_ready(int fd)
 
 	if (n <= 0) {
 		input_over = true;
+		if (running)
+			net_stop = 1;
 		net_unwatch(fd);
 		return;
 	}
@@ -156,7 +159,7 @@ have_line(void *line)
 	if (full && !input_over && got)
 		net_watch(STDIN_FILENO, stdin_ready);
 	full = input_len == sizeof(input) - 1;
-	return got || stop_asked || (input_over && !input_len);
+	return got || net_stop || (input_over && !input_len);
 }
 
 static bool
@@ -166,12 +169,14 @@ run_stdin(void)
 	bool ok = true;
 
 	net_watch(STDIN_FILENO, stdin_ready);
-	while (!cmd_quit && !stop_asked) {
+	while (!cmd_quit && !net_stop) {
 		line[0] = 0;
 		net_until(have_line, line, 0);
 		if (!line[0] && input_over && !input_len)
 			break;
+		running = true;
 		ok = cmd_line(line) && ok;
+		running = false;
 	}
 	return ok;
 }
@@ -183,7 +188,7 @@ run_text(char *text)
 	bool ok = true;
 	char quote = 0, *p, *start = text;
 
-	for (p = text; !cmd_quit && !stop_asked; p++) {
+	for (p = text; !cmd_quit && !net_stop; p++) {
 		if (*p && (quote || *p != ';')) {
 			if (quote ? *p == quote : (*p == '"' || *p == '\''))
 				quote = quote ? 0 : *p;
@@ -209,7 +214,7 @@ run_file(const char *name)
 		fprintf(stderr, "lac: %s: %s\n", name, strerror(errno));
 		return false;
 	}
-	while (!cmd_quit && !stop_asked && fgets(line, sizeof(line), f)) {
+	while (!cmd_quit && !net_stop && fgets(line, sizeof(line), f)) {
 		line[strcspn(line, "\n")] = 0;
 		ok = cmd_line(line) && ok;
 	}
@@ -356,7 +361,7 @@ main(int argc, char **argv)
 		ok = run_file(o.file) && ok;
 	if (!o.text_count && !o.file)
 		ok = run_stdin();
-	if (!cmd_quit && !stop_asked)
+	if (!cmd_quit && !net_stop)
 		stop_all_tunnels();
 	return ok ? 0 : 1;
 }

@@ -18,6 +18,7 @@ enum { MAX_PUMPS = 8, MAX_WATCH = 4096, READ_ROUNDS = 4 };
 uint32_t net_loss_tx, net_loss_rx;
 uint32_t net_lazy_us;
 struct tx_batch *net_tx;
+volatile sig_atomic_t net_stop;
 
 static struct rx_batch *rx;
 static struct sock *socks;
@@ -211,7 +212,7 @@ net_until(bool (*done)(void *), void *arg, uint64_t timeout_ms)
 	start = now_us;
 	while (!done(arg)) {
 		passed = (now_us - start) / 1000;
-		if (timeout_ms && passed >= timeout_ms)
+		if (net_stop || (timeout_ms && passed >= timeout_ms))
 			return false;
 		net_turn(timeout_ms && timeout_ms - passed < 50 ? (int)(timeout_ms - passed) : 50);
 	}

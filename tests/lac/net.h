@@ -2,6 +2,8 @@
 #ifndef LAC_NET_H
 #define LAC_NET_H
 
+#include <signal.h>
+
 #include "batch.h"
 
 struct sock {
@@ -14,6 +16,7 @@ struct sock {
 extern uint32_t net_loss_tx, net_loss_rx; /* datagrams lost on purpose, in a million */
 extern uint32_t net_lazy_us; /* take input only so often, in large batches; 0: at once */
 extern struct tx_batch *net_tx;
+extern volatile sig_atomic_t net_stop; /* 1: whatever is waited for, net_until() returns */
 
 void net_init(bool gro);
 /* The socket bound to this address and port (port 0: any); own: always a new one. NULL: errno. */
@@ -30,7 +33,7 @@ void net_unwatch(int fd);
 void net_pump(bool (*pump)(int *wait_ms));
 /* One turn: wait for input, timers, pumps, acknowledgements, output. */
 void net_turn(int wait_ms);
-/* Turns until done() or the time is over; false: time over. timeout_ms 0: no limit. */
+/* Turns until done() or the time is over; false: time over, or net_stop. timeout_ms 0: no limit. */
 bool net_until(bool (*done)(void *), void *arg, uint64_t timeout_ms);
 
 /* Implemented in tunnel.c. */
