@@ -275,6 +275,19 @@ missing_capability(void)
 	return NULL;
 }
 
+/* So that no socket of ours gets the number of stdout, and log lines with it. */
+static void
+fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 /*
  * The child goes on as the daemon; the parent waits for its word, so that `l2tpns -d`
  * fails when the daemon cannot start. Returns the descriptor to say it on.
@@ -498,6 +511,7 @@ main(int argc, char **argv)
 	const char *missing;
 	int word = -1;
 
+	fill_standard_descriptors();
 	read_options(argc, argv, &o);
 	loop_clock();
 	timer_run(loop_now_ms());

@@ -522,6 +522,17 @@ def test_log_that_nobody_reads(plant, stuck_log, kind):
         process.wait()
 
 
+def test_standard_descriptors_closed(plant):
+    """Started without stdin, stdout and stderr: log lines do not go into whatever was opened first."""
+    daemon = plant.lns({"debug": 5}, local_users=USERS, start=False)
+    process = daemon.ns.start("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", binary(), "-c", daemon.config)
+    wait_for(lambda: os.path.exists(daemon.socket), "the CLI's socket")
+    for fd in 0, 1, 2:
+        assert os.readlink("/proc/%d/fd/%d" % (process.pid, fd)) == "/dev/null"
+    pylac.subscriber(plant.network).ping(plant.network.CORE)
+    assert process.stop() == 0
+
+
 def test_log_fifo(plant):
     """A FIFO without a reader is refused with the reason; with one it is a log like any other."""
     daemon = plant.lns(local_users=USERS)
