@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ import time
 import pytest
 
 import pylac
-from lns import SANITIZER, Cli, binary
+from lns import ROOT, SANITIZER, Cli, binary
 from netns import Namespace, wait_for
 from pylac import CDN, STOPCCN, Lac
 
@@ -441,6 +442,88 @@ def test_detach(plant):
              or open("/proc/%d/stat" % pid).read().rsplit(")", 1)[1].split()[0] == "Z", "its end")
 
 
+def test_detach_that_fails(plant):
+    """-d with a port in use: exit code 1 and one line that says why, from the starter itself."""
+    daemon = plant.lns(local_users=USERS, start=False)
+    other = daemon.ns.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    other.bind((plant.network.LNS, 1701))
+    code, out, err = run("-d", "-c", daemon.config, ns=daemon.ns)
+    other.close()
+    assert (code, (out + err).count("\n")) == (1, 1), (out, err)
+    assert "1701" in out + err and "in use" in out + err
+    assert not os.path.exists(daemon.settings["pid_file"])
+
+
+def test_watchdog(plant):
+    """With WATCHDOG_USEC it tells systemd that it is alive, twice in that time; without, it does not."""
+    daemon = plant.lns(local_users=USERS, start=False)
+    path = os.path.join(daemon.folder, "watchdog")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(path)
+        notify.settimeout(10)
+        process = daemon.ns.start(binary(), "-c", daemon.config, env={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "400000"})
+        assert notify.recv(4096) == b"READY=1"
+        begun = time.monotonic()
+        for _ in range(5):
+            assert notify.recv(4096) == b"WATCHDOG=1"
+        assert time.monotonic() - begun > 4 * 0.2 - 0.1
+        process.send_signal(signal.SIGTERM)
+        while notify.recv(4096) != b"STOPPING=1":
+            pass
+        assert process.wait() == 0
+        process = daemon.ns.start(binary(), "-c", daemon.config, env={"NOTIFY_SOCKET": path})
+        assert notify.recv(4096) == b"READY=1"
+        process.send_signal(signal.SIGTERM)
+        assert notify.recv(4096) == b"STOPPING=1"
+        assert process.wait() == 0
+
+
+def children(pid):
+    """States of a process's children, zombies included, by id."""
+    with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+        return f.read().split()
+
+
+def test_children_are_reaped_under_load(plant):
+    """CLI children that end while packets never cease do not stay as zombies."""
+    daemon = plant.lns({"debug": 5, "log_file": "/dev/null"}, local_users=USERS)
+    flood = plant.network.lac.start(sys.executable, "-c", FLOOD, plant.network.LNS)
+    wait_for(lambda: daemon.counters()["tunnel_rx_packets"] > 5000, "the flood")
+    before = children(daemon.process.pid)  # that of daemon.cli
+    for _ in range(12):
+        daemon.open_cli(enable=False).close()
+    wait_for(lambda: children(daemon.process.pid) == before, "the end of the children")
+    assert daemon.counters()["cli_connections"] >= 13
+    assert flood.alive()
+    daemon.stop()
+
+
+def test_capabilities_instead_of_root(plant):
+    """Any user with the capabilities will do. Secrets do not go into core dumps: it is not dumpable."""
+    caps = "-all,+net_admin,+net_bind_service,+net_raw,+dac_override"  # the last one for this folder and /dev/net/tun
+    daemon = plant.lns(local_users=USERS, start=False)
+    process = daemon.ns.start("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps", caps,
+                              "--ambient-caps", caps, "--bounding-set", caps, binary(), "-c", daemon.config)
+    wait_for(lambda: os.path.exists(daemon.socket) or not process.alive(), "the CLI's socket")
+    pylac.subscriber(plant.network).ping(plant.network.CORE)
+    with open("/proc/%d/status" % process.pid) as f:
+        assert re.search(r"^Uid:\s+65534\s", f.read(), re.M)
+    # these files belong to root when a process of another user may not be dumped (proc(5))
+    assert os.stat("/proc/%d/environ" % process.pid).st_uid == 0
+    assert process.stop() == 0, process.output
+
+
+def test_make_install(tmp_path):
+    """`make install DESTDIR=`: the program, and the folders it needs with their modes."""
+    done = subprocess.run(["make", "-C", ROOT, "install", "DESTDIR=%s" % tmp_path], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout
+    for name, mode in ("usr/sbin/l2tpns", 0o755), ("etc/l2tpns", 0o755), ("var/lib/l2tpns", 0o700):
+        assert stat.S_IMODE(os.stat(str(tmp_path / name)).st_mode) == mode, name
+    said = subprocess.run([str(tmp_path / "usr/sbin/l2tpns"), "-V"], stdout=subprocess.PIPE, text=True, check=True)
+    assert said.stdout.startswith("L2TPNS ")
+
+
 def test_host_name_option(plant):
     """-h forces the host name."""
     daemon = plant.lns(local_users=USERS, argv=["-h", "forced"])
@@ -584,3 +667,59 @@ def test_no_password_in_the_log(plant, authtypes):
     for secret in "Zqxjkvbw", "Wr0ngOne", "Tunn3lS3cret", "0perator", "L4cS", "R4diusS", "L4cToo":
         assert secret.encode() not in octets, secret
         assert secret not in daemon.log, secret
+
+
+FAKE_SYSLOG = """
+mount -t tmpfs none /mnt && mkdir /mnt/dev && mount --rbind /dev /mnt/dev && mount -t tmpfs none /dev || exit 9
+mkdir /dev/net
+for name in null urandom net/tun; do touch /dev/$name && mount --bind /mnt/dev/$name /dev/$name || exit 9; done
+ln -s "$1" /dev/log
+shift
+exec "$@"
+"""
+
+
+def test_syslog(plant):
+    """log_file syslog:FACILITY: priority, name and text; a syslogd that is stuck or restarted does not matter."""
+    daemon = plant.lns({"log_file": "syslog:local3"}, local_users=USERS, start=False)
+    path = os.path.join(daemon.folder, "devlog")
+
+    def syslogd():
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        sock.bind(path)
+        sock.settimeout(10)
+        return sock
+
+    def lines_until(sock, pattern):
+        seen = []
+        while not seen or not re.search(pattern, seen[-1]):
+            seen.append(sock.recv(4096).decode())
+        return seen
+
+    log = syslogd()
+    process = daemon.ns.start("unshare", "-m", "sh", "-c", FAKE_SYSLOG, "sh", path, binary(), "-c", daemon.config)
+    ready = lines_until(log, "serves on")
+    assert re.fullmatch(r"<%d>l2tpns: \S+ \S+ warning 00/00 l2tpns .* serves on .*" % (19 * 8 + 4), ready[-1]), ready
+
+    def full():
+        pylac.subscriber(plant.network).tunnel.stop()
+        return daemon.counters()["log_lost"] > 0
+    wait_for(full, "more lines than its queue holds")
+    log.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            log.recv(4096)
+    log.settimeout(10)
+    pylac.subscriber(plant.network)
+    assert "log lines were lost" in "\n".join(lines_until(log, "lost"))
+    log.close()
+    os.unlink(path)
+    log = syslogd()
+    pylac.subscriber(plant.network)
+    assert re.match(r"<%d>" % (19 * 8 + 6), lines_until(log, "info .*joe")[-1])
+    daemon.cli.close()
+    process.send_signal(signal.SIGTERM)
+    lines_until(log, "stopping at signal 15")
+    log.close()
+    assert process.wait() == 0
+    assert "serves on" not in process.output
