@@ -369,6 +369,22 @@ def test_user_mode_may_not(lns, online):
     assert lns.session("user1")
 
 
+def test_idle_limit(plant):
+    """Who types nothing for a quarter of an hour is sent away; who does type is not."""
+    daemon = plant.lns(local_users=USERS, clock=True)
+    idle, busy = daemon.open_cli(enable=False), daemon.open_cli(enable=False)
+    daemon.step(800)
+    busy.run("show version")
+    daemon.step(200)
+    assert "Idle for too long" in idle.read_until(rb"Idle for too long[^\n]*\n")
+    with pytest.raises(ConnectionError):
+        idle.prompt()
+    assert busy.run("show version")
+    for one in idle, busy:
+        one.close()
+    daemon.stop()
+
+
 # ---------------------------------------------------------------------------- changes
 
 @pytest.mark.san
