@@ -244,6 +244,12 @@ static struct {
 	uint8_t id;
 } answer;
 
+uint8_t
+cp_new_id(struct cp *cp)
+{
+	return ++cp->last_id;
+}
+
 static void
 send_request(const struct cp_proto *p, sess_id s)
 {
@@ -251,7 +257,8 @@ send_request(const struct cp_proto *p, sess_id s)
 	uint8_t buf[REPLY_MAX];
 	struct wr w = wr_init(buf, sizeof(buf));
 
-	cp_begin(&w, CP_CONF_REQ, ++cp->id);
+	cp->id = cp_new_id(cp);
+	cp_begin(&w, CP_CONF_REQ, cp->id);
 	p->put_options(s, &w);
 	frame_send(s, p->protocol, buf, cp_end(&w));
 	if (cp->tries)
@@ -275,7 +282,7 @@ send_terminate(const struct cp_proto *p, sess_id s)
 {
 	struct cp *cp = p->cp(s);
 
-	send_bare(p, s, CP_TERM_REQ, ++cp->id, session_get(s)->end.message);
+	send_bare(p, s, CP_TERM_REQ, cp_new_id(cp), session_get(s)->end.message);
 	if (cp->tries)
 		cp->tries--;
 	timer_set(&cp->restart, SEC(conf->ppp_restart_time));
@@ -491,7 +498,7 @@ unknown_code(const struct cp_proto *p, sess_id s, struct rd frame)
 {
 	struct wr w = wr_init(answer.packet, sizeof(answer.packet));
 
-	cp_begin(&w, CP_CODE_REJ, ++p->cp(s)->id);
+	cp_begin(&w, CP_CODE_REJ, cp_new_id(p->cp(s)));
 	wr_bytes(&w, frame.pos, MIN(rd_left(&frame), 256));
 	answer.len = cp_end(&w);
 	cp_event(p, s, CP_RUC);

@@ -49,7 +49,8 @@ enum cp_event {
 struct cp {
 	struct timer restart;
 	uint8_t state;	  /* enum cp_state */
-	uint8_t id;	  /* of the last request sent */
+	uint8_t id;	  /* of the last Configure-Request sent: its answers carry it */
+	uint8_t last_id;  /* of the last packet sent of our own accord */
 	uint8_t tries;	  /* restart counter */
 	uint8_t failures; /* Configure-Naks sent without coming together */
 };
@@ -90,6 +91,9 @@ void cp_set_opened(const struct cp_proto *p, sess_id s);
 
 /* From the protocol's timer callback. */
 void cp_timeout(const struct cp_proto *p, sess_id s);
+
+/* An identifier for a packet of our own accord: each has another (RFC 1661 5). */
+uint8_t cp_new_id(struct cp *cp);
 
 /* From a protocol's `extra`: answers with this packet where an echo may be answered (RXR). */
 void cp_answer(

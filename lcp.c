@@ -394,7 +394,7 @@ lcp_protocol_reject(sess_id s, uint16_t protocol, struct rd data)
 	COUNT(ppp_rejected);
 	if (p->lcp.state != CP_OPENED) /* RFC 1661 5.7 */
 		return;
-	cp_begin(&w, CP_PROTO_REJ, ++p->lcp.id);
+	cp_begin(&w, CP_PROTO_REJ, cp_new_id(&p->lcp));
 	wr_u16(&w, protocol);
 	wr_bytes(&w, data.pos, MIN(rd_left(&data), REJECT_MAX));
 	frame_send(s, PPP_LCP, buf, cp_end(&w));
