@@ -16,7 +16,7 @@
 
 #include <string.h>
 
-enum { PACKET_MAX = 1500, MAX_TERMINATE = 2, REPLY_MAX = 512 };
+enum { PACKET_MAX = 1500, MAX_TERMINATE = 2, REPLY_MAX = 512, REJECT_MAX = 256 };
 
 /* Actions, done in this order. */
 enum {
@@ -428,6 +428,10 @@ configure_request(const struct cp_proto *p, sess_id s, const struct cp_pkt *pkt)
 		COUNT(ppp_unexpected);
 		return;
 	}
+	if (rd_left(&pkt->data) > PACKET_MAX - CP_HEADER) { /* the answer would not fit */
+		COUNT(ppp_malformed);
+		return;
+	}
 	cp_begin(&nak, CP_CONF_NAK, pkt->id);
 	cp_begin(&rej, CP_CONF_REJ, pkt->id);
 	good = judge_options(p, s, &options, &nak, &rej);
@@ -497,9 +501,10 @@ static void
 unknown_code(const struct cp_proto *p, sess_id s, struct rd frame)
 {
 	struct wr w = wr_init(answer.packet, sizeof(answer.packet));
+	size_t room = MIN(session_get(s)->peer_mru - (size_t)CP_HEADER, REJECT_MAX);
 
 	cp_begin(&w, CP_CODE_REJ, cp_new_id(p->cp(s)));
-	wr_bytes(&w, frame.pos, MIN(rd_left(&frame), 256));
+	wr_bytes(&w, frame.pos, MIN(rd_left(&frame), room)); /* RFC 1661 5.6: cut to the MRU */
 	answer.len = cp_end(&w);
 	cp_event(p, s, CP_RUC);
 }

@@ -489,6 +489,43 @@ unanswered_requests_end(void **unused)
 	assert_false(timer_running(&cp.restart));
 }
 
+/* A request of more than 1,500 octets: dropped, not answered with an empty frame. */
+static void
+request_too_long_to_answer(void **unused)
+{
+	static uint8_t options[1600];
+	uint64_t before = counters->ppp_malformed;
+	size_t i;
+
+	(void)unused;
+	for (i = 0; i < sizeof(options); i += 2)
+		memcpy(options + i, "\1\2", 2);
+	enter(CP_REQ_SENT);
+	packet(CP_CONF_REQ, 1, options, 1498);
+	assert_string_equal(happened, "");
+	assert_int_equal(counters->ppp_malformed, before + 1);
+	packet(CP_CONF_REQ, 2, options, 1496);
+	assert_string_equal(happened, "sca");
+	assert_int_equal(sent.len, 1500);
+	cp_stop(&proto, S);
+}
+
+/* RFC 1661 5.6: a Code-Reject must not exceed what the peer can take. */
+static void
+code_reject_is_cut_to_the_mru(void **unused)
+{
+	static const uint8_t data[600];
+
+	(void)unused;
+	session.peer_mru = 128;
+	enter(CP_OPENED);
+	packet(99, 1, data, sizeof(data));
+	assert_int_equal(sent.data[0], CP_CODE_REJ);
+	assert_int_equal(sent.len, 128);
+	session.peer_mru = 1500;
+	cp_stop(&proto, S);
+}
+
 /* Any event or packet in any order; the invariants of the timer and of the states. */
 static void
 random_step(void)
@@ -542,6 +579,8 @@ main(void)
 		cmocka_unit_test(nak_turns_into_reject),
 		cmocka_unit_test(reject_goes_first),
 		cmocka_unit_test(unanswered_requests_end),
+		cmocka_unit_test(request_too_long_to_answer),
+		cmocka_unit_test(code_reject_is_cut_to_the_mru),
 		cmocka_unit_test(random_runs),
 	};
 
