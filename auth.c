@@ -5,7 +5,9 @@
  * hook_authenticate() and answers, at once or later, by auth_result().
  *
  * One question at a time: what the peer repeats while an answer is awaited is ignored,
- * what it repeats after it gets the same answer again. An accepted login puts the
+ * what it repeats after it gets the same answer again. A question is given up when the
+ * Authenticate phase is left, and an answer counts for the question it bears the number
+ * of and no other, so nobody comes in by an answer about somebody else. An accepted login puts the
  * policy of the answer into the session, and ends older sessions of the same name
  * unless those are allowed.
  */
@@ -68,7 +70,7 @@ auth_start(sess_id s)
 {
 	struct ppp *p = ppp_get(s);
 
-	p->auth_pending = p->auth_done = false;
+	p->auth_done = false;
 	p->auth_sent = 0;
 	if (p->proxied) {
 		p->proxied = false; /* a renegotiation asks afresh */
@@ -85,7 +87,12 @@ auth_start(sess_id s)
 void
 auth_stop(sess_id s)
 {
-	timer_stop(&ppp_get(s)->auth);
+	struct ppp *p = ppp_get(s);
+
+	timer_stop(&p->auth);
+	if (p->asked)
+		hook_auth_cancel(s);
+	p->asked = 0;
 }
 
 void
@@ -99,7 +106,7 @@ auth_timeout(uint32_t s)
 		.message = "no answer to the challenge",
 	};
 
-	if (!sess || sess->phase != PPP_AUTHENTICATE || p->auth_pending)
+	if (!sess || sess->phase != PPP_AUTHENTICATE || p->asked)
 		return;
 	if (p->auth_sent < CHALLENGE_TRIES)
 		send_challenge(s);
@@ -219,9 +226,9 @@ auth_result(sess_id s, const struct auth_result *res)
 	const char *why = "no address";
 	char text[256];
 
-	if (!sess || sess->phase != PPP_AUTHENTICATE || !p->auth_pending)
+	if (!sess || sess->phase != PPP_AUTHENTICATE || !p->asked || res->number != p->asked)
 		return;
-	p->auth_pending = false;
+	p->asked = 0;
 	if (res->verdict == AUTH_NO_ANSWER) {
 		refuse(s, TERM_NAS_ERROR, "no answer from the RADIUS servers", "");
 		return;
@@ -249,6 +256,17 @@ auth_result(sess_id s, const struct auth_result *res)
 	ppp_authenticated(s);
 }
 
+/* Questions of all sessions are numbered, so that a late answer is taken for no other question. */
+static uint32_t
+new_number(void)
+{
+	static uint32_t last;
+
+	if (++last == 0)
+		last = 1;
+	return last;
+}
+
 /* Asks whoever knows. The challenge timer rests: the peer has spoken. */
 static void
 ask(sess_id s, struct auth_request *req, const uint8_t *name, size_t name_len)
@@ -266,11 +284,11 @@ ask(sess_id s, struct auth_request *req, const uint8_t *name, size_t name_len)
 	session_set_user(s, user);
 	req->user = user;
 	p->auth_id = req->id;
-	p->auth_pending = true;
+	p->asked = req->number = new_number();
 	if (hook_authenticate(s, req))
 		return;
-	if (session_get(s) && p->auth_pending) {
-		p->auth_pending = false;
+	if (session_get(s) && p->asked) {
+		p->asked = 0;
 		refuse(s, TERM_NAS_ERROR, "no authentication server is configured", "");
 	}
 }
@@ -283,7 +301,7 @@ repeated(sess_id s)
 
 	if (p->auth_done)
 		send_verdict(s, true, "");
-	return p->auth_done || p->auth_pending;
+	return p->auth_done || p->asked;
 }
 
 void

@@ -73,6 +73,12 @@ hook_auth_result(sess_id s, const struct auth_result *res)
 }
 
 void
+hook_auth_cancel(sess_id s)
+{
+	CALL_ALL(auth_cancel, s);
+}
+
+void
 hook_tunnel_close(tunn_id t)
 {
 	CALL_ALL(tunnel_close, t);

@@ -21,6 +21,7 @@ enum sess_event {
 
 /* What a subscriber said to prove who he is. Lives during the call only. */
 struct auth_request {
+	uint32_t number; /* the answer carries it */
 	enum auth_proto proto;
 	uint8_t id; /* of the PAP or CHAP packet */
 	const char *user;
@@ -36,6 +37,7 @@ enum { AUTH_MAX_ROUTES = 64, AUTH_MAX_CLASS = 4, AUTH_TEXT = 254 };
 
 /* What the server answered, as far as it is known. Lives during the call only. */
 struct auth_result {
+	uint32_t number; /* of the request it answers */
 	enum auth_verdict verdict;
 	char message[AUTH_TEXT]; /* Reply-Message, or "" */
 	char mschap[AUTH_TEXT];	 /* MS-CHAP2-Success ("S=...") or MS-CHAP-Error ("E=...") text */
@@ -66,6 +68,7 @@ struct hook_table {
 	void (*const *call_close)(sess_id s);
 	void (*const *close)(sess_id s, const struct sess_end *end);
 	bool (*const *authenticate)(sess_id s, const struct auth_request *req);
+	void (*const *auth_cancel)(sess_id s);
 	void (*const *auth_result)(sess_id s, const struct auth_result *res);
 	void (*const *tunnel_close)(tunn_id t);
 };
@@ -94,6 +97,9 @@ void hook_close(sess_id s, const struct sess_end *end);
 /* Who this is: the first subscriber that takes the request answers later by hook_auth_result(). */
 bool hook_authenticate(sess_id s, const struct auth_request *req);
 void hook_auth_result(sess_id s, const struct auth_result *res);
+
+/* Nobody waits for the answer any more. */
+void hook_auth_cancel(sess_id s);
 
 /* An operator: close the tunnel, CDN for each session first. */
 void hook_tunnel_close(tunn_id t);

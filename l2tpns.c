@@ -72,6 +72,7 @@ static const struct hook_table hooks = {
 	.close = (void (*const[])(sess_id, const struct sess_end *)){ ppp_close, NULL },
 	.authenticate = (bool (*const[])(sess_id,
 	    const struct auth_request *)){ local_users_authenticate, radius_authenticate, NULL },
+	.auth_cancel = (void (*const[])(sess_id)){ radius_cancel, NULL },
 	.auth_result = (void (*const[])(sess_id, const struct auth_result *)){ auth_result, NULL },
 	.tunnel_close = (void (*const[])(tunn_id)){ l2tp_tunnel_close, NULL },
 };

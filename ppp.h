@@ -44,7 +44,7 @@ struct ppp {
 	uint8_t challenge[CHALLENGE_LEN];
 	uint8_t auth_id;   /* of the challenge, or of the PAP request in hand */
 	uint8_t auth_sent; /* challenges sent */
-	bool auth_pending; /* asked somebody, no answer yet */
+	uint32_t asked;	   /* number of the question that is out; 0: none */
 	bool auth_done;	   /* accepted */
 	bool proxied;	   /* the LAC has heard the proof already (RFC 2661 4.4.5) */
 

@@ -65,6 +65,7 @@ struct shared {
 struct rad_req {
 	struct timer timer;
 	uint64_t due_ms;    /* loop clock at the next sending */
+	uint32_t number;    /* of the login it asks about */
 	uint16_t next_free; /* index; 0: last */
 	uint16_t len;	    /* of the packet */
 	uint8_t n_dest;
@@ -267,10 +268,11 @@ free_slot(unsigned int id)
 
 /* Ends a request with its answer. The slot is free before others hear of it. */
 static void
-finish(unsigned int id, const struct auth_result *res)
+finish(unsigned int id, struct auth_result *res)
 {
 	sess_id s = shared->slots[id].s;
 
+	res->number = reqs[shared->slots[id].req].number;
 	free_slot(id);
 	hook_auth_result(s, res);
 }
@@ -521,6 +523,7 @@ start(unsigned int id, sess_id s, const struct auth_request *login)
 	slot->s = s;
 	slot->req = take_req();
 	slot->tries = 0;
+	reqs[slot->req].number = login->number;
 	slot->state = login->proto == AUTH_PAP ? RADIUS_AUTH : RADIUS_CHAP;
 	pending[s] = (uint16_t)(id + 1);
 	if (build(id, s, login) < 0)
@@ -529,13 +532,28 @@ start(unsigned int id, sess_id s, const struct auth_request *login)
 		send_step(id);
 }
 
+/* Whether it is this login that is asked about. */
+static bool
+is_pending(sess_id s, uint32_t number)
+{
+	return pending[s] && reqs[shared->slots[pending[s] - 1u].req].number == number;
+}
+
+void
+radius_cancel(sess_id s)
+{
+	if (pending[s])
+		free_slot(pending[s] - 1u);
+}
+
 bool
 radius_authenticate(sess_id s, const struct auth_request *login)
 {
 	int slot;
 
-	if (!session_get(s) || pending[s])
+	if (!session_get(s) || is_pending(s, login->number))
 		return true;
+	radius_cancel(s);
 	if (!rad_server_configured()) {
 		plog_limit(LOG_ERROR, "RADIUS: no server asked for %s: %s is not set", login->user,
 		    conf->radius_secret[0] ? "primary_radius" : "radius_secret");
@@ -555,8 +573,8 @@ radius_authenticate(sess_id s, const struct auth_request *login)
 void
 radius_session(sess_id s, enum sess_event ev)
 {
-	if ((ev == SESS_EV_DOWN || ev == SESS_EV_GONE) && pending[s])
-		free_slot(pending[s] - 1u);
+	if (ev == SESS_EV_DOWN || ev == SESS_EV_GONE)
+		radius_cancel(s);
 }
 
 bool

@@ -21,11 +21,14 @@ void radius_fini(void);
 /*
  * Takes an authentication request, for the hook list: true when it will be
  * answered by hook_auth_result() - later, or at once when no packet can hold it -,
- * also when one is pending already for the session; false when no server (or no
- * secret) is configured. With all slots in use it is true, and nothing comes: the
- * subscriber asks again.
+ * also when this very request is pending already (another of the session is given
+ * up); false when no server (or no secret) is configured. With all slots in use it is true, and
+ * nothing comes: the subscriber asks again.
  */
 bool radius_authenticate(sess_id s, const struct auth_request *req);
+
+/* Forgets what is pending for the session, for the hook list. */
+void radius_cancel(sess_id s);
 
 /* Session events: forgets what is pending for a session that goes. */
 void radius_session(sess_id s, enum sess_event ev);

@@ -566,6 +566,12 @@ class Session:
         assert not self.gone, "ended while LCP was negotiated: %r" % self.closed
         return self
 
+    def renegotiate(self):
+        """LCP once more, from the subscriber's side; then the login is to come."""
+        self.lcp_sent = self.lcp_peer = self.ipcp_sent = self.ipcp_peer = False
+        self.authenticated = None
+        return self.lcp_up()
+
     @property
     def gone(self):
         return self.closed or self.terminated

@@ -161,6 +161,43 @@ def test_repeated_chap_is_one_request(plant):
     assert len({(r.source, r.id, r.authenticator) for r in site.server.access}) == 1
 
 
+@pytest.mark.san
+@pytest.mark.parametrize("method", ["pap", "chap"])
+def test_login_as_another_while_one_is_pending(plant, method):
+    """LCP again and another name while RADIUS is asked: asked anew, and the first answer counts for nobody."""
+    site = Site(plant, radius_authtypes=method)
+    held = []
+    site.server.answer = lambda server, request: held.append(request) or []
+    session = site.begin("mallory", "his own")
+    site.lac.wait(lambda: held, "the first request")
+    session.user, session.password = "victim", "unknown"
+    session.renegotiate()
+    if method == "pap":
+        session.pap_request()
+    site.lac.wait(lambda: [r for r in held if r.get(USER_NAME) == b"victim"], "the second request")
+    site.server.sock.sendto(site.server.accept(held[0]), held[0].source)
+    wait_for(lambda: site.counter("radius_bad_id") == 1, "the late answer")
+    site.lac.drain()
+    assert session.authenticated is None
+    assert site.lns.session("victim") is None
+    site.server.answer = silent
+    request = [r for r in held if r.get(USER_NAME) == b"victim"][-1]
+    site.server.sock.sendto(site.server.reject(request), request.source)
+    site.answered(session)
+    assert session.authenticated is False
+
+
+def test_login_again_while_one_is_pending(site):
+    """The same name after LCP began again: the second question is answered, and the session comes up."""
+    held = []
+    site.server.answer = lambda server, request: held.append(request) or []
+    session = site.begin()
+    site.lac.wait(lambda: held, "the first request")
+    site.server.answer = lambda server, request: [server.accept(request)]
+    session.renegotiate()
+    session.up("joe", "secret").ping(site.network.CORE)
+
+
 def test_answer_repeated(site):
     """After the answer a repeated PAP request gets the same answer, without RADIUS."""
     session = site.tunnel.session().up("joe", "secret")

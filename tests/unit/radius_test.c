@@ -391,6 +391,45 @@ repeated_login_starts_no_second_request(void **state)
 	assert_int_equal(in_use(), 2);
 }
 
+/* Another login of the session: the answer about the first one meets nobody. */
+static void
+another_login_replaces_the_first(void **state)
+{
+	struct auth_request other = pap;
+	struct got first, second;
+
+	(void)state;
+	other.number = 17;
+	assert_true(radius_authenticate(5, &pap));
+	assert_true(get(0, &first));
+	assert_true(radius_authenticate(5, &other));
+	assert_int_equal(in_use(), 1);
+	assert_true(get(0, &second));
+	answer(&first, RAD_ACCESS_ACCEPT, FINE);
+	assert_int_equal(results, 0);
+	assert_int_equal(counters->radius_bad_id, 1);
+	answer(&second, RAD_ACCESS_ACCEPT, FINE);
+	assert_int_equal(results, 1);
+	assert_int_equal(result.number, 17);
+}
+
+static void
+cancelled_login_is_not_answered(void **state)
+{
+	struct got g;
+
+	(void)state;
+	radius_cancel(5);
+	assert_true(radius_authenticate(5, &pap));
+	assert_true(get(0, &g));
+	radius_cancel(5);
+	assert_int_equal(in_use(), 0);
+	answer(&g, RAD_ACCESS_ACCEPT, FINE);
+	advance(13000);
+	assert_int_equal(results, 0);
+	assert_int_equal(drain(0) + drain(1), 0);
+}
+
 /* Turns the clock through a whole request and checks when which server saw it. */
 static void
 check_schedule(const unsigned int at_ms[6], const int server[6])
@@ -945,6 +984,8 @@ main(void)
 		TEST(accepted_login),
 		TEST(refused_logins),
 		TEST(repeated_login_starts_no_second_request),
+		TEST(another_login_replaces_the_first),
+		TEST(cancelled_login_is_not_answered),
 		TEST(schedule_with_two_servers),
 		TEST(schedule_with_one_server),
 		TEST(schedule_after_a_pause_of_the_clock),
