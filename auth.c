@@ -5,8 +5,9 @@
  * hook_authenticate() and answers, at once or later, by auth_result().
  *
  * One question at a time: what the peer repeats while an answer is awaited is ignored,
- * what it repeats after it gets the same answer again. A question is given up when the
- * Authenticate phase is left, and an answer counts for the question it bears the number
+ * what it repeats after it gets the same answer again. A user who has been let in may
+ * negotiate again, and keeps what he has; another one may not on the same link. A question is given
+ * up when the Authenticate phase is left, and an answer counts for the question it bears the number
  * of and no other, so nobody comes in by an answer about somebody else. An accepted login puts the
  * policy of the answer into the session, and ends older sessions of the same name
  * unless those are allowed.
@@ -211,11 +212,14 @@ set_policy(sess_id s, const struct auth_result *res)
 static int
 give_service(sess_id s, const struct auth_result *res, const char **why)
 {
-	if (session_get(s)->ip4)
-		return 0;
+	struct ppp *p = ppp_get(s);
+
 	end_older_sessions(s);
+	if (p->served)
+		return 0;
 	set_policy(s, res);
-	return addr_assign(s, res, why);
+	p->served = addr_assign(s, res, why) == 0;
+	return p->served ? 0 : -1;
 }
 
 void
@@ -280,8 +284,13 @@ ask(sess_id s, struct auth_request *req, const uint8_t *name, size_t name_len)
 		refuse(s, TERM_USER_ERROR, "impossible user name", "");
 		return;
 	}
+	if (p->served && strcmp(user, session_get(s)->user) != 0) {
+		refuse(s, TERM_USER_ERROR, "this link is another user's", "");
+		return;
+	}
 	timer_stop(&p->auth);
-	session_set_user(s, user);
+	if (!p->served)
+		session_set_user(s, user);
 	req->user = user;
 	p->auth_id = req->id;
 	p->asked = req->number = new_number();

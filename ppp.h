@@ -46,6 +46,7 @@ struct ppp {
 	uint8_t auth_sent; /* challenges sent */
 	uint32_t asked;	   /* number of the question that is out; 0: none */
 	bool auth_done;	   /* accepted */
+	bool served;	   /* was accepted once: the user and what he was given stay */
 	bool proxied;	   /* the LAC has heard the proof already (RFC 2661 4.4.5) */
 
 	/* IPCP */

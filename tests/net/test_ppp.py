@@ -228,11 +228,38 @@ def test_renegotiation(site, tunnel):
     """A Configure-Request in an open session: LCP, the login and IPCP start again, with the same address."""
     session = tunnel.session().up("user2")
     address = session.address
-    session.lcp_sent = session.lcp_peer = session.ipcp_sent = session.ipcp_peer = False
-    session.authenticated = None
-    session.up("user2")
+    session.renegotiate().up("user2")
     assert session.address == address
     session.ping(site.network.CORE)
+
+
+def test_renegotiation_as_another_user(lns, tunnel):
+    """Up as user3, then a good login of user4 on the same link: refused and closed, and user4's own session stays."""
+    other = tunnel.session().up("user4")
+    session = tunnel.session().up("user3")
+    session.renegotiate()
+    assert session.authenticate("user4", "secret") is False
+    session.lac.wait(lambda: session.closed, "the CDN")
+    assert lns.session("user4")["IP"] == other.address and not other.gone
+    lns.wait_gone("user3")
+
+
+def test_renegotiation_with_a_wrong_password(lns, tunnel):
+    session = tunnel.session().up("user3")
+    session.renegotiate()
+    assert session.authenticate("user3", "wrong") is False
+    session.lac.wait(lambda: session.closed, "the CDN")
+    lns.wait_gone("user3")
+
+
+def test_renegotiation_ends_a_younger_session(lns, tunnel):
+    """A login counts as one whenever it comes: sessions that the name has elsewhere end."""
+    lns.set("set allow_duplicate_users yes")
+    one, two = tunnel.session().up("user5"), tunnel.session().up("user5")
+    lns.set("set allow_duplicate_users no")
+    one.renegotiate().up("user5")
+    one.lac.wait(lambda: two.closed, "the end of the other")
+    assert lns.session("user5")["IP"] == one.address
 
 
 # ---------------------------------------------------------------------------- logins

@@ -7,7 +7,7 @@ import pytest
 
 import pylac
 from fakeradius import (ACCESS_CHALLENGE, ACCT_SESSION_ID, CALLED_STATION, CALLING_STATION,
-                        CHAP_CHALLENGE, CHAP_PASSWORD, CONNECT_INFO, FRAMED_IP, FRAMED_MTU, FRAMED_PROTOCOL,
+                        CHAP_CHALLENGE, CHAP_PASSWORD, CONNECT_INFO, FRAMED_IP, FRAMED_MTU, FRAMED_PROTOCOL, FRAMED_ROUTE,
                         IDLE_TIMEOUT, MESSAGE_AUTHENTICATOR, NAS_IDENTIFIER, NAS_IP, NAS_PORT, NAS_PORT_ID,
                         NAS_PORT_TYPE, REPLY_MESSAGE, SERVICE_TYPE, SESSION_TIMEOUT, TUNNEL_CLIENT, TUNNEL_MEDIUM,
                         TUNNEL_SERVER, TUNNEL_TYPE, USER_NAME, FakeRadius, attribute, silent)
@@ -516,6 +516,21 @@ def test_framed_mtu(site):
 
     session.wait_packet(last)
     assert max(sizes) <= 1000, sizes
+
+
+def test_renegotiation_before_an_address(site):
+    """255.255.255.255: accepted, but no address yet; then another user logs in on the link. He is refused."""
+    session = accepted(site, attribute(FRAMED_IP, 0xFFFFFFFF))
+    assert session.authenticate("joe", "secret")
+    session.renegotiate()
+    assert session.authenticate("ann", "secret") is False
+    site.lac.wait(lambda: session.gone, "the end of the session")
+
+
+def test_routes_stay_over_a_renegotiation(site):
+    session = accepted(site, attribute(FRAMED_ROUTE, "192.168.77.0/24 0.0.0.0 1")).up("joe", "secret")
+    session.renegotiate().up("joe", "secret")
+    session.ping(site.network.CORE, source="192.168.77.5")
 
 
 # ---------------------------------------------------------------------------- FreeRADIUS
