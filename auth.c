@@ -53,6 +53,13 @@ send_challenge(sess_id s)
 	timer_set(&p->auth, SEC(conf->ppp_restart_time));
 }
 
+static void
+new_challenge(struct ppp *p)
+{
+	random_bytes(p->challenge, sizeof(p->challenge));
+	p->auth_id = (uint8_t)random_u16();
+}
+
 static void ask(sess_id s, struct auth_request *req, const uint8_t *name, size_t name_len);
 
 /* The LAC has heard the proof: it is not asked for again. */
@@ -80,8 +87,7 @@ auth_start(sess_id s)
 	}
 	if (session_get(s)->auth == AUTH_PAP)
 		return; /* the peer begins */
-	random_bytes(p->challenge, sizeof(p->challenge));
-	p->auth_id = (uint8_t)random_u16();
+	new_challenge(p);
 	send_challenge(s);
 }
 
@@ -222,6 +228,22 @@ give_service(sess_id s, const struct auth_result *res, const char **why)
 	return p->served ? 0 : -1;
 }
 
+/*
+ * Nobody could be asked. A PAP client repeats its request by itself; one of CHAP does
+ * so for a challenge, the one he has or, when the LAC had spoken to him, a first one.
+ */
+static void
+ask_later(sess_id s)
+{
+	struct ppp *p = ppp_get(s);
+
+	if (session_get(s)->auth == AUTH_PAP)
+		return;
+	if (p->auth_sent == 0)
+		new_challenge(p);
+	timer_set(&p->auth, SEC(conf->ppp_restart_time));
+}
+
 void
 auth_result(sess_id s, const struct auth_result *res)
 {
@@ -233,6 +255,10 @@ auth_result(sess_id s, const struct auth_result *res)
 	if (!sess || sess->phase != PPP_AUTHENTICATE || !p->asked || res->number != p->asked)
 		return;
 	p->asked = 0;
+	if (res->verdict == AUTH_BUSY) {
+		ask_later(s);
+		return;
+	}
 	if (res->verdict == AUTH_NO_ANSWER) {
 		refuse(s, TERM_NAS_ERROR, "no answer from the RADIUS servers", "");
 		return;

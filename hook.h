@@ -31,7 +31,12 @@ struct auth_request {
 	size_t challenge_len;
 };
 
-enum auth_verdict { AUTH_ACCEPTED, AUTH_REFUSED, AUTH_NO_ANSWER };
+enum auth_verdict {
+	AUTH_ACCEPTED,
+	AUTH_REFUSED,
+	AUTH_NO_ANSWER, /* of any server */
+	AUTH_BUSY,	/* nobody was asked: when the peer repeats itself, ask again */
+};
 
 enum { AUTH_MAX_ROUTES = 64, AUTH_MAX_CLASS = 4, AUTH_TEXT = 254 };
 

@@ -549,6 +549,7 @@ radius_cancel(sess_id s)
 bool
 radius_authenticate(sess_id s, const struct auth_request *login)
 {
+	struct auth_result busy = { .number = login->number, .verdict = AUTH_BUSY };
 	int slot;
 
 	if (!session_get(s) || is_pending(s, login->number))
@@ -564,6 +565,7 @@ radius_authenticate(sess_id s, const struct auth_request *login)
 		COUNT(radius_overflow);
 		plog_limit(
 		    LOG_ERROR, "RADIUS: all %d slots in use; logins must wait", RADIUS_SLOTS);
+		hook_auth_result(s, &busy);
 		return true;
 	}
 	start((unsigned int)slot, s, login);

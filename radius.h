@@ -20,10 +20,10 @@ void radius_fini(void);
 
 /*
  * Takes an authentication request, for the hook list: true when it will be
- * answered by hook_auth_result() - later, or at once when no packet can hold it -,
- * also when this very request is pending already (another of the session is given
- * up); false when no server (or no secret) is configured. With all slots in use it is true, and
- * nothing comes: the subscriber asks again.
+ * answered by hook_auth_result() - later, or at once when no packet can hold it or all
+ * slots are in use (AUTH_BUSY) -, also when this very request is pending already
+ * (another of the session is given up); false when no server (or no secret) is
+ * configured.
  */
 bool radius_authenticate(sess_id s, const struct auth_request *req);
 

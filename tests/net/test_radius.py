@@ -265,6 +265,29 @@ def test_all_silent_is_refused(pair):
     wait_for(lambda: pair.lac.pump(0.01) or pair.lns.sessions() == [], "the end of the session")
 
 
+@pytest.mark.parametrize("method", ["pap", "chap"])
+def test_no_request_to_be_had(plant, method):
+    """No RADIUS socket can be opened: counted, and the login is asked about when the subscriber repeats it."""
+    taken = [plant.network.lns.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(64)]
+    for n, sock in enumerate(taken):
+        sock.bind(("0.0.0.0", 20000 + n))
+    site = Site(plant, radius_bind_min=20000, radius_bind_max=20063, radius_authtypes=method)
+    session = site.begin()
+    site.lac.wait(lambda: site.counter("radius_overflow"), "the request that nobody takes")
+    for sock in taken:
+        sock.close()
+
+    def repeat():
+        if method == "pap":  # of CHAP the daemon repeats its challenge
+            session.pap_request()
+        site.lac.pump(0.5)
+        return session.authenticated is not None
+
+    site.lac.wait(repeat, "the answer", 20)
+    assert session.authenticated
+    assert len(site.server.access) == 1
+
+
 def test_server_gone(pair):
     """The first server's port is closed (ICMP errors): no worse than silence."""
     first, second = pair.servers

@@ -782,7 +782,10 @@ all_slots_and_one_more(void **state)
 	assert_int_equal(counters->radius_overflow, 0);
 	assert_true(radius_authenticate(s, &pap));
 	assert_int_equal(counters->radius_overflow, 1);
-	assert_int_equal(results, 0);
+	assert_int_equal(results, 1);
+	assert_int_equal(result.verdict, AUTH_BUSY);
+	assert_int_equal(result_of, s);
+	results = 0;
 	for (i = 0; i < RADIUS_SLOTS + 10; i++)
 		rows += radius_row(i, &row);
 	assert_int_equal(rows, RADIUS_SLOTS);
