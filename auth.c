@@ -69,7 +69,10 @@ ask_with_proxy(sess_id s)
 	struct note name, challenge, proof;
 	struct auth_request req;
 
-	if (proxy_auth(s, &req, &name, &challenge, &proof))
+	bool found = proxy_auth(s, &req, &name, &challenge, &proof);
+
+	session_drop_scratch(s); /* they have served */
+	if (found)
 		ask(s, &req, name.data, name.len);
 }
 

@@ -91,6 +91,7 @@
 	X(ppp_unexpected, "PPP frames in the wrong phase")                                         \
 	X(ppp_rejected, "PPP protocols rejected")                                                  \
 	X(ppp_loops, "looped links found by magic number")                                         \
+	X(notes_full, "routes, Class, line and proxy AVPs not kept: too many")                     \
 	X(auth_accepted, "logins accepted")                                                        \
 	X(auth_refused, "logins refused")                                                          \
 	X(address_refused, "sessions refused: no usable address")                                  \

@@ -365,6 +365,7 @@ lcp_start(sess_id s)
 		cp_set_opened(&lcp_proto, s);
 		return;
 	}
+	session_drop_scratch(s);
 	p->mru = config_mru();
 	p->ask_mru = p->ask_magic = true;
 	p->authtype = 0;

@@ -2,10 +2,16 @@
 /*
  * Notes of sessions: records (kind, length, tag, octets) packed one behind the other
  * into chains of 64-octet cells. A chain is only ever appended to and freed whole.
+ *
+ * The pool is common to all sessions. So that nobody starves the others, a chain holds
+ * a limited number of octets of a kind, and the kinds that come with a call, before
+ * anybody has logged in, leave the last third of the pool to those that come after.
+ *
  * Lies in shared memory; a CLI child may read a chain while the parent writes, so
  * reading checks every step and stops at nonsense.
  */
 #include "note.h"
+#include "counter.h"
 #include "idset.h"
 #include "shm.h"
 
@@ -20,6 +26,29 @@ struct cell {
 };
 
 _Static_assert(sizeof(struct cell) == 64, "a cache line");
+
+/* What a chain may hold of a kind. */
+static const struct {
+	uint16_t most; /* octets, heads of records included */
+	bool login;    /* comes with an accepted login: may use the whole pool */
+} kinds[NOTE_KINDS] = {
+	[NOTE_ROUTE] = { 800, true },
+	[NOTE_LINE] = { 512, false },
+	[NOTE_CLASS] = { 1040, true },
+	[NOTE_REPLY] = { 512, true },
+	[NOTE_STATE] = { 512, true },
+	[NOTE_PROXY] = { 1024, false },
+};
+
+const char *const note_kind_names[NOTE_KINDS] = {
+	[NOTE_END] = "nothing",
+	[NOTE_ROUTE] = "a route",
+	[NOTE_LINE] = "an access line AVP",
+	[NOTE_CLASS] = "a Class",
+	[NOTE_REPLY] = "a Reply-Message",
+	[NOTE_STATE] = "a State",
+	[NOTE_PROXY] = "a proxy AVP",
+};
 
 static struct cell *cells;
 static struct idset ids;
@@ -78,13 +107,37 @@ append(uint32_t *head, const uint8_t *p, size_t len)
 	}
 }
 
+static size_t
+octets_of_kind(uint32_t head, uint8_t kind)
+{
+	struct note_pos pos = note_first(head);
+	struct note n;
+	size_t sum = 0;
+
+	while (note_next(&pos, &n))
+		if (n.kind == kind)
+			sum += RECORD_HEAD + n.len;
+	return sum;
+}
+
+static bool
+has_room(uint32_t head, uint8_t kind, size_t len)
+{
+	uint32_t reserve = kinds[kind].login ? 0 : ids.limit / 3;
+
+	return octets_of_kind(head, kind) + len <= kinds[kind].most &&
+	       cells_needed(head, len) + reserve <= ids.limit - ids.used;
+}
+
 int
 note_add(uint32_t *head, uint8_t kind, uint16_t tag, const void *data, size_t len)
 {
 	uint8_t record[RECORD_HEAD + NOTE_MAX];
 
-	if (len > NOTE_MAX || cells_needed(*head, len + RECORD_HEAD) > ids.limit - ids.used)
+	if (len > NOTE_MAX || !has_room(*head, kind, len + RECORD_HEAD)) {
+		COUNT(notes_full);
 		return -1;
+	}
 	record[0] = kind;
 	record[1] = (uint8_t)len;
 	memcpy(record + 2, &tag, sizeof(tag));

@@ -2,7 +2,8 @@
 /*
  * Notes: things of variable length that few sessions have (routes, Class, access
  * line AVPs...), as (kind, tag, octets) records in chains of small cells of shared
- * memory, so that a session without any pays four octets.
+ * memory, so that a session without any pays four octets. Of each kind a chain holds
+ * so much and no more, and what comes before a login may not take the whole pool.
  */
 #ifndef NOTE_H
 #define NOTE_H
@@ -17,6 +18,7 @@ enum note_kind {
 	NOTE_REPLY, /* Reply-Message */
 	NOTE_STATE, /* RADIUS State */
 	NOTE_PROXY, /* proxy LCP and authentication AVPs; tag: the AVP's type */
+	NOTE_KINDS
 };
 
 enum { NOTE_MAX = 255 };
@@ -44,13 +46,17 @@ struct note_pos {
 /* Room for `cells` cells. Start-up only. */
 void note_init(uint32_t cells);
 
-/* Adds a record to the chain whose head is *head (0: empty). -1 when there is no room: counted by
- * the caller. */
+/*
+ * Adds a record to the chain whose head is *head (0: empty). -1 when the chain has enough of the
+ * kind or the pool has no room for it; counted.
+ */
 int note_add(uint32_t *head, uint8_t kind, uint16_t tag, const void *data, size_t len);
 
 /* Starts reading a chain; note_next() copies out one record after the other, false at the end. */
 struct note_pos note_first(uint32_t head);
 bool note_next(struct note_pos *pos, struct note *n);
+
+extern const char *const note_kind_names[NOTE_KINDS];
 
 /* Frees the chain; *head is 0 afterwards. */
 void note_free(uint32_t *head);

@@ -25,7 +25,7 @@ enum {
 static bool
 find(sess_id s, uint16_t type, struct note *n)
 {
-	struct note_pos pos = note_first(session_get(s)->notes);
+	struct note_pos pos = note_first(session_get(s)->scratch);
 
 	while (note_next(&pos, n))
 		if (n->kind == NOTE_PROXY && n->tag == type)

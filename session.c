@@ -292,6 +292,7 @@ session_free(sess_id id)
 	if (session_by_peer(s->tunnel, s->peer_sid) == id)
 		hash_del(&by_peer, pair_key(s->tunnel, s->peer_sid));
 	note_free(&s->notes);
+	note_free(&s->scratch);
 	seq_begin(&s->seq);
 	memset((char *)s + sizeof(s->seq), 0, sizeof(*s) - sizeof(s->seq));
 	seq_end(&s->seq);
@@ -468,8 +469,18 @@ session_add_note(sess_id id, uint8_t kind, uint16_t tag, const void *data, size_
 {
 	int result;
 
-	WRITE(id, result = note_add(&s->notes, kind, tag, data, len));
+	WRITE(id,
+	    result = note_add(kind == NOTE_PROXY ? &s->scratch : &s->notes, kind, tag, data, len));
+	if (result < 0)
+		slog_limit(&sessions[id], LOG_WARNING, "no room to keep %s", note_kind_names[kind]);
 	return result;
+}
+
+void
+session_drop_scratch(sess_id id)
+{
+	if (sessions[id].scratch)
+		WRITE(id, note_free(&s->scratch));
 }
 
 uint16_t

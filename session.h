@@ -109,6 +109,7 @@ struct sess_rec {
 struct session {
 	uint32_t seq;	/* odd while being written */
 	uint32_t login; /* number of its login since start; 0: none yet */
+	uint32_t scratch; /* chain of note.h: what only PPP needs, and for a while */
 	struct id_link tunnel_link, user_link;
 	struct sess_rec;
 };
@@ -190,8 +191,11 @@ void session_set_mtu(sess_id id, uint16_t radius_mtu);
 bool session_set_end(sess_id id, const struct sess_end *end);
 void session_set_down(sess_id id);
 
-/* Adds a note (note.h). -1 when there is no room. */
+/* Adds a note (note.h). -1 when there is no room: counted and logged. */
 int session_add_note(sess_id id, uint8_t kind, uint16_t tag, const void *data, size_t len);
+
+/* Forgets the notes that only PPP needs (struct session, scratch). */
+void session_drop_scratch(sess_id id);
 
 /* The session MTU: the least of our tun's, the peer's MRU and Framed-MTU. */
 uint16_t session_mtu(const struct session *s);

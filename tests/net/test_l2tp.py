@@ -582,6 +582,20 @@ def test_proxy_authentication(site, lns, lac, method):
     lns.set('set radius_authtypes "pap"')
 
 
+def test_proxy_avps_are_kept_no_longer_than_needed(plant):
+    """Many calls with large proxy AVPs, used or not: there is room for those of the last one."""
+    daemon = plant.lns({"max_sessions": 100}, local_users={"user%d" % n: "secret" for n in range(60)})
+    tunnel = Lac(plant.network).tunnel()
+    large = avp(pylac.PROXY_AUTHEN_CHALLENGE, b"c" * 250, mandatory=False)
+    for n in range(60):
+        proof = proxy_pap("user%d" % n, "secret") + [large]
+        session = tunnel.session(iccn=proxy_lcp(b"\xc0\x23") + proof if n % 2 else [large] * 3 + proof)
+        if n % 2:
+            session.ipcp_request()
+            session.lac.wait(lambda: session.ipcp_sent and session.ipcp_peer, "IPCP")
+    assert daemon.counters()["notes_full"] == 0
+
+
 def test_proxy_authentication_wrong(lns, lac):
     """A wrong proxied password gets nowhere."""
     session = lac.tunnel().session(iccn=proxy_lcp(b"\xc0\x23") + proxy_pap("user5", "wrong"))

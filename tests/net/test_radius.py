@@ -556,6 +556,21 @@ def test_routes_stay_over_a_renegotiation(site):
     session.ping(site.network.CORE, source="192.168.77.5")
 
 
+LONG_LINE = [pylac.avp(1, b"x" * 200, mandatory=False, vendor=3561)] * 6
+
+
+def test_calls_without_login_leave_room_for_routes(plant):
+    """Calls full of access line AVPs that never log in cost nobody his Framed-Routes."""
+    site = Site(plant, max_sessions=100)
+    for _ in range(90):
+        site.tunnel.session(start=False, icrq=LONG_LINE)
+    assert site.counter("notes_full") > 0
+    routes = [attribute(FRAMED_ROUTE, "192.168.%d.0/24 0.0.0.0 1" % n) for n in range(64)]
+    session = accepted(site, *routes).up("joe", "secret")
+    assert site.network.lns.run("ip", "route").count("192.168.") == 64
+    session.ping(site.network.CORE, source="192.168.63.7")
+
+
 # ---------------------------------------------------------------------------- FreeRADIUS
 
 @pytest.mark.san
