@@ -186,6 +186,30 @@ accept_text(sess_id s, const struct auth_result *res, char *text, size_t size)
 		snprintf(text, size, "%.120s M=%.120s", res->mschap, res->message);
 }
 
+/* RFC 2759 5: the Success proves that the password is known, so it is the same again. */
+static void
+keep_success(sess_id s, const char *text)
+{
+	session_drop_scratch(s); /* of an earlier login */
+	if (session_get(s)->auth == AUTH_MSCHAPV2)
+		session_add_note(s, NOTE_SUCCESS, 0, text, strlen(text));
+}
+
+static void
+send_success(sess_id s)
+{
+	struct note_pos pos = note_first(session_get(s)->scratch);
+	struct note n;
+	char text[NOTE_MAX + 1] = "";
+
+	if (session_get(s)->auth == AUTH_MSCHAPV2) {
+		if (!note_next(&pos, &n))
+			return; /* could not be kept; without it the peer would refuse us */
+		str_copy_n(text, sizeof(text), n.data, n.len);
+	}
+	send_verdict(s, true, text);
+}
+
 static void
 end_older_sessions(sess_id s)
 {
@@ -285,6 +309,7 @@ auth_result(sess_id s, const struct auth_result *res)
 	session_set_authed(s);
 	slog(sess, LOG_INFO, "login of %s accepted, address %s", sess->user, ip4_text(sess->ip4));
 	accept_text(s, res, text, sizeof(text));
+	keep_success(s, text);
 	send_verdict(s, true, text);
 	ppp_authenticated(s);
 }
@@ -338,7 +363,7 @@ repeated(sess_id s)
 	struct ppp *p = ppp_get(s);
 
 	if (p->auth_done)
-		send_verdict(s, true, "");
+		send_success(s);
 	return p->auth_done || p->asked;
 }
 

@@ -38,6 +38,7 @@ static const struct {
 	[NOTE_REPLY] = { 512, true },
 	[NOTE_STATE] = { 512, true },
 	[NOTE_PROXY] = { 1024, false },
+	[NOTE_SUCCESS] = { 260, true },
 };
 
 const char *const note_kind_names[NOTE_KINDS] = {
@@ -48,6 +49,7 @@ const char *const note_kind_names[NOTE_KINDS] = {
 	[NOTE_REPLY] = "a Reply-Message",
 	[NOTE_STATE] = "a State",
 	[NOTE_PROXY] = "a proxy AVP",
+	[NOTE_SUCCESS] = "the text of a Success",
 };
 
 static struct cell *cells;

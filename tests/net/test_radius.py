@@ -209,6 +209,37 @@ def test_answer_repeated(site):
     session.ping(site.network.CORE)
 
 
+def microsoft(kind, value):
+    return attribute(26, struct.pack("!IBB", 311, kind, len(value) + 2) + value)
+
+
+@pytest.fixture
+def mschap(plant):
+    """A session that has got its MS-CHAPv2 challenge; the test speaks for it."""
+    site = Site(plant, radius_authtypes="mschapv2")
+    session = site.tunnel.session()
+    session.chap = []
+    session._chap = lambda *packet: session.chap.append(packet)
+    session.lcp_up()
+    site.lac.wait(lambda: session.chap, "the challenge")
+    ident = session.chap.pop()[1]
+    session.respond = lambda: session.send_cp(pylac.CHAP, 2, bytes([49]) + bytes(49) + b"joe", ident)
+    session.site = site
+    return session
+
+
+def test_mschap_success_repeated(mschap):
+    """The Success was lost: a repeated Response gets it again to the letter, with S= (RFC 2759 5)."""
+    text = b"S=" + b"0123456789ABCDEF" * 2 + b"01234567"
+    mschap.site.server.answer = lambda server, request: [server.accept(request, microsoft(26, b"\7" + text))]
+    for n in range(3):
+        mschap.respond()
+        mschap.lac.wait(lambda: len(mschap.chap) > n, "the Success")
+    assert mschap.chap[0][0] == 3 and mschap.chap[0][2].startswith(text + b" M=")
+    assert mschap.chap[0] == mschap.chap[1] == mschap.chap[2]
+    assert len(mschap.site.server.access) == 1
+
+
 # ---------------------------------------------------------------------------- repetition and fail-over
 
 @pytest.mark.san
