@@ -141,14 +141,26 @@ send_verdict(sess_id s, bool good, const char *text)
 	frame_send(s, pap ? PPP_PAP : PPP_CHAP, buf, cp_end(&w));
 }
 
+/* We close the link: a server's "R=1", that another try is allowed, is not passed on. */
+static void
+forbid_retry(char *text)
+{
+	char *message = strstr(text, " M="), *retry = strstr(text, " R=1");
+
+	if (retry && retry < message)
+		retry[3] = '0';
+}
+
 /* The text of a refusal in the words of the protocol; `message` for people, `mschap` the server's
  * or "". */
 static void
 failure_text(sess_id s, const char *message, const char *mschap, char *text, size_t size)
 {
-	if (session_get(s)->auth != AUTH_MSCHAPV2)
+	if (session_get(s)->auth != AUTH_MSCHAPV2) {
 		snprintf(text, size, "%.250s", message);
-	else if (strstr(mschap, " M="))
+		return;
+	}
+	if (strstr(mschap, " M="))
 		snprintf(text, size, "%.250s", mschap);
 	else if (mschap[0])
 		snprintf(text, size, "%.120s M=%.120s", mschap, message);
@@ -156,6 +168,7 @@ failure_text(sess_id s, const char *message, const char *mschap, char *text, siz
 		snprintf(text, size, "E=691 R=0 C=%08x%08x%08x%08x V=3 M=%.120s",
 		    (unsigned)random_u32(), (unsigned)random_u32(), (unsigned)random_u32(),
 		    (unsigned)random_u32(), message);
+	forbid_retry(text);
 }
 
 static void

@@ -240,6 +240,19 @@ def test_mschap_success_repeated(mschap):
     assert len(mschap.site.server.access) == 1
 
 
+@pytest.mark.parametrize("sent, got", [
+    (b"E=691 R=1 C=00112233445566778899AABBCCDDEEFF V=3 M=no R=1",
+     b"E=691 R=0 C=00112233445566778899AABBCCDDEEFF V=3 M=no R=1"),
+    (b"E=691 R=1", b"E=691 R=0 M="), (b"E=648 R=0 V=3", b"E=648 R=0 V=3 M=")])
+def test_mschap_failure_without_retry(mschap, sent, got):
+    """The server allows a retry, we do not: R=0, as the link is closed (RFC 2759 6)."""
+    mschap.site.server.answer = lambda server, request: [server.reject(request, microsoft(2, b"\7" + sent))]
+    mschap.respond()
+    mschap.lac.wait(lambda: mschap.chap, "the Failure")
+    assert mschap.chap[0][0] == 4 and mschap.chap[0][2].startswith(got)
+    mschap.lac.wait(lambda: mschap.gone, "the end of the session")
+
+
 # ---------------------------------------------------------------------------- repetition and fail-over
 
 @pytest.mark.san
