@@ -147,7 +147,7 @@ forbid_retry(char *text)
 {
 	char *message = strstr(text, " M="), *retry = strstr(text, " R=1");
 
-	if (retry && retry < message)
+	if (retry && (!message || retry < message))
 		retry[3] = '0';
 }
 

@@ -121,32 +121,35 @@ peer_magic(sess_id s, struct ppp *p, struct rd val, struct wr *nak)
 	return CP_CONF_NAK;
 }
 
+bool
+lcp_knows_option(const struct cp_opt *o)
+{
+	switch (o->type) {
+	case OPT_MRU:
+		return rd_left(&o->val) == 2;
+	case OPT_ACCM:
+	case OPT_MAGIC:
+		return rd_left(&o->val) == 4;
+	case OPT_PFC:
+	case OPT_ACFC:
+		return rd_left(&o->val) == 0;
+	default:
+		return false;
+	}
+}
+
 static enum cp_code
 option(sess_id s, const struct cp_opt *o, struct wr *nak)
 {
-	static const uint8_t sizes[] = {
-		[OPT_MRU] = 2,
-		[OPT_ACCM] = 4,
-		[OPT_MAGIC] = 4,
-		[OPT_PFC] = 0,
-		[OPT_ACFC] = 0,
-	};
 	struct ppp *p = ppp_get(s);
 
-	if (o->type >= ARRAY_LEN(sizes) || rd_left(&o->val) != sizes[o->type])
+	if (!lcp_knows_option(o))
 		return CP_CONF_REJ;
-	switch (o->type) {
-	case OPT_MRU:
+	if (o->type == OPT_MRU)
 		return peer_mru(p, o->val, nak);
-	case OPT_MAGIC:
+	if (o->type == OPT_MAGIC)
 		return peer_magic(s, p, o->val, nak);
-	case OPT_ACCM:
-	case OPT_PFC:
-	case OPT_ACFC:
-		return CP_CONF_ACK; /* of no meaning over L2TP, or always understood */
-	default:
-		return CP_CONF_REJ;
-	}
+	return CP_CONF_ACK; /* of no meaning over L2TP, or always understood */
 }
 
 static void
@@ -359,13 +362,13 @@ lcp_start(sess_id s)
 	struct ppp *p = ppp_get(s);
 
 	cp_init(&lcp_proto, s);
-	p->magic = random_u32() | 1;
 	p->proxied = proxy_lcp(s, p);
 	if (p->proxied) {
 		cp_set_opened(&lcp_proto, s);
 		return;
 	}
 	session_drop_scratch(s);
+	p->magic = random_u32() | 1;
 	p->mru = config_mru();
 	p->ask_mru = p->ask_magic = true;
 	p->authtype = 0;

@@ -80,6 +80,7 @@ void ppp_finished(sess_id s);
 extern const struct cp_proto lcp_proto;
 void lcp_start(sess_id s);
 void lcp_send_echo(sess_id s);
+bool lcp_knows_option(const struct cp_opt *o); /* one of the peer's that we can do */
 void lcp_protocol_reject(sess_id s, uint16_t protocol, struct rd data);
 
 /* What the LAC negotiated in our place (proxy.c). */

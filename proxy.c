@@ -2,9 +2,9 @@
 /*
  * Proxy LCP and proxy authentication (RFC 2661 4.4.5): what a LAC has negotiated with
  * the subscriber before it called us. It is used when it suffices - an authentication
- * protocol of ours was agreed, the MRU is one we can serve, and the proof came along;
- * else LCP starts afresh. l2tp.c has put the AVPs of the ICCN into the session's notes.
- * Called by lcp.c and auth.c.
+ * protocol of ours was agreed, the MRU is one we can serve, nothing was agreed that we
+ * cannot do, and the proof came along; else LCP starts afresh. l2tp.c has put the AVPs of the ICCN
+ * into the session's notes. Called by lcp.c and auth.c.
  */
 #include "avp.h"
 #include "config.h"
@@ -16,7 +16,8 @@ enum {
 	OPT_AUTH = 3,
 	OPT_MAGIC = 5,
 	DEFAULT_MRU = 1500,
-	PROXY_CHAP = 2, /* Proxy Authen Type values */
+	SMALLEST_MRU = 128, /* as in lcp.c */
+	PROXY_CHAP = 2,	    /* Proxy Authen Type values */
 	PROXY_PAP = 3,
 	MD5_LEN = 16,
 };
@@ -46,7 +47,10 @@ auth_index(enum auth_proto proto)
 	return -1;
 }
 
-/* What the LAC asked of the subscriber, as if we had. False: not what we would have. */
+/*
+ * What the LAC asked of the subscriber, as if we had. False: not what we would have -
+ * what else it asked for (multilink, callback...) is in force now and we cannot do it.
+ */
 static bool
 take_sent(struct ppp *p, struct rd options)
 {
@@ -58,10 +62,12 @@ take_sent(struct ppp *p, struct rd options)
 	while (cp_opt_next(&options, &o)) {
 		struct rd val = o.val;
 
-		if (o.type == OPT_MRU) {
-			mru = rd_u16(&val);
-		} else if (o.type == OPT_AUTH) {
+		if (o.type == OPT_AUTH) {
 			auth = auth_index(lcp_auth_proto(val));
+		} else if (!lcp_knows_option(&o)) {
+			return false;
+		} else if (o.type == OPT_MRU) {
+			mru = rd_u16(&val);
 		} else if (o.type == OPT_MAGIC) {
 			p->magic = rd_u32(&val);
 			p->ask_magic = true;
@@ -81,17 +87,20 @@ take_received(struct ppp *p, struct rd options)
 	struct cp_opt o;
 
 	p->peer_mru = DEFAULT_MRU;
+	p->peer_magic = 0;
 	while (cp_opt_next(&options, &o)) {
 		struct rd val = o.val;
 
+		if (!lcp_knows_option(&o))
+			return false; /* we would have rejected it */
 		if (o.type == OPT_MRU)
 			p->peer_mru = rd_u16(&val);
 		else if (o.type == OPT_MAGIC)
 			p->peer_magic = rd_u32(&val);
-		else if (o.type == OPT_AUTH)
-			return false; /* he wants us to prove ourselves */
 	}
-	return !options.bad && p->peer_mru >= 128;
+	if (p->peer_magic && p->ask_magic && p->peer_magic == p->magic)
+		return false; /* a loop, RFC 1661 6.4 */
+	return !options.bad && p->peer_mru >= SMALLEST_MRU;
 }
 
 /* True when LCP may be taken as open, with *p filled accordingly. */

@@ -544,10 +544,13 @@ def test_hidden_tunnel_id(lac):
 
 # ---------------------------------------------------------------------------- proxy LCP and authentication
 
-def proxy_lcp(auth, magic=b"\1\2\3\4"):
+LAC_MAGIC = b"\5\6\7\x08"
+
+
+def proxy_lcp(auth, magic=b"\1\2\3\4", more_sent=b"", more_received=b""):
     """Proxy LCP AVPs: what LAC and subscriber have agreed upon."""
-    sent = option(1, struct.pack("!H", 1460)) + option(3, auth) + option(5, b"\5\6\7\x08")
-    received = option(1, struct.pack("!H", 1460)) + option(5, magic)
+    sent = option(1, struct.pack("!H", 1460)) + option(3, auth) + option(5, LAC_MAGIC) + more_sent
+    received = option(1, struct.pack("!H", 1460)) + option(5, magic) + more_received
     return [avp(pylac.INITIAL_LCP, received, mandatory=False), avp(pylac.LAST_SENT_LCP, sent, mandatory=False),
             avp(pylac.LAST_RCVD_LCP, received, mandatory=False)]
 
@@ -603,6 +606,34 @@ def test_proxy_authentication_wrong(lns, lac):
              or [1 for p, d in session.frames if p == LCP and d[0] == CONF_REQ], "the refusal")
     assert not [1 for protocol, _ in session.frames if protocol == IPCP]
     assert lns.session("user5") is None or lns.session("user5")["IP"] == "0.0.0.0"
+
+
+MRRU, SSNHF, ENDPOINT = option(17, b"\x05\xdc"), option(18), option(19, b"\1host")
+
+
+@pytest.mark.parametrize("name, sent, received", [
+    ("multilink", MRRU + ENDPOINT, MRRU + ENDPOINT), ("short numbers", SSNHF, SSNHF), ("callback", b"", option(13, b"\6")),
+    ("quality", option(4, b"\xc0\x25" + bytes(4)), b""), ("his authentication of us", b"", option(3, b"\xc0\x23")),
+    ("an ACCM of two octets", b"", option(2, b"\0\0"))])
+def test_proxy_lcp_with_what_we_cannot_do(site, lac, name, sent, received):
+    """LCP starts afresh, with a magic number of our own and not the LAC's."""
+    session = lac.tunnel().session(
+        iccn=proxy_lcp(b"\xc0\x23", more_sent=sent, more_received=received) + proxy_pap("user5", "secret"))
+    session.up("user5")
+    (request,) = [d for p, d in session.frames if p == LCP and d[0] == CONF_REQ]
+    magic = pylac.options(request[4:])[5]
+    assert magic not in (LAC_MAGIC, bytes(4))
+    session.ping(site.network.CORE)
+
+
+def test_proxy_lcp_with_what_has_no_meaning_here(lac):
+    """ACCM and compressed fields, both ways, are no reason to negotiate again."""
+    more = option(2, b"\0\0\0\0") + option(7) + option(8)
+    session = lac.tunnel().session(
+        iccn=proxy_lcp(b"\xc0\x23", more_sent=more, more_received=more) + proxy_pap("user5", "secret"))
+    session.ipcp_request()
+    lac.wait(lambda: session.ipcp_sent and session.ipcp_peer, "IPCP to open")
+    assert not [1 for protocol, data in session.frames if protocol == LCP and data[0] == CONF_REQ], session.frames
 
 
 def test_proxy_lcp_does_not_suffice(lac):
