@@ -237,6 +237,7 @@ session_new(tunn_id tid, uint16_t peer_sid)
 	s->peer_sid = peer_sid;
 	s->unique = next_unique++;
 	s->opened = loop_time();
+	s->began_ds = loop_now_ds();
 	s->peer_mru = 1500;
 	s->state = SESS_OPENING;
 	seq_end(&s->seq);
@@ -541,7 +542,7 @@ session_follow_tunnel(sess_id id)
 uint32_t
 session_age(const struct session *s)
 {
-	return (uint32_t)MAX(loop_time() - s->opened, 0);
+	return (loop_now_ds() - s->began_ds) / 10;
 }
 
 uint32_t

@@ -81,7 +81,7 @@ struct sess_rec {
 	uint32_t tunnel;	     /* tunn_id */
 	uint16_t wire_sid, peer_sid; /* our id and the LAC's, host order */
 	uint32_t unique;	     /* number of this session since start, for Acct-Session-Id */
-	int64_t opened;		     /* wall clock, seconds */
+	int64_t opened;		     /* wall clock, seconds: to show and for records only */
 	uint32_t call_serial;
 	uint32_t tx_speed, rx_speed; /* of the line, bit/s, as the LAC says */
 	uint32_t ip4, netmask;	     /* network order; 0: none yet */
@@ -111,6 +111,7 @@ struct session {
 	uint32_t login; /* number of its login since start; 0: none yet */
 	uint32_t scratch; /* chain of note.h: what only PPP needs, and for a while */
 	struct id_link tunnel_link, user_link;
+	uint32_t began_ds; /* 0.1 s of the loop clock: what its age is counted from */
 	struct sess_rec;
 };
 
@@ -206,7 +207,7 @@ void session_forwarding(sess_id id, bool on);
 /* The tunnel's peer has another address or port. */
 void session_follow_tunnel(sess_id id);
 
-/* Seconds since it was opened, and since its last data. */
+/* Seconds since it was opened, and since its last data; whatever the wall clock does. */
 uint32_t session_age(const struct session *s);
 uint32_t session_idle(sess_id id);
 

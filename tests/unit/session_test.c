@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The session table with clocks that the test turns: ages, and what a record gives
+ * back when it goes.
+ */
+#include "config.h"
+#include "counter.h"
+#include "loop.h"
+#include "note.h"
+#include "session.h"
+#include "tunnel.h"
+#include "udp.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { SESSIONS = 100, CELLS = 60, PEER_SID = 77 };
+
+static struct config config;
+const struct config *conf = &config;
+static uint64_t now_ms = 5000000;
+static time_t wall = 1700000000;
+static tunn_id tunnel;
+
+uint64_t
+loop_now_ms(void)
+{
+	return now_ms;
+}
+
+uint32_t
+loop_now_ds(void)
+{
+	return (uint32_t)(now_ms / 100);
+}
+
+time_t
+loop_time(void)
+{
+	return wall;
+}
+
+uint16_t
+config_mru(void)
+{
+	return 1462;
+}
+
+/* NTP steps the wall clock, either way: no session is older or younger for it. */
+static void
+age_is_not_the_wall_clocks(void **state)
+{
+	sess_id s = session_new(tunnel, PEER_SID);
+
+	(void)state;
+	assert_int_not_equal(s, 0);
+	assert_int_equal(session_get(s)->opened, wall);
+	now_ms += 7900;
+	wall += 1000000;
+	assert_int_equal(session_age(session_get(s)), 7);
+	wall -= 2000000;
+	now_ms += 3600000;
+	assert_int_equal(session_age(session_get(s)), 3607);
+	wall = 1700000000;
+	session_free(s);
+}
+
+static void
+age_over_the_wrap_of_the_clock(void **state)
+{
+	uint64_t then = now_ms;
+	sess_id s;
+
+	(void)state;
+	now_ms = (uint64_t)UINT32_MAX * 100 - 500;
+	s = session_new(tunnel, PEER_SID);
+	now_ms += 61000;
+	assert_int_equal(session_age(session_get(s)), 61);
+	session_free(s);
+	now_ms = then;
+}
+
+/* Notes of both chains come back to the pool. */
+static void
+notes_go_with_the_session(void **state)
+{
+	static const uint8_t data[200];
+	unsigned int run, i;
+	sess_id s;
+
+	(void)state;
+	for (run = 0; run < 50; run++) {
+		s = session_new(tunnel, PEER_SID);
+		for (i = 0; i < 2; i++) {
+			assert_int_equal(session_add_note(s, NOTE_LINE, 1, data, sizeof(data)), 0);
+			assert_int_equal(session_add_note(s, NOTE_PROXY, 1, data, sizeof(data)), 0);
+		}
+		assert_int_equal(session_add_note(s, NOTE_CLASS, 0, data, sizeof(data)), 0);
+		if (run % 2)
+			session_drop_scratch(s);
+		session_free(s);
+	}
+	assert_int_equal(counters->notes_full, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(age_is_not_the_wall_clocks),
+		cmocka_unit_test(age_over_the_wrap_of_the_clock),
+		cmocka_unit_test(notes_go_with_the_session),
+	};
+
+	note_init(CELLS);
+	tunnel_init(10);
+	session_init(SESSIONS);
+	tunnel = tunnel_new(1, 1701, 1, 0);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
