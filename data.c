@@ -78,13 +78,13 @@ ip_header_len(const struct rd *frame)
 	const uint8_t *p = frame->pos;
 	size_t left = rd_left(frame);
 
-	if (left > 4 && p[0] == 0xff && p[1] == 0x03 && p[2] == 0x00 && p[3] == 0x21)
+	if (left >= 4 && p[0] == 0xff && p[1] == 0x03 && p[2] == 0x00 && p[3] == 0x21)
 		return 4;
-	if (left > 2 && p[0] == 0x00 && p[1] == 0x21)
+	if (left >= 2 && p[0] == 0x00 && p[1] == 0x21)
 		return 2;
-	if (left > 3 && p[0] == 0xff && p[1] == 0x03 && p[2] == 0x21)
+	if (left >= 3 && p[0] == 0xff && p[1] == 0x03 && p[2] == 0x21)
 		return 3;
-	return left > 1 && p[0] == 0x21;
+	return left >= 1 && p[0] == 0x21;
 }
 
 /* A data packet whose session is known. */

@@ -193,6 +193,18 @@ def test_unknown_protocol(tunnel, protocol):
     assert not session.gone
 
 
+@pytest.mark.san
+@pytest.mark.parametrize("head", [b"\xff\x03\x00\x21", b"\x00\x21", b"\xff\x03\x21", b"\x21"])
+def test_empty_ip_frame(lns, tunnel, head):
+    """An IP frame without packet is a bad IP packet, no unknown protocol."""
+    session = tunnel.session().up()
+    before = lns.counters()
+    session.frames.clear()
+    session.lac.send(session.header(len(head)) + head)
+    session.lac.wait(lambda: lns.counters()["rx_bad_ip"] == before["rx_bad_ip"] + 1, "the count")
+    assert not session.frames and lns.counters()["ppp_rejected"] == before["ppp_rejected"]
+
+
 def test_loop(lns, tunnel):
     """Our own Configure-Requests come back: a loop, found by the magic number; the session ends."""
     session = manual(tunnel)
