@@ -110,18 +110,13 @@ auth_timeout(uint32_t s)
 {
 	struct ppp *p = ppp_get(s);
 	const struct session *sess = session_get(s);
-	struct sess_end end = {
-		.cause = TERM_USER_ERROR,
-		.result = 3,
-		.message = "no answer to the challenge",
-	};
 
 	if (!sess || sess->phase != PPP_AUTHENTICATE || p->asked)
 		return;
 	if (p->auth_sent < CHALLENGE_TRIES)
 		send_challenge(s);
 	else
-		hook_close(s, &end);
+		ppp_end(s, PPP_END_CHALLENGE);
 }
 
 /* PAP's Ack and Nak have the text behind its length, CHAP's have it bare. */
@@ -172,16 +167,13 @@ failure_text(sess_id s, const char *message, const char *mschap, char *text, siz
 }
 
 static void
-refuse(sess_id s, uint16_t cause, const char *message, const char *mschap)
+refuse(sess_id s, enum ppp_end why, const char *message, const char *mschap)
 {
-	struct sess_end end = { .cause = cause, .result = 3 };
+	struct sess_end end = ppp_why(s, why, message);
 	char text[256];
 
 	COUNT(auth_refused);
-	if (cause == TERM_USER_ERROR)
-		end.disconnect = 14; /* RFC 3145 2.2: peer failed to authenticate */
-	str_copy(end.message, sizeof(end.message), message);
-	slog_limit(session_get(s), cause == TERM_USER_ERROR ? LOG_WARNING : LOG_ERROR,
+	slog_limit(session_get(s), end.cause == TERM_USER_ERROR ? LOG_WARNING : LOG_ERROR,
 	    "login of %s refused: %s", session_get(s)->user, message);
 	failure_text(s, message, mschap, text, sizeof(text));
 	send_verdict(s, false, text);
@@ -227,11 +219,7 @@ static void
 end_older_sessions(sess_id s)
 {
 	const struct session *sess = session_get(s);
-	const struct sess_end end = {
-		.cause = TERM_ADMIN_RESET,
-		.result = 3,
-		.message = "the user has logged in again",
-	};
+	const struct sess_end end = ppp_why(s, PPP_END_ELSEWHERE, NULL);
 
 	if (conf->allow_duplicate_users || strcmp(sess->user, conf->guest_account) == 0)
 		return;
@@ -300,21 +288,21 @@ auth_result(sess_id s, const struct auth_result *res)
 		return;
 	}
 	if (res->verdict == AUTH_NO_ANSWER) {
-		refuse(s, TERM_NAS_ERROR, "no answer from the RADIUS servers", "");
+		refuse(s, PPP_END_NOT_SERVED, "no answer from the RADIUS servers", "");
 		return;
 	}
 	if (res->verdict == AUTH_REFUSED) {
-		refuse(s, TERM_USER_ERROR,
+		refuse(s, PPP_END_REFUSED,
 		    res->message[0] ? res->message : "wrong user name or password", res->mschap);
 		return;
 	}
 	if (sess->auth == AUTH_MSCHAPV2 && res->mschap[0] == '\0') {
 		/* RFC 2759 5: without it the peer would refuse us */
-		refuse(s, TERM_NAS_ERROR, "the server gave no MS-CHAP2-Success", "");
+		refuse(s, PPP_END_NOT_SERVED, "the server gave no MS-CHAP2-Success", "");
 		return;
 	}
 	if (give_service(s, res, &why) < 0) {
-		refuse(s, TERM_NAS_ERROR, why, "");
+		refuse(s, PPP_END_NOT_SERVED, why, "");
 		return;
 	}
 	COUNT(auth_accepted);
@@ -348,11 +336,11 @@ ask(sess_id s, struct auth_request *req, const uint8_t *name, size_t name_len)
 	if (!str_copy_n(user, sizeof(user), name, name_len) || strlen(user) != name_len ||
 	    name_len == 0) {
 		COUNT(ppp_malformed);
-		refuse(s, TERM_USER_ERROR, "impossible user name", "");
+		refuse(s, PPP_END_REFUSED, "impossible user name", "");
 		return;
 	}
 	if (p->served && strcmp(user, session_get(s)->user) != 0) {
-		refuse(s, TERM_USER_ERROR, "this link is another user's", "");
+		refuse(s, PPP_END_REFUSED, "this link is another user's", "");
 		return;
 	}
 	timer_stop(&p->auth);
@@ -365,7 +353,7 @@ ask(sess_id s, struct auth_request *req, const uint8_t *name, size_t name_len)
 		return;
 	if (session_get(s) && p->asked) {
 		p->asked = 0;
-		refuse(s, TERM_NAS_ERROR, "no authentication server is configured", "");
+		refuse(s, PPP_END_NOT_SERVED, "no authentication server is configured", "");
 	}
 }
 

@@ -42,7 +42,6 @@ enum {
 	ACCEPTS_A_TURN = 4,
 	BACKLOG = 16,
 	CLOSED_BY_OPERATOR = 3, /* CDN result code: administrative reasons */
-	ADMIN_DISCONNECT = 1,	/* RFC 3145 2.2 */
 };
 
 struct child {
@@ -66,7 +65,7 @@ typedef bool (*request_fn)(struct child *c, int argc, char **argv, char *answer,
 static const struct sess_end dropped = {
 	.cause = TERM_ADMIN_RESET,
 	.result = CLOSED_BY_OPERATOR,
-	.disconnect = ADMIN_DISCONNECT,
+	.disconnect = DISC_ADMIN,
 	.message = "dropped by the operator",
 };
 

@@ -43,18 +43,12 @@ begin(sess_id s)
 static void
 choose_address(sess_id s, struct ppp *p, uint32_t wanted)
 {
-	struct sess_end end = {
-		.cause = TERM_NAS_ERROR,
-		.result = 4,
-		.message = "no address is free in the pool",
-	};
-
 	p->any_address = false;
 	if (addr_assign_wanted(s, wanted, p->pool) == 0)
 		return;
-	slog_limit(
-	    session_get(s), LOG_ERROR, "no address for %s: %s", session_get(s)->user, end.message);
-	hook_close(s, &end);
+	slog_limit(session_get(s), LOG_ERROR, "no address for %s: the pool is empty",
+	    session_get(s)->user);
+	ppp_end(s, PPP_END_POOL_EMPTY);
 }
 
 static enum cp_code
@@ -118,16 +112,10 @@ nakked(sess_id s, const struct cp_opt *o)
 static void
 up(sess_id s)
 {
-	struct sess_end end = {
-		.cause = TERM_USER_ERROR,
-		.result = 3,
-		.message = "the client took no address",
-	};
-
 	if (ppp_get(s)->has_address && session_get(s)->ip4)
 		ppp_network(s, true);
 	else
-		hook_close(s, &end);
+		ppp_end(s, PPP_END_NO_ADDRESS);
 }
 
 static void
@@ -139,25 +127,13 @@ down(sess_id s)
 static void
 finished(sess_id s)
 {
-	struct sess_end end = {
-		.cause = TERM_USER_ERROR,
-		.result = 3,
-		.message = "IPCP did not come to an agreement",
-	};
-
-	hook_close(s, &end); /* there is no other network protocol */
+	ppp_end(s, PPP_END_IPCP_FAILED); /* there is no other network protocol */
 }
 
 static void
 peer_closed(sess_id s)
 {
-	struct sess_end end = {
-		.cause = TERM_USER_REQUEST,
-		.result = 3,
-		.message = "the peer ended IP",
-	};
-
-	hook_close(s, &end);
+	ppp_end(s, PPP_END_IPCP_CLOSED);
 }
 
 const struct cp_proto ipcp_proto = {

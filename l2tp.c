@@ -243,7 +243,8 @@ send_cdn(tunn_id t, uint16_t wire_sid, uint16_t peer_sid, const struct sess_end 
 	avp_put_result(&w, end->result, end->error, end->message);
 	put_id(t, &w, AVP_ASSIGNED_SESSION_ID, wire_sid);
 	if (end->disconnect)
-		avp_put_disconnect(&w, end->disconnect, 0, 0, NULL);
+		avp_put_disconnect(
+		    &w, end->disconnect, end->disconnect_protocol, end->disconnect_side, NULL);
 	send_message(t, &w, peer_sid);
 }
 

@@ -98,25 +98,28 @@ peer_mru(struct ppp *p, struct rd val, struct wr *nak)
 	return CP_CONF_ACK;
 }
 
-/* RFC 1661 6.4: our own number means a looped link. */
+/* RFC 1661 6.4: our own number means a looped link; chance does not repeat itself. */
+static void
+loop_seen(sess_id s, struct ppp *p)
+{
+	COUNT(ppp_loops);
+	p->loops++;
+	if (p->loops >= MIN(conf->ppp_max_failure, UINT8_MAX))
+		ppp_end(s, PPP_END_LOOP);
+}
+
 static enum cp_code
 peer_magic(sess_id s, struct ppp *p, struct rd val, struct wr *nak)
 {
-	struct sess_end end = {
-		.cause = TERM_PORT_ERROR,
-		.result = 2,
-		.message = "the link is looped back",
-	};
 	uint32_t magic = rd_u32(&val);
 
 	if (magic != 0 && magic != p->magic) {
 		p->peer_magic = magic;
+		p->loops = 0;
 		return CP_CONF_ACK;
 	}
 	if (magic != 0)
-		COUNT(ppp_loops);
-	if (magic != 0 && p->lcp.failures + 1U >= conf->ppp_max_failure)
-		hook_close(s, &end);
+		loop_seen(s, p);
 	cp_put_u32(nak, OPT_MAGIC, random_u32() | 1);
 	return CP_CONF_NAK;
 }
@@ -150,19 +153,6 @@ option(sess_id s, const struct cp_opt *o, struct wr *nak)
 	if (o->type == OPT_MAGIC)
 		return peer_magic(s, p, o->val, nak);
 	return CP_CONF_ACK; /* of no meaning over L2TP, or always understood */
-}
-
-static void
-no_authentication(sess_id s)
-{
-	struct sess_end end = {
-		.cause = TERM_USER_ERROR,
-		.result = 3,
-		.disconnect = 7,
-		.message = "no authentication protocol agreed",
-	};
-
-	hook_close(s, &end);
 }
 
 enum auth_proto
@@ -199,7 +189,7 @@ other_auth(sess_id s, struct rd val)
 		return;
 	}
 	if (++p->authtype >= n)
-		no_authentication(s);
+		ppp_end(s, PPP_END_NO_AUTH);
 }
 
 static void
@@ -231,12 +221,14 @@ rejected(sess_id s, const struct cp_opt *o)
 {
 	struct ppp *p = ppp_get(s);
 
+	if (p->loops) /* it is our own answer to our own request */
+		return;
 	if (o->type == OPT_MRU)
 		p->ask_mru = false;
 	else if (o->type == OPT_MAGIC)
 		p->ask_magic = false;
 	else if (o->type == OPT_AUTH)
-		no_authentication(s);
+		ppp_end(s, PPP_END_NO_AUTH);
 }
 
 static void
@@ -260,11 +252,7 @@ down(sess_id s)
 static void
 peer_closed(sess_id s)
 {
-	struct sess_end end = {
-		.cause = TERM_USER_REQUEST,
-		.result = 1,
-		.message = "the peer ended PPP",
-	};
+	struct sess_end end = ppp_why(s, PPP_END_PEER, NULL);
 
 	hook_session_down(s, &end);
 	session_set_state(s, SESS_CLOSING);
@@ -302,11 +290,13 @@ protocol_rejected(sess_id s, const struct cp_pkt *pkt)
 	switch (rd_u16(&data)) {
 	case PPP_IPCP:
 	case PPP_IP:
-		cp_event(&ipcp_proto, s, CP_RXJ_BAD);
+		ppp_end(s, PPP_END_IPCP_REJECTED); /* there is no other network protocol */
 		break;
-	case PPP_LCP:
 	case PPP_PAP:
 	case PPP_CHAP:
+		ppp_end(s, PPP_END_NO_AUTH);
+		break;
+	case PPP_LCP:
 		cp_event(&lcp_proto, s, CP_RXJ_BAD);
 		break;
 	default:
@@ -374,6 +364,16 @@ lcp_start(sess_id s)
 	p->authtype = 0;
 	cp_event(&lcp_proto, s, CP_OPEN);
 	cp_event(&lcp_proto, s, CP_UP);
+}
+
+void
+lcp_input(sess_id s, struct rd frame)
+{
+	struct cp_pkt pkt;
+
+	if (cp_decode(frame, &pkt))
+		ppp_get(s)->heard = true;
+	cp_input(&lcp_proto, s, frame);
 }
 
 void

@@ -13,8 +13,7 @@
 #include "config.h"
 #include "counter.h"
 #include "loop.h"
-
-#include <stdio.h>
+#include "util.h"
 
 enum { LOGIN_SEC = 60 };
 
@@ -103,11 +102,7 @@ ppp_network(sess_id s, bool up)
 void
 ppp_finished(sess_id s)
 {
-	struct sess_end end = {
-		.cause = TERM_LOST_CARRIER,
-		.result = 1,
-		.message = "the peer does not answer PPP",
-	};
+	struct sess_end end = ppp_why(s, ppps[s].heard ? PPP_END_SILENT : PPP_END_NO_LCP, NULL);
 
 	hook_session_down(s, &end);
 	hook_call_close(s);
@@ -175,7 +170,7 @@ ppp_frame(sess_id s, struct rd frame)
 	}
 	switch (protocol) {
 	case PPP_LCP:
-		cp_input(&lcp_proto, s, frame);
+		lcp_input(s, frame);
 		break;
 	case PPP_PAP:
 		auth_pap_input(s, frame);
@@ -188,16 +183,75 @@ ppp_frame(sess_id s, struct rd frame)
 	}
 }
 
+/* --- ends --- */
+
+/* Stands for the authentication protocol of the session. */
+#define PPP_AUTH_AGREED 1
+
+/*
+ * One row a reason: Acct-Terminate-Cause; CDN result code (RFC 2661 4.4.2); code, control
+ * protocol and side for the PPP Disconnect Cause AVP (RFC 3145), which is left out where
+ * the RFC has nothing that fits; and words.
+ */
+/* clang-format off */
+static const struct sess_end ends[] = {
+#define END(why, cause, result, code, protocol, side, message)                                     \
+	[PPP_END_##why] = { TERM_##cause, result, 0, DISC_##code, protocol, DISC_##side, message }
+	END(PEER, USER_REQUEST, 1, TERMINATED, 0, PEER, "the peer ended PPP"),
+	END(SILENT, LOST_CARRIER, 1, LCP_TIMEOUT, PPP_LCP, GLOBAL, "the peer does not answer PPP"),
+	END(NO_LCP, LOST_CARRIER, 1, NO_LCP, PPP_LCP, GLOBAL, "the peer does not speak PPP"),
+	END(LOOP, PORT_ERROR, 2, LOOP, PPP_LCP, GLOBAL, "the link is looped back"),
+	END(ECHO, LOST_CARRIER, 1, ECHO, PPP_LCP, GLOBAL, "no answer to LCP echoes"),
+	END(NO_AUTH, USER_ERROR, 3, AUTH_REFUSED, PPP_AUTH_AGREED, PEER,
+	    "no authentication protocol agreed"),
+	END(CHALLENGE, USER_ERROR, 3, AUTH_TIMEOUT, PPP_AUTH_AGREED, GLOBAL,
+	    "no answer to the challenge"),
+	END(REFUSED, USER_ERROR, 3, AUTH_FAILED, PPP_AUTH_AGREED, PEER, "login refused"),
+	END(NOT_SERVED, NAS_ERROR, 3, NONE, 0, GLOBAL, "no service"),
+	END(ELSEWHERE, ADMIN_RESET, 3, TERMINATED, 0, LOCAL, "the user has logged in again"),
+	END(SESSION_TIMEOUT, SESSION_TIMEOUT, 3, TERMINATED, 0, LOCAL, "Session-Timeout"),
+	END(IDLE_TIMEOUT, IDLE_TIMEOUT, 3, TERMINATED, 0, LOCAL, "Idle-Timeout"),
+	END(SLOW_LCP, USER_ERROR, 3, LCP_TIMEOUT, PPP_LCP, GLOBAL, "LCP took too long"),
+	END(SLOW_AUTH, USER_ERROR, 3, AUTH_TIMEOUT, PPP_AUTH_AGREED, GLOBAL,
+	    "the login took too long"),
+	END(SLOW_IPCP, USER_ERROR, 3, NCP_TIMEOUT, PPP_IPCP, GLOBAL, "IPCP took too long"),
+	END(POOL_EMPTY, NAS_ERROR, 4, NONE, 0, GLOBAL, "no address is free in the pool"),
+	END(NO_ADDRESS, USER_ERROR, 3, ADDRESS, PPP_IPCP, PEER, "the client took no address"),
+	END(IPCP_FAILED, USER_ERROR, 3, NCP_TIMEOUT, PPP_IPCP, GLOBAL,
+	    "IPCP did not come to an agreement"),
+	END(IPCP_REJECTED, USER_ERROR, 3, NO_NCP, PPP_IPCP, PEER, "the peer rejects IPCP"),
+	END(IPCP_CLOSED, USER_REQUEST, 3, NONE, 0, GLOBAL, "the peer ended IP"),
+#undef END
+};
+/* clang-format on */
+
+struct sess_end
+ppp_why(sess_id s, enum ppp_end why, const char *message)
+{
+	struct sess_end end = ends[why];
+
+	if (end.disconnect_protocol == PPP_AUTH_AGREED)
+		end.disconnect_protocol = auth_agreed(s) == AUTH_PAP ? PPP_PAP : PPP_CHAP;
+	if (message)
+		str_copy(end.message, sizeof(end.message), message);
+	return end;
+}
+
+void
+ppp_end(sess_id s, enum ppp_end why)
+{
+	struct sess_end end = ppp_why(s, why, NULL);
+
+	hook_close(s, &end);
+}
+
 /* --- the clock --- */
 
 static void
-close_with(sess_id s, uint16_t cause, uint16_t result, uint16_t disconnect, const char *message)
+end_timed(sess_id s, enum ppp_end why)
 {
-	struct sess_end end = { .cause = cause, .result = result, .disconnect = disconnect };
-
-	snprintf(end.message, sizeof(end.message), "%s", message);
 	COUNT(session_timeout);
-	hook_close(s, &end);
+	ppp_end(s, why);
 }
 
 /* True when a limit has passed: the session is ending. */
@@ -205,11 +259,11 @@ static bool
 limit_passed(sess_id s, const struct session *sess, uint32_t silent_ds)
 {
 	if (sess->session_timeout && session_age(sess) >= sess->session_timeout)
-		close_with(s, TERM_SESSION_TIMEOUT, 3, 0, "Session-Timeout");
+		end_timed(s, PPP_END_SESSION_TIMEOUT);
 	else if (sess->idle_timeout && session_idle(s) >= sess->idle_timeout)
-		close_with(s, TERM_IDLE_TIMEOUT, 3, 0, "Idle-Timeout");
+		end_timed(s, PPP_END_IDLE_TIMEOUT);
 	else if (conf->kill_timedout_sessions && silent_ds >= conf->idle_echo_timeout * 10)
-		close_with(s, TERM_LOST_CARRIER, 1, 0, "no answer to LCP echoes");
+		end_timed(s, PPP_END_ECHO);
 	else
 		return false;
 	return true;
@@ -240,7 +294,9 @@ on_watch(uint32_t s)
 	if (!sess || sess->state != SESS_OPEN)
 		return;
 	if (sess->phase != PPP_NETWORK || p->ipcp.state != CP_OPENED) {
-		close_with(s, TERM_USER_ERROR, 3, 0, "PPP negotiation took too long");
+		end_timed(s, sess->phase == PPP_NETWORK	       ? PPP_END_SLOW_IPCP
+			     : sess->phase == PPP_AUTHENTICATE ? PPP_END_SLOW_AUTH
+							       : PPP_END_SLOW_LCP);
 		return;
 	}
 	silent_ds = loop_now_ds() - session_fast(s)->last_rx;

@@ -39,6 +39,8 @@ struct ppp {
 	/* and what the peer asks for */
 	uint32_t peer_magic;
 	uint16_t peer_mru;
+	bool heard;    /* any LCP packet */
+	uint8_t loops; /* packets of our own that came back, one behind the other */
 
 	/* authentication */
 	uint8_t challenge[CHALLENGE_LEN];
@@ -59,7 +61,37 @@ struct ppp {
 	char pool[32];	/* Framed-Pool, while the address is to be chosen */
 };
 
+/* Why PPP ends a session. */
+enum ppp_end {
+	PPP_END_PEER, /* Terminate-Request */
+	PPP_END_SILENT,
+	PPP_END_NO_LCP,
+	PPP_END_LOOP,
+	PPP_END_ECHO,
+	PPP_END_NO_AUTH,
+	PPP_END_CHALLENGE,
+	PPP_END_REFUSED,
+	PPP_END_NOT_SERVED, /* no fault of the user's */
+	PPP_END_ELSEWHERE,
+	PPP_END_SESSION_TIMEOUT,
+	PPP_END_IDLE_TIMEOUT,
+	PPP_END_SLOW_LCP,
+	PPP_END_SLOW_AUTH,
+	PPP_END_SLOW_IPCP,
+	PPP_END_POOL_EMPTY,
+	PPP_END_NO_ADDRESS,
+	PPP_END_IPCP_FAILED,
+	PPP_END_IPCP_REJECTED,
+	PPP_END_IPCP_CLOSED,
+};
+
 struct ppp *ppp_get(sess_id s);
+
+/* What is told of that end; a message other than the usual one, or NULL. */
+struct sess_end ppp_why(sess_id s, enum ppp_end why, const char *message);
+
+/* Ends the session for that reason. */
+void ppp_end(sess_id s, enum ppp_end why);
 
 /* The door to a phase; what is in hand stops, the new phase's things start. */
 void ppp_set_phase(sess_id s, enum ppp_phase phase);
@@ -79,6 +111,7 @@ void ppp_finished(sess_id s);
 /* LCP (lcp.c). */
 extern const struct cp_proto lcp_proto;
 void lcp_start(sess_id s);
+void lcp_input(sess_id s, struct rd frame);
 void lcp_send_echo(sess_id s);
 bool lcp_knows_option(const struct cp_opt *o); /* one of the peer's that we can do */
 void lcp_protocol_reject(sess_id s, uint16_t protocol, struct rd data);

@@ -42,13 +42,35 @@ enum term_cause {
 	TERM_HOST_REQUEST = 18,
 };
 
+/* PPP Disconnect Cause Codes of RFC 3145, as far as we send them, and at whose side the cause is.
+ */
+enum disconnect {
+	DISC_NONE = 0,
+	DISC_ADMIN = 1,
+	DISC_TERMINATED = 3, /* LCP Terminate-Request */
+	DISC_LCP_TIMEOUT = 5,
+	DISC_NO_LCP = 6, /* no recognisable packet */
+	DISC_LOOP = 7,
+	DISC_ECHO = 8,
+	DISC_AUTH_TIMEOUT = 13,
+	DISC_AUTH_REFUSED = 15, /* the protocol */
+	DISC_AUTH_FAILED = 16,
+	DISC_NCP_TIMEOUT = 17,
+	DISC_NO_NCP = 18,
+	DISC_ADDRESS = 19,
+};
+
+enum disconnect_side { DISC_GLOBAL, DISC_PEER, DISC_LOCAL };
+
 /* Why and how a session ends: for the Stop record, the CDN and the log. */
 struct sess_end {
-	uint16_t cause;	     /* enum term_cause */
-	uint16_t result;     /* CDN result code, RFC 2661 4.4.2 */
-	uint16_t error;	     /* its general error code, for result 2 */
-	uint16_t disconnect; /* PPP Disconnect Cause Code, RFC 3145 2.2; 0: none */
-	char message[64];    /* for people; in the CDN too */
+	uint16_t cause;		      /* enum term_cause */
+	uint16_t result;	      /* CDN result code, RFC 2661 4.4.2 */
+	uint16_t error;		      /* its general error code, for result 2 */
+	uint16_t disconnect;	      /* enum disconnect; 0: no AVP about it */
+	uint16_t disconnect_protocol; /* the control protocol it is about; 0: none */
+	uint8_t disconnect_side;      /* enum disconnect_side */
+	char message[64];	      /* for people; in the CDN too */
 };
 
 enum sess_flags {

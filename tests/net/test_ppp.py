@@ -65,6 +65,16 @@ def manual(tunnel, **kwargs):
     return session
 
 
+GLOBAL, PEER, LOCAL = 0, 1, 2
+
+
+def disconnect_cause(session, timeout=10):
+    """Of the CDN: (code, control protocol, side) of RFC 3145, or None without that AVP."""
+    session.lac.wait(lambda: session.closed, "the CDN", timeout)
+    value = session.closed.get(46)
+    return None if value is None else struct.unpack("!HHB", value[:5])
+
+
 # ---------------------------------------------------------------------------- LCP
 
 @pytest.mark.san
@@ -108,6 +118,7 @@ def test_auth_refused(lns, tunnel):
                     session.terminated = True
             return session.gone
         session.lac.wait(follow, "the end of the session", 20)
+        assert disconnect_cause(session)[0::2] == (15, PEER)
 
 
 def test_mru_naked(tunnel):
@@ -215,7 +226,8 @@ def test_loop(lns, tunnel):
             session.send_frame(protocol, data)
         return session.closed
     session.lac.wait(mirror, "the end of the looped session", 30)
-    assert lns.counters()["ppp_loops"] >= 1
+    assert lns.counters()["ppp_loops"] >= 3
+    assert disconnect_cause(session) == (7, LCP, GLOBAL)
 
 
 def test_requests_unanswered(tunnel):
@@ -224,6 +236,14 @@ def test_requests_unanswered(tunnel):
     session.lac.wait(lambda: session.closed, "the CDN", 30)
     sent = [data for protocol, data in session.frames if protocol == LCP and data[0] == CONF_REQ]
     assert len(sent) == 4, len(sent)
+    assert disconnect_cause(session) == (6, LCP, GLOBAL)
+
+
+def test_requests_unanswered_by_one_who_speaks(tunnel):
+    """The same of a peer that only has requests of its own: another cause."""
+    session = manual(tunnel)
+    session.lcp_request()
+    assert disconnect_cause(session, 30) == (5, LCP, GLOBAL)
 
 
 @pytest.mark.san
@@ -232,8 +252,21 @@ def test_terminate_request(lns, tunnel):
     session = tunnel.session().up("user1")
     ident = session.send_cp(LCP, TERM_REQ, b"bye")
     assert wait_frame(session, LCP, TERM_ACK)[1] == ident
-    session.lac.wait(lambda: session.closed, "the CDN")
+    assert disconnect_cause(session) == (3, 0, PEER)
     lns.wait_gone("user1")
+
+
+def test_dropped_by_the_operator(lns, tunnel):
+    session = tunnel.session().up("user1")
+    lns.run("drop user user1")
+    assert disconnect_cause(session) == (1, 0, GLOBAL)
+
+
+def test_logged_in_elsewhere(tunnel):
+    session = tunnel.session().up("user1")
+    other = tunnel.session().up("user1")
+    assert disconnect_cause(session) == (3, 0, LOCAL)
+    other.hangup()
 
 
 def test_renegotiation(site, tunnel):
@@ -284,7 +317,7 @@ def test_pap_wrong(tunnel):
     ident = session.pap_request()
     assert wait_frame(session, PAP, 2, 3)[:2] == (3, ident)
     wait_frame(session, LCP, TERM_REQ)
-    session.lac.wait(lambda: session.closed, "the CDN")
+    assert disconnect_cause(session) == (16, PAP, PEER)
 
 
 @pytest.fixture
@@ -310,7 +343,14 @@ def test_chap(site, chap, tunnel):
 def test_chap_wrong(chap, tunnel):
     session = tunnel.session()
     assert session.authenticate("joe", "wrong") is False
-    session.lac.wait(lambda: session.closed, "the CDN")
+    assert disconnect_cause(session) == (16, CHAP, PEER)
+
+
+def test_challenge_unanswered(chap, tunnel):
+    session = tunnel.session()
+    session._chap = lambda *packet: None
+    session.lcp_up()
+    assert disconnect_cause(session, 30) == (13, CHAP, GLOBAL)
 
 
 def test_chap_response_is_repeated(chap, tunnel):
@@ -393,6 +433,21 @@ def test_ipcp_terminate(lns, tunnel):
     assert wait_frame(session, IPCP, TERM_ACK)[1] == ident
 
 
+def test_ipcp_unanswered(tunnel):
+    session = ready_for_ipcp(tunnel)
+    session._ipcp = lambda *packet: None
+    assert disconnect_cause(session, 30) == (17, IPCP, GLOBAL)
+
+
+def test_ipcp_rejected(tunnel):
+    """A peer that has no IP: there is nothing else we could do for it."""
+    session = tunnel.session()
+    session._ipcp = lambda code, ident, body: session.send_cp(
+        LCP, PROTO_REJ, struct.pack("!HBBH", IPCP, code, ident, 4 + len(body)) + body)
+    assert session.authenticate("joe", "secret")
+    assert disconnect_cause(session) == (18, IPCP, PEER)
+
+
 def test_echo_loss(plant):
     """A subscriber who answers no LCP echo for idle_echo_timeout is dropped."""
     daemon = plant.lns({"echo_timeout": 1, "idle_echo_timeout": 3}, local_users=USERS)
@@ -400,7 +455,7 @@ def test_echo_loss(plant):
     tunnel = lac.tunnel()
     answers, mute = tunnel.session().up("user1"), tunnel.session().up("user2")
     mute.answering = False
-    lac.wait(lambda: mute.closed, "the end of the mute session", 30)
+    assert disconnect_cause(mute, 30) == (8, LCP, GLOBAL)
     assert answers.closed is None and answers.echoes > 0
     assert daemon.session("user2") is None and daemon.session("user1")
     lac.close()
@@ -415,7 +470,7 @@ def test_pool_exhausted(plant):
     assert {one.address, two.address} == {"10.9.0.5", "10.9.0.6"}
     three = tunnel.session()
     three.authenticate("user3", "secret")
-    lac.wait(lambda: three.gone, "the refusal")
+    assert disconnect_cause(three) is None
     assert daemon.counters()["address_refused"] == 1
     daemon.wait_log("error .*login of user3 refused: no address is free in the pool")
     one.hangup()

@@ -571,6 +571,13 @@ def test_timeouts_shown(site):
     session.ping(site.network.CORE)
 
 
+def test_session_timeout(site):
+    """Session-Timeout: Terminate-Request, then a CDN that says that we have ended it."""
+    session = accepted(site, attribute(SESSION_TIMEOUT, 2)).up("joe", "secret")
+    site.lac.wait(lambda: session.closed, "the CDN")
+    assert session.terminated and session.closed.get(46) == struct.pack("!HHB", 3, 0, 2)
+
+
 def test_framed_mtu(site):
     """Framed-MTU bounds the session: a packet of more with DF is answered to the subscriber's peer."""
     session = accepted(site, attribute(FRAMED_MTU, 1000)).up("joe", "secret")
