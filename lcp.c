@@ -261,6 +261,13 @@ peer_closed(sess_id s)
 
 /* --- LCP's own codes, RFC 1661 5.7 to 5.9 --- */
 
+/* What the peer can take of a packet whose first `head` octets are ours. */
+static size_t
+room_for(sess_id s, size_t head)
+{
+	return session_get(s)->peer_mru - CP_HEADER - head;
+}
+
 static void
 echo_request(sess_id s, const struct cp_pkt *pkt)
 {
@@ -268,18 +275,37 @@ echo_request(sess_id s, const struct cp_pkt *pkt)
 	struct ppp *p = ppp_get(s);
 	struct wr w = wr_init(buf, sizeof(buf));
 	struct rd data = pkt->data;
+	uint32_t magic = rd_u32(&data);
 
-	if (rd_u32(&data) == p->magic && p->ask_magic && !data.bad) {
-		COUNT(ppp_loops);
-		return;
-	}
-	wr_u32(&w, p->ask_magic ? p->magic : 0);
-	wr_bytes(&w, data.pos, rd_left(&data));
-	if (data.bad || w.bad) {
+	if (data.bad) {
 		COUNT(ppp_malformed);
 		return;
 	}
+	if (p->ask_magic && magic == p->magic && p->lcp.state == CP_OPENED) {
+		loop_seen(s, p); /* our own comes back */
+		return;
+	}
+	p->loops = 0;
+	wr_u32(&w, p->ask_magic ? p->magic : 0);
+	wr_bytes(&w, data.pos, MIN(rd_left(&data), MIN(room_for(s, 4), sizeof(buf) - 4)));
 	cp_answer(&lcp_proto, s, CP_ECHO_REPLY, pkt->id, buf, wr_len(&w));
+}
+
+/* That the peer is there has been seen by ppp.c already, from any frame; here is whether it is he.
+ */
+static void
+echo_reply(sess_id s, const struct cp_pkt *pkt)
+{
+	struct ppp *p = ppp_get(s);
+	struct rd data = pkt->data;
+	uint32_t magic = rd_u32(&data);
+
+	if (data.bad)
+		COUNT(ppp_malformed);
+	else if (p->lcp.state != CP_OPENED || pkt->id != p->echo_id || magic != p->peer_magic)
+		COUNT(ppp_unexpected);
+	else
+		p->loops = 0;
 }
 
 static void
@@ -287,6 +313,10 @@ protocol_rejected(sess_id s, const struct cp_pkt *pkt)
 {
 	struct rd data = pkt->data;
 
+	if (ppp_get(s)->lcp.state != CP_OPENED) { /* RFC 1661 5.7: discarded */
+		COUNT(ppp_unexpected);
+		return;
+	}
 	switch (rd_u16(&data)) {
 	case PPP_IPCP:
 	case PPP_IP:
@@ -315,6 +345,8 @@ extra(sess_id s, const struct cp_pkt *pkt)
 		echo_request(s, pkt);
 		return true;
 	case CP_ECHO_REPLY:
+		echo_reply(s, pkt);
+		return true;
 	case CP_DISCARD_REQ:
 	case CP_TIME_REMAINING:
 		return true;
@@ -400,6 +432,6 @@ lcp_protocol_reject(sess_id s, uint16_t protocol, struct rd data)
 		return;
 	cp_begin(&w, CP_PROTO_REJ, cp_new_id(&p->lcp));
 	wr_u16(&w, protocol);
-	wr_bytes(&w, data.pos, MIN(rd_left(&data), REJECT_MAX));
+	wr_bytes(&w, data.pos, MIN(rd_left(&data), MIN(room_for(s, 2), REJECT_MAX)));
 	frame_send(s, PPP_LCP, buf, cp_end(&w));
 }

@@ -254,6 +254,15 @@ end_timed(sess_id s, enum ppp_end why)
 	ppp_end(s, why);
 }
 
+/* Silence after which the peer is asked: in any case well before it is dropped. */
+static uint32_t
+echo_after_ds(void)
+{
+	uint32_t echo_ds = conf->echo_timeout * 10;
+
+	return conf->kill_timedout_sessions ? MIN(echo_ds, conf->idle_echo_timeout * 5) : echo_ds;
+}
+
 /* True when a limit has passed: the session is ending. */
 static bool
 limit_passed(sess_id s, const struct session *sess, uint32_t silent_ds)
@@ -273,7 +282,7 @@ limit_passed(sess_id s, const struct session *sess, uint32_t silent_ds)
 static uint64_t
 next_look(sess_id s, const struct session *sess, uint32_t silent_ds)
 {
-	uint32_t echo_ds = conf->echo_timeout * 10;
+	uint32_t echo_ds = echo_after_ds();
 	uint64_t next =
 	    MS(100) * (conf->ppp_keepalive && silent_ds < echo_ds ? echo_ds - silent_ds : echo_ds);
 
@@ -302,7 +311,7 @@ on_watch(uint32_t s)
 	silent_ds = loop_now_ds() - session_fast(s)->last_rx;
 	if (limit_passed(s, sess, silent_ds))
 		return;
-	if (!conf->ppp_keepalive || silent_ds >= conf->echo_timeout * 10)
+	if (!conf->ppp_keepalive || silent_ds >= echo_after_ds())
 		lcp_send_echo(s);
 	timer_set(&p->watch, next_look(s, sess, silent_ds));
 }

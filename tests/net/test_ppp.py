@@ -184,6 +184,34 @@ def test_echo(tunnel):
     assert (got, body) == (ident, magic + b"some data")
 
 
+@pytest.mark.san
+def test_replies_are_cut_to_the_mru(tunnel):
+    """A peer with an MRU of 128: Protocol-Reject and Echo-Reply are no longer than that."""
+    session = tunnel.session()
+    session.mru = 128
+    session.up()
+    session.frames.clear()
+    data = bytes(range(200)) * 3
+    session.send_frame(0x8057, struct.pack("!BBH", CONF_REQ, 1, 4 + len(data)) + data)
+    body = wait_frame(session, LCP, PROTO_REJ)[2]
+    assert len(body) == 124 and body[6:] == data[:118]
+    session.send_cp(LCP, ECHO_REQ, session.magic + data)
+    body = wait_frame(session, LCP, ECHO_REP)[2]
+    assert len(body) == 124 and body[4:] == data[:120]
+
+
+def test_echo_replies_are_looked_at(lns, tunnel):
+    """Of another id or magic number, or short: counted, and nothing else."""
+    session = tunnel.session().up()
+    before = lns.counters()
+    session.send_cp(LCP, ECHO_REP, session.magic, 99)
+    session.send_cp(LCP, ECHO_REP, b"\1\2\3\4", 0)
+    session.send_cp(LCP, ECHO_REP, b"\1\2", 0)
+    session.lac.wait(lambda: lns.counters()["ppp_malformed"] == before["ppp_malformed"] + 1, "the counts")
+    assert lns.counters()["ppp_unexpected"] == before["ppp_unexpected"] + 2
+    assert not session.gone
+
+
 def test_unknown_code(tunnel):
     """An unknown code: Code-Reject with the packet in it."""
     session = tunnel.session().lcp_up()
@@ -228,6 +256,35 @@ def test_loop(lns, tunnel):
     session.lac.wait(mirror, "the end of the looped session", 30)
     assert lns.counters()["ppp_loops"] >= 3
     assert disconnect_cause(session) == (7, LCP, GLOBAL)
+
+
+def test_loop_of_an_open_link(plant):
+    """Echo-Requests that come back with our own magic number end the session, though the link is not silent."""
+    daemon = plant.lns({"echo_timeout": 1, "ppp_max_failure": 3}, local_users=USERS)
+    session = pylac.subscriber(plant.network)
+    session.answering = False
+    session.frames.clear()
+
+    def mirror():
+        while session.frames:
+            protocol, data = session.frames.pop(0)
+            session.send_frame(protocol, data)
+        return session.closed
+
+    session.lac.wait(mirror, "the end of the looped session", 20)
+    assert disconnect_cause(session) == (7, LCP, GLOBAL)
+    assert daemon.counters()["ppp_loops"] == 3
+
+
+def test_protocol_reject_before_lcp_is_open(lns, tunnel):
+    """Discarded (RFC 1661 5.7): the negotiation goes on."""
+    session = manual(tunnel)
+    before = lns.counters()["ppp_unexpected"]
+    for protocol in PAP, CHAP, IPCP, LCP:
+        session.send_cp(LCP, PROTO_REJ, struct.pack("!H", protocol) + b"data")
+    session.lac.wait(lambda: lns.counters()["ppp_unexpected"] == before + 4, "the counts")
+    session.answering = True
+    session.up()
 
 
 def test_requests_unanswered(tunnel):
@@ -459,6 +516,18 @@ def test_echo_loss(plant):
     assert answers.closed is None and answers.echoes > 0
     assert daemon.session("user2") is None and daemon.session("user1")
     lac.close()
+
+
+def test_echo_before_the_drop(plant):
+    """echo_timeout above idle_echo_timeout: a silent subscriber is asked all the same before he is dropped."""
+    daemon = plant.lns({"echo_timeout": 60, "idle_echo_timeout": 2}, local_users=USERS)
+    tunnel = Lac(plant.network).tunnel()
+    answers, mute = tunnel.session().up("user1"), tunnel.session().up("user2")
+    mute.answering = False
+    assert disconnect_cause(mute, 20) == (8, LCP, GLOBAL)
+    assert [1 for protocol, data in mute.frames if protocol == LCP and data[0] == ECHO_REQ]
+    assert answers.echoes > 0 and not answers.gone
+    assert daemon.session("user1")
 
 
 def test_pool_exhausted(plant):
