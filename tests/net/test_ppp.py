@@ -2,6 +2,7 @@
 
 import socket
 import struct
+import time
 
 import pytest
 
@@ -150,12 +151,26 @@ def test_options_accepted(tunnel, name, good):
 
 @pytest.mark.san
 @pytest.mark.parametrize("name, bad", [("callback", option(13, b"\6")), ("quality", option(4, b"\xc0\x25" + bytes(4))),
-                                       ("unknown", option(99, b"?")), ("authentication", option(3, b"\xc0\x23"))])
+                                       ("MRRU", option(17, b"\x05\xdc")), ("SSNHF", option(18)),
+                                       ("endpoint", option(19, b"\1host")), ("unknown", option(99, b"?")), ("authentication", option(3, b"\xc0\x23"))])
 def test_options_rejected(tunnel, name, bad):
     """Those alone are in the Configure-Reject, in their order, unmodified."""
     session = manual(tunnel)
     ident = session.send_cp(LCP, CONF_REQ, option(5, b"abcd") + bad + option(1, b"\x05\xb4"))
     assert wait_frame(session, LCP, CONF_ACK, CONF_NAK, CONF_REJ, ident=ident) == (CONF_REJ, ident, bad)
+
+
+def test_naks_turn_into_rejects(tunnel):
+    """ppp_max_failure Naks of an MRU that is too small, then it is rejected (RFC 1661 4.6)."""
+    session = manual(tunnel)
+    bad = option(1, b"\0\x40")
+    codes = []
+    for _ in range(4):
+        ident = session.send_cp(LCP, CONF_REQ, bad)
+        code, _, body = wait_frame(session, LCP, CONF_ACK, CONF_NAK, CONF_REJ, ident=ident)
+        codes.append(code)
+        assert body == (option(1, b"\0\x80") if code == CONF_NAK else bad)
+    assert codes == [CONF_NAK] * 3 + [CONF_REJ]
 
 
 def test_compressed_fields(site, tunnel):
@@ -221,9 +236,9 @@ def test_unknown_code(tunnel):
 
 
 @pytest.mark.san
-@pytest.mark.parametrize("protocol", [0x8053, 0x80FD, 0x8281, 0x4221, 0x002D])
+@pytest.mark.parametrize("protocol", [0x8053, 0x80FD, 0x8281, 0x4221, 0x002D, 0x8057, 0x003D])
 def test_unknown_protocol(tunnel, protocol):
-    """ECP, CCP, MPLSCP, nonsense, VJ: Protocol-Reject with the protocol and the packet; the session goes on."""
+    """ECP, CCP, MPLSCP, nonsense, VJ, IPV6CP, MP: Protocol-Reject with the protocol and the packet; the session goes on."""
     session = tunnel.session().up()
     session.frames.clear()
     session.send_frame(protocol, struct.pack("!BBH", CONF_REQ, 1, 8) + b"data")
@@ -528,6 +543,43 @@ def test_echo_before_the_drop(plant):
     assert [1 for protocol, data in mute.frames if protocol == LCP and data[0] == ECHO_REQ]
     assert answers.echoes > 0 and not answers.gone
     assert daemon.session("user1")
+
+
+def test_silence_is_borne(plant):
+    """kill_timedout_sessions no: asked again and again, never dropped."""
+    daemon = plant.lns({"echo_timeout": 1, "idle_echo_timeout": 2, "kill_timedout_sessions": "no"}, local_users=USERS)
+    session = pylac.subscriber(plant.network)
+    session.answering = False
+    session.lac.wait(lambda: len([1 for p, d in session.frames if p == LCP and d[0] == ECHO_REQ]) >= 4, "four echoes")
+    assert not session.gone
+    assert daemon.session("joe")
+
+
+@pytest.mark.parametrize("keepalive", ["no", "yes"])
+def test_echo_under_traffic(plant, keepalive):
+    """ppp_keepalive no: an echo each echo_timeout though there is traffic; yes: none then."""
+    plant.lns({"echo_timeout": 1, "ppp_keepalive": keepalive}, local_users=USERS)
+    session = pylac.subscriber(plant.network)
+    end = time.monotonic() + 3.5
+    while time.monotonic() < end:
+        session.ping(plant.network.CORE)
+        session.lac.pump(0.1)
+    assert session.echoes in ((3, 4, 5) if keepalive == "no" else (0,))
+
+
+def test_duplicate_users(plant):
+    """allow_duplicate_users, and guest_account without it."""
+    daemon = plant.lns({"allow_duplicate_users": "yes", "guest_account": "user7"}, local_users=USERS)
+    tunnel = Lac(plant.network).tunnel()
+    twins = [tunnel.session().up("user1") for _ in range(2)]
+    daemon.set("set allow_duplicate_users no")
+    guests = [tunnel.session().up("user7") for _ in range(3)]
+    for session in twins + guests:
+        session.ping(plant.network.CORE)
+    third = tunnel.session().up("user1")
+    tunnel.lac.wait(lambda: all(twin.closed for twin in twins), "the end of the older ones")
+    third.ping(plant.network.CORE)
+    assert len({session.address for session in guests}) == 3 and not [1 for g in guests if g.gone]
 
 
 def test_pool_exhausted(plant):

@@ -1,5 +1,6 @@
 """RADIUS authentication: what is asked, when it is repeated, and which answers are believed."""
 
+import json
 import socket
 import struct
 
@@ -15,6 +16,7 @@ from netns import wait_for
 from pylac import Lac
 
 SECRET = "radsecret"
+ADSL_FORUM = 3561
 
 
 class Site:
@@ -88,6 +90,30 @@ def test_access_request_pap(site):
     ident = request.get(ACCT_SESSION_ID)
     assert len(ident) == 16 and int(ident, 16), ident
     assert len({kind for kind, _ in request.attributes}) == len(request.attributes), "an attribute twice"
+
+
+@pytest.mark.san
+def test_access_line(site):
+    """RFC 5515: what the LAC says of the line is shown, and sent to RADIUS in the same numbers (RFC 4679)."""
+    def line(kind, value):
+        return pylac.avp(kind, value, mandatory=False, vendor=ADSL_FORUM)
+
+    session = site.tunnel.session(icrq=[
+        line(1, "dslam7 atm 1/2/3:1.33"), line(2, "customer 12"), line(0x81, struct.pack("!Q", 1024000)),
+        line(0x82, struct.pack("!Q", 8192000)), line(0x8C, struct.pack("!I", 16)), line(0x90, b"\1\2\3"),
+        line(0xFE, b"")])
+    session.up("joe", "secret")
+    sent = {}
+    for kind, value in site.server.access[0].attributes:
+        if kind == 26 and struct.unpack("!I", value[:4])[0] == ADSL_FORUM:
+            sent[value[4]] = value[6:4 + value[5]]
+    assert sent == {1: b"dslam7 atm 1/2/3:1.33", 2: b"customer 12", 0x81: struct.pack("!I", 1024000),
+                    0x82: struct.pack("!I", 8192000), 0x8C: struct.pack("!I", 16), 0x90: b"\1\2\3", 0xFE: b""}
+    shown = site.lns.details(site.lns.session("joe")["SID"])
+    assert shown["Agent-Circuit-Id"] == "dslam7 atm 1/2/3:1.33" and shown["Agent-Remote-Id"] == "customer 12"
+    assert shown["Actual-Data-Rate-Upstream"] == "1024000" and shown["Actual-Data-Rate-Downstream"] == "8192000"
+    listed = json.loads("\n".join(site.lns.run("show session %s json" % site.lns.session("joe")["SID"])))
+    assert "dslam7 atm 1/2/3:1.33" in json.dumps(listed) and "Actual-Data-Rate-Upstream" in json.dumps(listed)
 
 
 @pytest.mark.parametrize("length", [1, 15, 16, 17, 32, 100, 128])
@@ -536,8 +562,19 @@ def test_no_address_for_who_may_choose(site):
     late = tunnel.session()
     assert late.authenticate("ann", "secret")
     late.ipcp_request()
-    site.lns.wait_log("error .*no address for ann: no address is free in the pool")
+    site.lns.wait_log("error .*no address for ann: the pool is empty")
     tunnel.lac.wait(lambda: late.gone, "the end of the session")
+
+
+def test_framed_ip_address_wanted_is_anothers(site):
+    """255.255.255.255, and the client asks for an address that somebody has: he gets another one."""
+    first = accepted(site, attribute(FRAMED_IP, socket.inet_aton("10.9.0.42"))).up("joe", "secret")
+    second = accepted(site, attribute(FRAMED_IP, 0xFFFFFFFF))
+    second.wanted_address = "10.9.0.42"
+    second.up("ann", "secret")
+    assert second.address.startswith("10.9.0.") and second.address != "10.9.0.42"
+    first.ping(site.network.CORE)
+    second.ping(site.network.CORE)
 
 
 def test_framed_ip_address_taken(site):
@@ -601,13 +638,23 @@ def test_renegotiation_before_an_address(site):
     site.lac.wait(lambda: session.gone, "the end of the session")
 
 
+def test_class_does_not_pile_up(site):
+    """Each login over the same link brings Class: what is kept does not grow."""
+    session = accepted(site, attribute(FRAMED_IP, 0xFFFFFFFF), *[attribute(25, b"c" * 250)] * 4)
+    for _ in range(8):
+        assert session.authenticate("joe", "secret")
+        session.renegotiate()
+    session.up("joe", "secret").ping(site.network.CORE)
+    assert site.counter("notes_full") == 0
+
+
 def test_routes_stay_over_a_renegotiation(site):
     session = accepted(site, attribute(FRAMED_ROUTE, "192.168.77.0/24 0.0.0.0 1")).up("joe", "secret")
     session.renegotiate().up("joe", "secret")
     session.ping(site.network.CORE, source="192.168.77.5")
 
 
-LONG_LINE = [pylac.avp(1, b"x" * 200, mandatory=False, vendor=3561)] * 6
+LONG_LINE = [pylac.avp(1, b"x" * 200, mandatory=False, vendor=ADSL_FORUM)] * 6
 
 
 def test_calls_without_login_leave_room_for_routes(plant):

@@ -148,7 +148,7 @@ class Uml:
 
     def unplug(self):
         """Nothing more comes from the guest, nor gets there: the LAC has vanished."""
-        self.ns.ip("link set %s down" % self.tap)
+        self.ns.ip("link set %s nomaster" % self.tap)
 
     def plug(self):
         self.ns.ip("link set %s up" % self.tap)
