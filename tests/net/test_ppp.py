@@ -555,6 +555,17 @@ def test_silence_is_borne(plant):
     assert daemon.session("joe")
 
 
+def test_login_that_never_comes(plant):
+    """PAP leaves it to the client to speak: one who does not within a minute is dropped, and no earlier."""
+    daemon = plant.lns(local_users=USERS, clock=True)
+    session = Lac(plant.network).tunnel().session().lcp_up()
+    daemon.step(50)
+    session.lac.drain()
+    assert not session.gone
+    daemon.step(11)
+    assert disconnect_cause(session) == (13, PAP, GLOBAL)
+
+
 @pytest.mark.parametrize("keepalive", ["no", "yes"])
 def test_echo_under_traffic(plant, keepalive):
     """ppp_keepalive no: an echo each echo_timeout though there is traffic; yes: none then."""

@@ -22,7 +22,7 @@ ADSL_FORUM = 3561
 class Site:
     """A daemon that asks one or two fake servers, and a LAC."""
 
-    def __init__(self, plant, servers=1, **settings):
+    def __init__(self, plant, servers=1, clock=False, **settings):
         self.network = plant.network
         self.servers = []
         for address in (self.network.CORE, self.network.CORE2)[:servers]:
@@ -33,7 +33,7 @@ class Site:
         if servers == 2:
             chosen["secondary_radius"] = self.network.CORE2
         chosen.update(settings)
-        self.lns = plant.lns(chosen)
+        self.lns = plant.lns(chosen, clock=clock)
         self.lac = Lac(self.network)
         self.tunnel = self.lac.tunnel()
 
@@ -613,6 +613,20 @@ def test_session_timeout(site):
     session = accepted(site, attribute(SESSION_TIMEOUT, 2)).up("joe", "secret")
     site.lac.wait(lambda: session.closed, "the CDN")
     assert session.terminated and session.closed.get(46) == struct.pack("!HHB", 3, 0, 2)
+
+
+@pytest.mark.parametrize("days", [400, -400])
+def test_session_timeout_and_the_wall_clock(plant, days):
+    """A step of the wall clock ends nobody, and lets nobody stay for longer."""
+    site = Site(plant, clock=True, echo_timeout=1)
+    session = accepted(site, attribute(SESSION_TIMEOUT, 600)).up("joe", "secret")
+    site.lns.step(0, wall=days * 86400)
+    echoes = session.echoes
+    site.lac.wait(lambda: session.echoes > echoes + 1 or session.gone, "two echoes")  # its limits have been looked at
+    assert not session.gone
+    assert 500 < int(site.lns.session("joe")["Rem.Time"]) <= 600
+    site.lns.step(600)
+    site.lac.wait(lambda: session.closed, "the CDN")
 
 
 def test_framed_mtu(site):
