@@ -5,12 +5,13 @@
  * hook_authenticate() and answers, at once or later, by auth_result().
  *
  * One question at a time: what the peer repeats while an answer is awaited is ignored,
- * what it repeats after it gets the same answer again. A user who has been let in may
- * negotiate again, and keeps what he has; another one may not on the same link. A question is given
- * up when the Authenticate phase is left, and an answer counts for the question it bears the number
- * of and no other, so nobody comes in by an answer about somebody else. An accepted login puts the
- * policy of the answer into the session, and ends older sessions of the same name
- * unless those are allowed.
+ * what it repeats after it gets the same answer again. A question is given up when the
+ * Authenticate phase is left, and an answer counts for the question it bears the number
+ * of and no other, so nobody comes in by an answer about somebody else.
+ *
+ * An accepted login puts the policy of the answer into the session, and ends older
+ * sessions of the same name unless those are allowed. A user who has been let in may
+ * negotiate again, and keeps what he has; another one may not on the same link.
  */
 #include "addr.h"
 #include "config.h"
