@@ -234,8 +234,9 @@ rejected(sess_id s, const struct cp_opt *o)
 static void
 up(sess_id s)
 {
-	const struct ppp *p = ppp_get(s);
+	struct ppp *p = ppp_get(s);
 
+	p->loops = 0;
 	session_set_lcp(s, p->ask_mru ? p->mru : DEFAULT_MRU, p->peer_mru,
 	    p->ask_magic ? p->magic : 0, p->peer_magic);
 	session_set_auth(s, auth_agreed(s));
