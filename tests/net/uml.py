@@ -147,11 +147,11 @@ class Uml:
         self.calls = []
 
     def unplug(self):
-        """Nothing more comes from the guest, nor gets there: the LAC has vanished."""
+        """Nothing more comes from the guest, nor gets there: the LAC has vanished. (Its driver does not bear a tap set down.)"""
         self.ns.ip("link set %s nomaster" % self.tap)
 
     def plug(self):
-        self.ns.ip("link set %s up" % self.tap)
+        self.ns.ip("link set %s master br0" % self.tap)
 
     def close(self):
         self.process.kill()
