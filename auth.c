@@ -224,7 +224,7 @@ end_older_sessions(sess_id s)
 
 	if (conf->allow_duplicate_users || strcmp(sess->user, conf->guest_account) == 0)
 		return;
-	evict_user(sess->user, &end);
+	evict_user(sess->user, s, &end);
 }
 
 static void

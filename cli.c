@@ -94,7 +94,7 @@ drop_user(struct child *c, int argc, char **argv, char *answer, size_t size)
 		return false;
 	}
 	plog(LOG_INFO, "CLI %s: drop user %s", c->who, argv[2]);
-	evict_user(argv[2], &dropped);
+	evict_user(argv[2], 0, &dropped);
 	snprintf(answer, size, "Dropping user %s", argv[2]);
 	return true;
 }

@@ -24,6 +24,7 @@ struct eviction {
 	char user[USER_LEN]; /* "": place is free */
 	uint32_t login;	     /* the last one that is meant */
 	sess_id next;	     /* where to go on; 0: at the user's first session */
+	sess_id spared;	     /* not meant */
 	struct sess_end end;
 };
 
@@ -49,7 +50,7 @@ resume(const struct eviction *e)
 static bool
 is_meant(const struct session *s, const struct eviction *e)
 {
-	return !s->down && (int32_t)(s->login - e->login) <= 0;
+	return !s->down && session_id(s) != e->spared && (int32_t)(s->login - e->login) <= 0;
 }
 
 /* Walks as far as the budget goes. True at the end. */
@@ -112,10 +113,15 @@ place_for(const char *user)
 }
 
 void
-evict_user(const char *user, const struct sess_end *end)
+evict_user(const char *user, sess_id spared, const struct sess_end *end)
 {
 	struct budget b = { .ends = EVICT_BATCH, .looks = LOOKS };
-	struct eviction e = { .login = session_last_login(), .end = *end }, *place;
+	struct eviction e = {
+		.login = session_last_login(),
+		.spared = spared,
+		.end = *end,
+	};
+	struct eviction *place;
 
 	str_copy(e.user, sizeof(e.user), user);
 	if (walk(&e, &b))

@@ -12,8 +12,9 @@ void evict_init(void);
 
 /*
  * Ends the sessions that have logged in under this name up to now: some at once, the rest
- * in the turns that follow. Who logs in later is left alone.
+ * in the turns that follow. Who logs in later is left alone, and so is `spared` (0: nobody),
+ * whose login it is that ends the others.
  */
-void evict_user(const char *user, const struct sess_end *end);
+void evict_user(const char *user, sess_id spared, const struct sess_end *end);
 
 #endif

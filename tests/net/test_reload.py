@@ -34,6 +34,8 @@ def greeting(plant, elsewhere=True):
     try:
         text = cli.read_until(LOGIN + b"|" + Cli.PROMPT.pattern)
         return "prompt" if text.endswith("> ") else "login"
+    except ConnectionResetError:
+        return "reset"  # it waited to be accepted when the listening ended
     finally:
         cli.close()
 

@@ -39,6 +39,12 @@ list_of(const char *user)
 	return &users[atoi(user + 1) % (int)ARRAY_LEN(users)];
 }
 
+sess_id
+session_id(const struct session *s)
+{
+	return (sess_id)(s - sessions);
+}
+
 const struct session *
 session_get(sess_id id)
 {
@@ -132,12 +138,24 @@ few_at_once(void **state)
 	login(1, 1);
 	login(2, 2);
 	login(3, 1);
-	evict_user("u1", &end);
+	evict_user("u1", 0, &end);
 	assert_int_equal(ended, 2);
 	assert_false(sessions[2].down);
-	evict_user("u1", &end); /* ending already */
-	evict_user("u9", &end);
+	evict_user("u1", 0, &end); /* ending already */
+	evict_user("u9", 0, &end);
 	assert_int_equal(ended, 2);
+}
+
+/* Who logs in again on his own link is not the one to go. */
+static void
+spared(void **state)
+{
+	(void)state;
+	login(1, 1);
+	login(2, 1);
+	evict_user("u1", 1, &end);
+	assert_int_equal(ended, 1);
+	assert_false(sessions[1].down);
 }
 
 /* All of one name, each batch in a turn of its own, whether or not they are gone at once. */
@@ -149,7 +167,7 @@ many(void **state)
 	freed_at_once = *state != NULL;
 	for (s = 1; s <= SESSIONS; s++)
 		login(s, s == 777 ? 2 : 1);
-	evict_user("u1", &end);
+	evict_user("u1", 0, &end);
 	assert_int_equal(ended, EVICT_BATCH);
 	while ((n = turn()) > 0) {
 		assert_in_range(n, 1, EVICT_BATCH);
@@ -167,13 +185,13 @@ later_ones_stay(void **state)
 	(void)state;
 	for (s = 1; s <= 1000; s++)
 		login(s, 1);
-	evict_user("u1", &end);
+	evict_user("u1", 0, &end);
 	for (s = 1001; s <= 1100; s++) {
 		login(s, 1);
 		turn();
 	}
 	assert_int_equal(alive(), 100);
-	evict_user("u1", &end);
+	evict_user("u1", 0, &end);
 	assert_int_equal(alive(), 0);
 }
 
@@ -186,10 +204,10 @@ again_in_between(void **state)
 	(void)state;
 	for (s = 1; s <= 1000; s++)
 		login(s, 1);
-	evict_user("u1", &end);
+	evict_user("u1", 0, &end);
 	turn();
 	login(1001, 1);
-	evict_user("u1", &end);
+	evict_user("u1", 0, &end);
 	login(1002, 1);
 	while (turn() > 0)
 		continue;
@@ -209,7 +227,7 @@ many_names(void **state)
 		login(s, s % 100);
 	for (u = 0; u < 100; u++) {
 		snprintf(name, sizeof(name), "u%u", u);
-		evict_user(name, &end);
+		evict_user(name, 0, &end);
 	}
 	while (turn() > 0)
 		assert_in_range(ended, 1, EVICT_BATCH);
@@ -228,7 +246,7 @@ random_changes(void **state)
 	for (s = 1; s <= 3000; s++)
 		login(s, 1);
 	meant = logins;
-	evict_user("u1", &end);
+	evict_user("u1", 0, &end);
 	for (round = 0; round < 200; round++) {
 		for (s = 1; s <= 3500; s++) {
 			if (random() % 20)
@@ -252,6 +270,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(few_at_once),
+		TEST(spared),
 		TEST(many),
 		{ "many, gone at once", many, clean, NULL, &logins },
 		TEST(later_ones_stay),
