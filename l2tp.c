@@ -922,9 +922,10 @@ decode_first(uint32_t peer_ip, struct rd avps, char name[HOSTNAME_LEN])
 	return named == lac ? result : ctl_decode(avps, named->secret, &msg);
 }
 
-/* Tells a peer that gave us no tunnel id to answer to, once and without keeping anything. */
+/* Answers an SCCRQ for which there is no tunnel, once and without keeping anything. */
 static void
-refuse_sccrq(const struct pkt *pkt, const struct l2tp_hdr *h, enum ctl_result result)
+refuse_sccrq(
+    const struct pkt *pkt, const struct l2tp_hdr *h, enum l2tp_error error, const char *why)
 {
 	uint8_t buf[128];
 	struct wr w = wr_init(buf, sizeof(buf));
@@ -932,8 +933,8 @@ refuse_sccrq(const struct pkt *pkt, const struct l2tp_hdr *h, enum ctl_result re
 
 	ctl_begin(&w, CTL_STOPCCN);
 	avp_put_u16(&w, AVP_MANDATORY, AVP_ASSIGNED_TUNNEL_ID, (uint16_t)(random_u16() | 1));
-	avp_put_result(&w, STOP_GENERAL, (uint16_t)ctl_result_error(result), "bad SCCRQ");
-	len = ctl_end(&w, 0, 0);
+	avp_put_result(&w, STOP_GENERAL, (uint16_t)error, why);
+	len = ctl_end(&w, msg.assigned_tid, 0);
 	ctl_set_sequence(buf, 0, (uint16_t)(h->ns + 1));
 	udp_send(pkt->local, pkt->from_ip, pkt->from_port, buf, len);
 }
@@ -981,7 +982,7 @@ new_tunnel(const struct pkt *pkt, const struct l2tp_hdr *h, struct rd avps)
 		return DROP(rx_unknown_tunnel, "%s for tunnel 0 from %s", ctl_type_name(msg.type),
 		    ip4_text(pkt->from_ip));
 	if (!CTL_HAS(&msg, AVP_ASSIGNED_TUNNEL_ID) || msg.assigned_tid == 0) {
-		refuse_sccrq(pkt, h, result);
+		refuse_sccrq(pkt, h, ctl_result_error(result), "bad SCCRQ");
 		return DROP(
 		    control_malformed, "SCCRQ from %s without tunnel id", ip4_text(pkt->from_ip));
 	}
@@ -991,8 +992,10 @@ new_tunnel(const struct pkt *pkt, const struct l2tp_hdr *h, struct rd avps)
 	t = tunnel_by_peer(pkt->from_ip, pkt->from_port, msg.assigned_tid);
 	if (!t || outlived(t))
 		t = make_tunnel(pkt, name, t);
-	if (!t)
+	if (!t) {
+		refuse_sccrq(pkt, h, L2TP_ERR_RESOURCES, "no room for more tunnels");
 		return DROP(tunnel_refused, "table full, SCCRQ from %s", ip4_text(pkt->from_ip));
+	}
 	l2tp_chan_input(t, h, avps);
 	return 0;
 }

@@ -8,7 +8,7 @@ import packets
 import pylac
 from fakeradius import FakeRadius
 from netns import wait_for
-from pylac import CDN, ICRP, SCCRP, SCCRQ, Lac
+from pylac import CDN, ICRP, SCCRQ, STOPCCN, Lac
 from test_radius import SECRET, Site
 
 USERS = {"joe": "secret", "ann": "secret"}
@@ -32,19 +32,18 @@ def test_max_sessions(plant):
 
 
 def test_max_tunnels(plant):
-    """An SCCRQ beyond max_tunnels gets no tunnel, is counted, and the tunnels that are there go on."""
+    """An SCCRQ beyond max_tunnels gets a StopCCN (insufficient resources), and the tunnels there are go on."""
     daemon = plant.lns({"max_tunnels": 2}, local_users=USERS)
     sessions = [pylac.subscriber(plant.network, user) for user in USERS]
     late = Lac(plant.network)
     tunnel = late.tunnel(start=False)
     tunnel.send(SCCRQ, *tunnel.sccrq())
-    wait_for(lambda: daemon.counters()["tunnel_overflow"] > 0, "the refusal")
-    late.drain()
-    assert not [m for m in tunnel.history if m.type == SCCRP]
+    assert tunnel.expect(STOPCCN).result == (2, 4)
+    assert daemon.counters()["tunnel_overflow"] == 1
     for session in sessions:
         session.ping(plant.network.CORE)
     sessions[0].tunnel.stop()
-    late.wait(lambda: tunnel.peer_tid, "the reply to an SCCRQ sent again")
+    late.tunnel()
     daemon.stop()
 
 
