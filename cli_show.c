@@ -56,6 +56,12 @@ cli_time_left(const struct session *s)
 	return s->session_timeout > age ? s->session_timeout - age : 0;
 }
 
+static const char *
+yes_no(bool yes)
+{
+	return yes ? "Y" : "N";
+}
+
 static void
 session_line(struct cli_def *cli, sess_id id, const struct session *s)
 {
@@ -66,7 +72,8 @@ session_line(struct cli_def *cli, sess_id id, const struct session *s)
 		t.peer_ip = 0;
 	cli_print(cli,
 	    "%5u %7d %4u %-32s %-15s %s %s %s %s %10u %10llu %10llu %4u %10u %3s%-20s %s", id, 0,
-	    s->tunnel, user_of(s), ip4_text(s->ip4), "N", "N", "N", "N", session_age(s),
+	    s->tunnel, user_of(s), ip4_text(s->ip4), yes_no(s->snoop_ip),
+	    yes_no(s->rate_in || s->rate_out), yes_no(s->garden), "N", session_age(s),
 	    (unsigned long long)f->tx_bytes, (unsigned long long)f->rx_bytes, session_idle(id),
 	    cli_time_left(s), "(L)", ip4_text(t.peer_ip), clean(s->calling));
 }
@@ -176,8 +183,11 @@ session_details(struct cli_def *cli, sess_id id, const struct session *s)
 	cli_print(cli, "\t CCP state:\t%s", cli_cp_name(s, SESS_CP_CCP));
 	cli_print(cli, "\tIP address:\t%s", ip4_text(s->ip4));
 	session_link(cli, id, s);
-	cli_print(cli, "\tIntercepted:\t%s", "no");
-	cli_print(cli, "\tWalled Garden:\t%s", "no");
+	if (s->snoop_ip)
+		cli_print(cli, "\tIntercepted:\t%s:%u", ip4_text(s->snoop_ip), s->snoop_port);
+	else
+		cli_print(cli, "\tIntercepted:\tno");
+	cli_print(cli, "\tWalled Garden:\t%s", s->garden ? "YES" : "no");
 	cli_print(cli, "\tThrottled:\t%s", "no");
 	session_notes(cli, s);
 }

@@ -350,6 +350,28 @@ session_snapshot(sess_id id, struct session *copy)
 	       copy->state != SESS_FREE;
 }
 
+static uint32_t
+policy_flags(const struct session *s)
+{
+	uint32_t flags = 0;
+
+	if (s->filter_in || s->filter_out)
+		flags |= SF_FILTER;
+	if (s->rate_in || s->rate_out)
+		flags |= SF_THROTTLE;
+	if (s->snoop_ip)
+		flags |= SF_SNOOP;
+	if (s->garden)
+		flags |= SF_GARDEN;
+	return flags;
+}
+
+static void
+update_policy(sess_id id)
+{
+	fast[id].flags = (fast[id].flags & ~(uint32_t)SF_POLICY) | policy_flags(&sessions[id]);
+}
+
 /* Setters: each opens and closes the record's number round its change. */
 #define WRITE(id, ...)                                                                             \
 	do {                                                                                       \
@@ -450,6 +472,35 @@ session_set_mtu(sess_id id, uint16_t radius_mtu)
 	WRITE(id, s->radius_mtu = radius_mtu);
 }
 
+/* The policy setters: the fast part must tell of it at once. */
+void
+session_set_rates(sess_id id, uint32_t in_kbit, uint32_t out_kbit)
+{
+	WRITE(id, s->rate_in = in_kbit; s->rate_out = out_kbit);
+	update_policy(id);
+}
+
+void
+session_set_filters(sess_id id, uint8_t in, uint8_t out)
+{
+	WRITE(id, s->filter_in = in; s->filter_out = out);
+	update_policy(id);
+}
+
+void
+session_set_snoop(sess_id id, uint32_t ip, uint16_t port)
+{
+	WRITE(id, s->snoop_ip = ip; s->snoop_port = port);
+	update_policy(id);
+}
+
+void
+session_set_garden(sess_id id, bool on)
+{
+	WRITE(id, s->garden = on);
+	update_policy(id);
+}
+
 bool
 session_set_end(sess_id id, const struct sess_end *end)
 {
@@ -497,7 +548,7 @@ fast_flags(const struct session *s)
 {
 	struct note_pos pos = note_first(s->notes);
 	struct note n;
-	uint32_t flags = 0;
+	uint32_t flags = policy_flags(s);
 
 	if (s->sequencing)
 		flags |= SF_SEQUENCE;

@@ -77,6 +77,13 @@ enum sess_flags {
 	SF_ON = 1,	 /* forwarding; set last, cleared first */
 	SF_SEQUENCE = 2, /* data packets carry Ns and Nr */
 	SF_ROUTES = 4,	 /* has more than its own address: ask iptab for the source */
+	/* has a policy that struct session tells; a packet without any of these needs no look there
+	 */
+	SF_FILTER = 8,	  /* access lists */
+	SF_THROTTLE = 16, /* rates */
+	SF_SNOOP = 32,	  /* is intercepted */
+	SF_GARDEN = 64,	  /* sits in the walled garden */
+	SF_POLICY = SF_FILTER | SF_THROTTLE | SF_SNOOP | SF_GARDEN,
 };
 
 struct sess_fast {
@@ -123,6 +130,12 @@ struct sess_rec {
 	uint8_t down;		     /* SESS_EV_DOWN was raised */
 	uint32_t magic, peer_magic;  /* LCP magic numbers */
 	uint32_t notes;		     /* chain of note.h */
+	uint32_t rate_in, rate_out;  /* kbit/s from and to the subscriber; 0: not throttled */
+	uint32_t snoop_ip;	     /* network order: who gets copies; 0: nobody */
+	uint16_t snoop_port;	     /* host order */
+	uint8_t filter_in,
+	    filter_out; /* access lists, by place in the configuration from 1; 0: none */
+	uint8_t garden; /* in the walled garden */
 	char user[USER_LEN];
 	char called[NUMBER_LEN], calling[NUMBER_LEN];
 	struct sess_end end;
@@ -209,6 +222,10 @@ void session_set_ip4(sess_id id, uint32_t ip4, uint32_t netmask, bool pooled);
 void session_set_dns(sess_id id, uint32_t dns1, uint32_t dns2);
 void session_set_timeouts(sess_id id, uint32_t session_sec, uint32_t idle_sec);
 void session_set_mtu(sess_id id, uint16_t radius_mtu);
+void session_set_rates(sess_id id, uint32_t in_kbit, uint32_t out_kbit);
+void session_set_filters(sess_id id, uint8_t in, uint8_t out);
+void session_set_snoop(sess_id id, uint32_t ip, uint16_t port);
+void session_set_garden(sess_id id, bool on);
 
 /* Remembers why it ends. False when it was ending already: the first reason stays. */
 bool session_set_end(sess_id id, const struct sess_end *end);
