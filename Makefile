@@ -30,6 +30,7 @@ OBJS = \
 	addr.o \
 	auth.o \
 	avp.o \
+	avpair.o \
 	cli.o \
 	cli_child.o \
 	cli_json.o \
