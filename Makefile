@@ -35,6 +35,7 @@ OBJS = \
 	cli_child.o \
 	cli_json.o \
 	cli_show.o \
+	command.o \
 	config.o \
 	config_item.o \
 	config_lac.o \

@@ -104,6 +104,8 @@
 	X(radius_no_message_authenticator,                                                         \
 	    "RADIUS replies dropped: Message-Authenticator missing or wrong")                      \
 	X(radius_failover, "RADIUS requests moved to the next server")                             \
+	X(command_refused, "outside programs not run: queue full")                                 \
+	X(command_failed, "outside programs that failed or were killed")                           \
 	X(cli_connections, "CLI connections served")                                               \
 	X(cli_refused, "CLI connections refused: too many")                                        \
 	X(cli_login_failures, "CLI logins failed")                                                 \
