@@ -39,6 +39,7 @@ OBJS = \
 	config.o \
 	config_item.o \
 	config_lac.o \
+	config_plugin.o \
 	counter.o \
 	cp.o \
 	cpopt.o \

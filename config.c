@@ -21,6 +21,7 @@
 #include "config.h"
 #include "config_item.h"
 #include "config_lac.h"
+#include "config_plugin.h"
 #include "log.h"
 #include "shm.h"
 #include "textfile.h"
@@ -60,6 +61,7 @@ static struct {
 } hooks[MAX_HOOKS];
 static unsigned int n_hooks;
 static config_apply_fn lacs_hook; /* for the `lac` lines */
+static config_plugins_fn plugins_hook;
 
 /* ---- defaults and start ---- */
 
@@ -155,6 +157,12 @@ config_on_lacs(config_apply_fn fn)
 }
 
 void
+config_on_plugins(config_plugins_fn fn)
+{
+	plugins_hook = fn;
+}
+
+void
 config_check(const char *name, config_check_fn fn)
 {
 	hooks[n_hooks].item = known(name);
@@ -191,6 +199,12 @@ apply_changes(const struct config *before)
 	}
 	if (lacs_hook && !config_lac_equal(before, current))
 		lacs_hook();
+}
+
+static int
+apply_plugins(const char *name, char *why, size_t why_size)
+{
+	return plugins_hook ? plugins_hook(name, why, why_size) : 0;
 }
 
 /* ---- a line ---- */
@@ -344,6 +358,7 @@ come_into_force(void)
 		if (!must_wait(it, why, sizeof(why)))
 			item_copy(it, current, next);
 	config_lac_copy(current, next);
+	config_plugin_copy(current, next);
 }
 
 static void
@@ -410,6 +425,24 @@ statement_lac(struct config_mode *mode, int argc, char **argv, char *why, size_t
 	return written(config_lac_set(target(), argc, argv, why, why_size));
 }
 
+/* `load plugin NAME` and `remove plugin NAME`; what cannot be done at run time changes nothing. */
+static int
+statement_plugin(struct config_mode *mode, int argc, char **argv, char *why, size_t why_size)
+{
+	(void)mode;
+	if (config_plugin_line(target(), argc, argv, why, why_size) < 0)
+		return -1;
+	if (reading)
+		return 0;
+	staging = *current;
+	config_plugin_copy(current, next);
+	if (apply_plugins(argv[2], why, why_size) == 0)
+		return 0;
+	config_plugin_copy(current, &staging);
+	config_plugin_copy(next, &staging);
+	return -1;
+}
+
 static int
 statement_no(struct config_mode *mode, int argc, char **argv, char *why, size_t why_size)
 {
@@ -426,7 +459,9 @@ static const struct {
 	int (*fn)(struct config_mode *mode, int argc, char **argv, char *why, size_t why_size);
 } statements[] = {
 	{ "lac", statement_lac },
+	{ "load", statement_plugin },
 	{ "no", statement_no },
+	{ "remove", statement_plugin },
 	{ "set", statement_set },
 };
 
@@ -547,9 +582,12 @@ config_staged(void)
 void
 config_commit(void)
 {
+	char why[WHY_SIZE];
+
 	log_restart_items();
 	*next = staging;
 	written(0);
+	apply_plugins(NULL, why, sizeof(why)); /* which logs what it cannot do */
 }
 
 const char *
@@ -580,6 +618,12 @@ config_show(config_out_fn out, void *arg, bool secrets)
 	}
 	for (i = 0; i < conf_next->n_lacs; i++) {
 		config_lac_print(&conf_next->lacs[i], secrets, line, sizeof(line));
+		out(arg, line);
+	}
+	if (conf_next->n_plugins)
+		out(arg, "# Plugins");
+	for (i = 0; i < conf_next->n_plugins; i++) {
+		config_plugin_print(conf_next->plugins[i], line, sizeof(line));
 		out(arg, line);
 	}
 	out(arg, "# end");

@@ -13,7 +13,13 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
-enum { CONF_TEXT = 256, CONF_LIST = 1024, CONF_LACS = 64 };
+enum {
+	CONF_TEXT = 256,
+	CONF_LIST = 1024,
+	CONF_LACS = 64,
+	CONF_PLUGINS = 32,
+	CONF_PLUGIN_NAME = 64,
+};
 
 enum conf_auto { CONF_AUTO, CONF_YES, CONF_NO };
 
@@ -109,6 +115,9 @@ struct config {
 	unsigned int n_lacs;
 	struct conf_lac lacs[CONF_LACS];
 
+	unsigned int n_plugins;
+	char plugins[CONF_PLUGINS][CONF_PLUGIN_NAME]; /* `load plugin`, in this order */
+
 	uint64_t is_set[2]; /* a bit a row: named by the operator, not a default */
 };
 
@@ -168,6 +177,13 @@ void config_on_change(const char *name, config_apply_fn fn);
 
 /* The same for the `lac` lines as a whole. */
 void config_on_lacs(config_apply_fn fn);
+
+/*
+ * Loads or unloads the plugin of that name as conf->plugins has it; NULL: all of them.
+ * -1 with `why` when that cannot be: a line typed at run time is then refused.
+ */
+typedef int (*config_plugins_fn)(const char *name, char *why, size_t why_size);
+void config_on_plugins(config_plugins_fn fn);
 
 /* The line for a carrier: by its host name ("" when not known yet), else the longest network. NULL:
  * none. */

@@ -98,7 +98,8 @@ every_member_has_a_row(void **state)
 		assert_true(it->help && it->help[0]);
 	}
 	/* but for what `set` does not name, and the gaps that alignment makes */
-	total += sizeof(conf->is_set) + sizeof(conf->n_lacs) + sizeof(conf->lacs);
+	total += sizeof(conf->is_set) + sizeof(conf->n_lacs) + sizeof(conf->lacs) +
+		 sizeof(conf->n_plugins) + sizeof(conf->plugins);
 	assert_true(total <= sizeof(struct config));
 	assert_true(sizeof(struct config) - total < 128);
 }
@@ -283,7 +284,7 @@ error_texts(void **state)
 	assert_int_equal(
 	    read_text(
 		"set l2tp_mtu 1400\n\n# set\nset l2tp_mtu 9\nset l2tp_mtu\nset\n"
-		"set l2tp_mut 1400\nset zzzzzz 1\nload plugin \"x\"\nset send_garp maybe\n"
+		"set l2tp_mut 1400\nset zzzzzz 1\nlaod plugin \"x\"\nset send_garp maybe\n"
 		"set debug 1 2\nset log_file \"x\nset filter_unknown drop\nset primary_dns x\n"
 		"set ipv6_prefix x\nset radius_authtypes pap,eap\nset radius_authtypes pap pap\n"
 		"set radius_authtypes \"\"\n"),
@@ -294,7 +295,7 @@ error_texts(void **state)
 	    ":6: set: what? (set NAME VALUE)\n"
 	    ":7: set l2tp_mut: no such setting; did you mean l2tp_mtu?\n"
 	    ":8: set zzzzzz: no such setting\n"
-	    ":9: unknown command 'load'\n"
+	    ":9: unknown command 'laod'\n"
 	    ":10: set send_garp: 'maybe' is not yes or no\n"
 	    ":11: set debug: more than one value; quote it when it has spaces\n"
 	    ":12: a quote is not closed\n"
@@ -739,6 +740,83 @@ what_is_shown_reads_back(void **state)
 	assert_true(taken > 20 * ROUNDS);
 }
 
+/* ---- plugins ---- */
+
+static char told[256]; /* what the function for plugins was told, in order */
+static const char *unwilling;
+
+static int
+note_plugin(const char *name, char *why, size_t why_size)
+{
+	size_t n = strlen(told);
+
+	snprintf(told + n, sizeof(told) - n, "%s,", name ? name : "all");
+	if (!unwilling || !name || strcmp(name, unwilling) != 0)
+		return 0;
+	snprintf(why, why_size, "cannot have %s", name);
+	return -1;
+}
+
+static void
+plugins_in_order(void **state)
+{
+	(void)state;
+	assert_int_equal(read_text("load plugin \"garden\"\nload plugin two\n"
+				   "load plugin 'three'\nload plugin two\n"),
+	    0);
+	assert_non_null(strstr(show(true), "# Plugins\nload plugin \"garden\"\n"
+					   "load plugin \"two\"\nload plugin \"three\"\n# end\n"));
+	assert_int_equal(line("remove plugin two"), 0);
+	assert_int_equal(conf->n_plugins, 2);
+	assert_string_equal(conf->plugins[1], "three");
+	assert_int_equal(line("remove plugin two"), -1);
+	assert_int_equal(read_text(show(true)), 0);
+	assert_int_equal(conf->n_plugins, 2);
+	assert_int_equal(read_text(""), 0);
+	assert_null(strstr(show(true), "Plugins"));
+}
+
+static void
+names_of_plugins(void **state)
+{
+	static const char *const bad[] = { "''", "../x", "a/b", ".hidden", "a\tb", "'a b'",
+		"0123456789012345678901234567890123456789012345678901234567890123" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(bad); i++)
+		if (line("load plugin %s", bad[i]) == 0)
+			fail_msg("%s was taken", bad[i]);
+	assert_int_equal(line("load plugin"), -1);
+	assert_int_equal(line("load garden"), -1);
+	assert_int_equal(line("load plugin a b"), -1);
+	for (i = 0; i < CONF_PLUGINS; i++)
+		assert_int_equal(line("load plugin p%zu", i), 0);
+	assert_int_equal(line("load plugin another"), -1);
+	assert_int_equal(line("remove plugin p%d", CONF_PLUGINS - 1), 0);
+}
+
+static void
+plugins_are_told(void **state)
+{
+	(void)state;
+	told[0] = '\0';
+	config_on_plugins(note_plugin);
+	assert_int_equal(read_text("load plugin a\nload plugin b\n"), 0);
+	assert_string_equal(told, "all,");
+	assert_int_equal(line("load plugin c"), 0);
+	assert_string_equal(told, "all,c,");
+	unwilling = "d";
+	assert_int_equal(line("load plugin d"), -1);
+	assert_string_equal(remark, "cannot have d");
+	assert_int_equal(conf->n_plugins, 3);
+	unwilling = "a";
+	assert_int_equal(line("remove plugin a"), -1);
+	assert_string_equal(conf->plugins[0], "a");
+	unwilling = NULL;
+	config_on_plugins(NULL);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, defaults)
 
 int
@@ -767,6 +845,9 @@ main(void)
 		TEST(order_and_form),
 		TEST(secrets_are_masked),
 		TEST(what_is_shown_reads_back),
+		TEST(plugins_in_order),
+		TEST(names_of_plugins),
+		TEST(plugins_are_told),
 		TEST(forced_hostname),
 	};
 	int fd = mkstemp(file), failed;
