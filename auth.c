@@ -12,6 +12,10 @@
  * An accepted login puts the policy of the answer into the session, and ends older
  * sessions of the same name unless those are allowed. A user who has been let in may
  * negotiate again, and keeps what he has; another one may not on the same link.
+ *
+ * Plugins hear of a login twice: before anybody is asked (hook_pre_auth()), when they may
+ * put another name or password in place, and behind the answer (hook_post_auth()), when
+ * they may turn it. A refusal that is turned lets him in with nothing but an address.
  */
 #include "addr.h"
 #include "config.h"
@@ -243,13 +247,17 @@ set_policy(sess_id s, const struct auth_result *res)
 	p->any_address = res->ip4 == INADDR_BROADCAST;
 }
 
-/* A link that is renegotiated keeps what its session has. */
+/*
+ * A link that is renegotiated keeps what its session has. A name that is not proven
+ * must not end the sessions of who has it by right.
+ */
 static int
-give_service(sess_id s, const struct auth_result *res, const char **why)
+give_service(sess_id s, const struct auth_result *res, bool proven, const char **why)
 {
 	struct ppp *p = ppp_get(s);
 
-	end_older_sessions(s);
+	if (proven)
+		end_older_sessions(s);
 	if (p->served)
 		return 0;
 	set_policy(s, res);
@@ -273,13 +281,48 @@ ask_later(sess_id s)
 	timer_set(&p->auth, SEC(conf->ppp_restart_time));
 }
 
+static void
+let_in(sess_id s, const struct auth_result *res, bool proven)
+{
+	const struct session *sess = session_get(s);
+	const char *why = "no address";
+	bool again = ppp_get(s)->served;
+	char text[256];
+	unsigned int i;
+
+	if (give_service(s, res, proven, &why) < 0) {
+		refuse(s, PPP_END_NOT_SERVED, why, "");
+		return;
+	}
+	COUNT(auth_accepted);
+	ppp_get(s)->auth_done = true;
+	session_set_authed(s);
+	slog(sess, LOG_INFO, "login of %s accepted, address %s", sess->user, ip4_text(sess->ip4));
+	for (i = 0; i < res->n_pairs && !again; i++)
+		hook_avpair(s, res->pairs[i].p, res->pairs[i].len);
+	accept_text(s, res, text, sizeof(text));
+	keep_success(s, text);
+	send_verdict(s, true, text);
+	ppp_authenticated(s);
+}
+
+/* What plugins make of the answer. A refused MS-CHAPv2 login stays so: there is no answer to it
+ * that the peer would take (RFC 2759 5). */
+static bool
+is_let_in(sess_id s, bool accepted)
+{
+	enum auth_proto proto = (enum auth_proto)session_get(s)->auth;
+
+	return hook_post_auth(s, proto, accepted) && (accepted || proto != AUTH_MSCHAPV2);
+}
+
 void
 auth_result(sess_id s, const struct auth_result *res)
 {
+	static const struct auth_result bare = { .verdict = AUTH_ACCEPTED };
 	const struct session *sess = session_get(s);
 	struct ppp *p = ppp_get(s);
-	const char *why = "no address";
-	char text[256];
+	bool accepted = res->verdict == AUTH_ACCEPTED;
 
 	if (!sess || sess->phase != PPP_AUTHENTICATE || !p->asked || res->number != p->asked)
 		return;
@@ -292,28 +335,36 @@ auth_result(sess_id s, const struct auth_result *res)
 		refuse(s, PPP_END_NOT_SERVED, "no answer from the RADIUS servers", "");
 		return;
 	}
-	if (res->verdict == AUTH_REFUSED) {
-		refuse(s, PPP_END_REFUSED,
-		    res->message[0] ? res->message : "wrong user name or password", res->mschap);
-		return;
-	}
-	if (sess->auth == AUTH_MSCHAPV2 && res->mschap[0] == '\0') {
+	if (accepted && sess->auth == AUTH_MSCHAPV2 && res->mschap[0] == '\0') {
 		/* RFC 2759 5: without it the peer would refuse us */
 		refuse(s, PPP_END_NOT_SERVED, "the server gave no MS-CHAP2-Success", "");
 		return;
 	}
-	if (give_service(s, res, &why) < 0) {
-		refuse(s, PPP_END_NOT_SERVED, why, "");
-		return;
+	if (is_let_in(s, accepted))
+		let_in(s, accepted ? res : &bare, accepted);
+	else if (accepted)
+		refuse(s, PPP_END_REFUSED, "refused by a plugin", "");
+	else
+		refuse(s, PPP_END_REFUSED,
+		    res->message[0] ? res->message : "wrong user name or password", res->mschap);
+}
+
+/* Lets plugins have their say on who asks; `login` has what the request points at then. */
+static bool
+rewrite(sess_id s, struct auth_request *req, struct login *login)
+{
+	login->proto = req->proto;
+	if (req->proto == AUTH_PAP)
+		str_copy_n(
+		    login->password, sizeof(login->password), req->password, req->password_len);
+	if (!hook_pre_auth(s, login))
+		return false;
+	req->user = login->user;
+	if (login->new_password && req->proto == AUTH_PAP) {
+		req->password = (const uint8_t *)login->password;
+		req->password_len = strlen(login->password);
 	}
-	COUNT(auth_accepted);
-	p->auth_done = true;
-	session_set_authed(s);
-	slog(sess, LOG_INFO, "login of %s accepted, address %s", sess->user, ip4_text(sess->ip4));
-	accept_text(s, res, text, sizeof(text));
-	keep_success(s, text);
-	send_verdict(s, true, text);
-	ppp_authenticated(s);
+	return true;
 }
 
 /* Questions of all sessions are numbered, so that a late answer is taken for no other question. */
@@ -327,10 +378,36 @@ new_number(void)
 	return last;
 }
 
-/* Asks whoever knows. The challenge timer rests: the peer has spoken. */
+/* Asks plugins, then whoever knows. The name of a user who is served stays. */
+static void
+ask_all(sess_id s, struct auth_request *req, struct login *login)
+{
+	struct ppp *p = ppp_get(s);
+
+	if (!p->served)
+		session_set_user(s, login->user);
+	if (!rewrite(s, req, login)) {
+		refuse(s, PPP_END_REFUSED, "refused by a plugin", "");
+		return;
+	}
+	if (p->served && strcmp(login->user, session_get(s)->user) != 0) {
+		refuse(s, PPP_END_REFUSED, "this link is another user's", "");
+		return;
+	}
+	if (!p->served)
+		session_set_user(s, login->user);
+	p->asked = req->number = new_number();
+	if (!hook_authenticate(s, req) && session_get(s) && p->asked) {
+		p->asked = 0;
+		refuse(s, PPP_END_NOT_SERVED, "no authentication server is configured", "");
+	}
+}
+
+/* The challenge timer rests: the peer has spoken. */
 static void
 ask(sess_id s, struct auth_request *req, const uint8_t *name, size_t name_len)
 {
+	struct login login = { 0 };
 	char user[USER_LEN];
 	struct ppp *p = ppp_get(s);
 
@@ -340,22 +417,12 @@ ask(sess_id s, struct auth_request *req, const uint8_t *name, size_t name_len)
 		refuse(s, PPP_END_REFUSED, "impossible user name", "");
 		return;
 	}
-	if (p->served && strcmp(user, session_get(s)->user) != 0) {
-		refuse(s, PPP_END_REFUSED, "this link is another user's", "");
-		return;
-	}
 	timer_stop(&p->auth);
-	if (!p->served)
-		session_set_user(s, user);
-	req->user = user;
 	p->auth_id = req->id;
-	p->asked = req->number = new_number();
-	if (hook_authenticate(s, req))
-		return;
-	if (session_get(s) && p->asked) {
-		p->asked = 0;
-		refuse(s, PPP_END_NOT_SERVED, "no authentication server is configured", "");
-	}
+	req->claimed = user;
+	str_copy(login.user, sizeof(login.user), user);
+	ask_all(s, req, &login);
+	explicit_bzero(login.password, sizeof(login.password));
 }
 
 /* The peer repeats itself: true when there is nothing new to ask. */

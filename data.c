@@ -50,6 +50,13 @@ source_ok(const struct sess_fast *f, sess_id s, uint32_t src)
 	return f->flags & SF_ROUTES && iptab_lookup(src) == s;
 }
 
+/* A plugin may drop a packet, or change it: then it is read anew. */
+static bool
+plugin_passes(hook_packet_fn look, sess_id s, struct ip4 *ip)
+{
+	return look(s, ip->data, ip->len) && ip4_decode(ip->data, ip->len, ip);
+}
+
 /* An IP packet from a subscriber, behind `before` octets of L2TP and PPP that are done with. */
 static int
 ip_up(sess_id s, struct sess_fast *f, uint8_t *data, size_t len, size_t before)
@@ -62,6 +69,8 @@ ip_up(sess_id s, struct sess_fast *f, uint8_t *data, size_t len, size_t before)
 		return DROP(rx_bad_ip, "session %u, %zu octets", (unsigned)s, len);
 	if (!source_ok(f, s, ip.src))
 		return DROP(rx_spoofed, "session %u, from %s", (unsigned)s, ip4_text(ip.src));
+	if (hook_packet_rx && !plugin_passes(hook_packet_rx, s, &ip))
+		return DROP(rx_plugin, "session %u", (unsigned)s);
 	ip4_clamp_mss(&ip, (uint16_t)(f->mtu - TCP_IP_HEADERS));
 	f->rx_bytes += ip.len;
 	f->rx_packets++;
@@ -214,6 +223,8 @@ packet_down(struct pkt *pkt)
 	}
 	if (conf->packet_limit && !limit_ok(s))
 		return DROP(tx_packet_limit, "session %u", (unsigned)s);
+	if (hook_packet_tx && !plugin_passes(hook_packet_tx, s, &ip))
+		return DROP(tx_plugin, "session %u", (unsigned)s);
 	ip4_clamp_mss(&ip, (uint16_t)(f->mtu - TCP_IP_HEADERS));
 	if (ip.len > f->mtu && large_packet(s, f, &ip) < 0)
 		return -1;

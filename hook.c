@@ -5,9 +5,12 @@
  * end of a session's service, which must happen once whoever begins it.
  */
 #include "hook.h"
+#include "avpair.h"
 #include "counter.h"
+#include "util.h"
 
 static const struct hook_table *hooks;
+hook_packet_fn hook_packet_rx, hook_packet_tx;
 
 #define CALL_ALL(list, ...)                                                                        \
 	for (unsigned int i_ = 0; hooks->list[i_]; i_++)                                           \
@@ -82,6 +85,51 @@ void
 hook_tunnel_close(tunn_id t)
 {
 	CALL_ALL(tunnel_close, t);
+}
+
+bool
+hook_pre_auth(sess_id s, struct login *login)
+{
+	unsigned int i;
+
+	for (i = 0; hooks->pre_auth[i]; i++)
+		if (!hooks->pre_auth[i](s, login))
+			return false;
+	return true;
+}
+
+bool
+hook_post_auth(sess_id s, enum auth_proto proto, bool allowed)
+{
+	unsigned int i;
+
+	for (i = 0; hooks->post_auth[i]; i++)
+		allowed = hooks->post_auth[i](s, proto, allowed);
+	return allowed;
+}
+
+void
+hook_avpair(sess_id s, const uint8_t *text, size_t len)
+{
+	char line[AVPAIR_TEXT];
+	const char *pos = line;
+	struct avpair pair;
+
+	str_copy_n(line, sizeof(line), text, len);
+	while (avpair_next(&pos, &pair))
+		CALL_ALL(avpair, s, pair.key, pair.value);
+}
+
+void
+hook_avpair_reset(sess_id s)
+{
+	CALL_ALL(avpair_reset, s);
+}
+
+void
+hook_account(sess_id s, struct wr *attrs)
+{
+	CALL_ALL(account, s, attrs);
 }
 
 bool

@@ -25,10 +25,19 @@ struct auth_request {
 	enum auth_proto proto;
 	uint8_t id; /* of the PAP or CHAP packet */
 	const char *user;
+	const char *claimed;	 /* the name he gave, which MS-CHAPv2's proof is about */
 	const uint8_t *password; /* PAP: in clear; CHAP: 16 octets; MS-CHAPv2: 49 octets */
 	size_t password_len;
 	const uint8_t *challenge; /* CHAP: ours */
 	size_t challenge_len;
+};
+
+/* A login before anybody is asked. Subscribers may put another name or PAP password in place. */
+struct login {
+	enum auth_proto proto;
+	char user[USER_LEN];
+	char password[USER_LEN]; /* PAP; "" for the others */
+	bool new_password;	 /* a subscriber has written it */
 };
 
 enum auth_verdict {
@@ -38,7 +47,7 @@ enum auth_verdict {
 	AUTH_BUSY,	/* nobody was asked: when the peer repeats itself, ask again */
 };
 
-enum { AUTH_MAX_ROUTES = 64, AUTH_MAX_CLASS = 4, AUTH_TEXT = 254 };
+enum { AUTH_MAX_ROUTES = 64, AUTH_MAX_CLASS = 4, AUTH_MAX_PAIRS = 64, AUTH_TEXT = 254 };
 
 /* What the server answered, as far as it is known. Lives during the call only. */
 struct auth_result {
@@ -62,6 +71,11 @@ struct auth_result {
 		const uint8_t *p;
 		uint8_t len;
 	} class[AUTH_MAX_CLASS];
+	unsigned int n_pairs;
+	struct {
+		const uint8_t *p;
+		uint8_t len;
+	} pairs[AUTH_MAX_PAIRS]; /* Cisco-AVPair, as it came */
 };
 
 /* The lists; each array ends with NULL. */
@@ -76,6 +90,11 @@ struct hook_table {
 	void (*const *auth_cancel)(sess_id s);
 	void (*const *auth_result)(sess_id s, const struct auth_result *res);
 	void (*const *tunnel_close)(tunn_id t);
+	bool (*const *pre_auth)(sess_id s, struct login *login);
+	bool (*const *post_auth)(sess_id s, enum auth_proto proto, bool allowed);
+	void (*const *avpair)(sess_id s, const char *key, const char *value);
+	void (*const *avpair_reset)(sess_id s);
+	void (*const *account)(sess_id s, struct wr *attrs);
 };
 
 /* Start-up: the one list of who hears what. */
@@ -105,6 +124,26 @@ void hook_auth_result(sess_id s, const struct auth_result *res);
 
 /* Nobody waits for the answer any more. */
 void hook_auth_cancel(sess_id s);
+
+/* Before a login is asked for: false refuses it. */
+bool hook_pre_auth(sess_id s, struct login *login);
+
+/* Behind the answer: whether he is to be let in, all considered. */
+bool hook_post_auth(sess_id s, enum auth_proto proto, bool allowed);
+
+/* Policy by name: each `key=value` of a Cisco-AVPair. A reset comes before those of a CoA. */
+void hook_avpair(sess_id s, const uint8_t *text, size_t len);
+void hook_avpair_reset(sess_id s);
+
+/* An accounting record is made: more attributes. */
+void hook_account(sess_id s, struct wr *attrs);
+
+/*
+ * Looks at each packet from (rx) and to (tx) subscribers, and may change it in place;
+ * false drops it. NULL while nobody wants to, which is all it costs then.
+ */
+typedef bool (*hook_packet_fn)(sess_id s, void *data, size_t len);
+extern hook_packet_fn hook_packet_rx, hook_packet_tx;
 
 /* An operator: close the tunnel, CDN for each session first. */
 void hook_tunnel_close(tunn_id t);

@@ -75,6 +75,11 @@ static const struct hook_table hooks = {
 	.auth_cancel = (void (*const[])(sess_id)){ radius_cancel, NULL },
 	.auth_result = (void (*const[])(sess_id, const struct auth_result *)){ auth_result, NULL },
 	.tunnel_close = (void (*const[])(tunn_id)){ l2tp_tunnel_close, NULL },
+	.pre_auth = (bool (*const[])(sess_id, struct login *)){ NULL },
+	.post_auth = (bool (*const[])(sess_id, enum auth_proto, bool)){ NULL },
+	.avpair = (void (*const[])(sess_id, const char *, const char *)){ NULL },
+	.avpair_reset = (void (*const[])(sess_id)){ NULL },
+	.account = (void (*const[])(sess_id, struct wr *)){ NULL },
 };
 
 /* --- options --- */

@@ -366,8 +366,8 @@ static bool
 check_mschap2(const struct user *u, const struct auth_request *req, struct auth_result *res)
 {
 	const uint8_t *peer = req->password, *response = req->password + 24;
-	const char *domain = strrchr(req->user, '\\');
-	const char *name = domain ? domain + 1 : req->user;
+	const char *domain = strrchr(req->claimed, '\\');
+	const char *name = domain ? domain + 1 : req->claimed;
 	uint8_t due[MSCHAP_NT_RESPONSE];
 
 	if (req->password_len != MSCHAP_RESPONSE || req->challenge_len != MSCHAP_CHALLENGE)

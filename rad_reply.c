@@ -4,7 +4,8 @@
  * where it goes and how it is read. What has no row is ignored (RFC 2865 5), as are
  * values that cannot be meant (logged): a session with one route less is better than
  * a subscriber who is kept out. Of an attribute that comes twice the last one counts,
- * but for those that may come many times (Framed-Route, Class, Reply-Message).
+ * but for those that may come many times (Framed-Route, Class, Reply-Message,
+ * Cisco-AVPair).
  *
  * An Access-Challenge is a refusal: PPP has no way to put the question (RFC 2865 4.4).
  * A Service-Type other than Framed is tolerated.
@@ -102,6 +103,20 @@ take_class(struct auth_result *res, const struct rad_attr *a)
 	res->n_class++;
 }
 
+static void
+take_pair(struct auth_result *res, const struct rad_attr *a)
+{
+	if (res->n_pairs == AUTH_MAX_PAIRS) {
+		plog_limit(LOG_WARNING,
+		    "RADIUS: more than %d Cisco-AVPair attributes; the rest is ignored",
+		    AUTH_MAX_PAIRS);
+		return;
+	}
+	res->pairs[res->n_pairs].p = a->value;
+	res->pairs[res->n_pairs].len = a->len;
+	res->n_pairs++;
+}
+
 /*
  * Prefix length of an address that came without: that of its class (RFC 2865 5.22), but
  * a single host when the address would not be the network's first.
@@ -189,6 +204,7 @@ static const struct row accept_rows[] = {
 	CALL(0, RAD_FRAMED_POOL, take_pool),
 	IP4(0, RAD_ASCEND_PRIMARY_DNS, dns1),
 	IP4(0, RAD_ASCEND_SECONDARY_DNS, dns2),
+	CALL(RAD_VENDOR_CISCO, RAD_CISCO_AVPAIR, take_pair),
 	IP4(RAD_VENDOR_ASCEND, RAD_ASCEND_PRIMARY_DNS, dns1),
 	IP4(RAD_VENDOR_ASCEND, RAD_ASCEND_SECONDARY_DNS, dns2),
 	IP4(RAD_VENDOR_MICROSOFT, RAD_MS_PRIMARY_DNS, dns1),

@@ -9,7 +9,7 @@
 /*
  * Decodes an Access-Accept (verdict AUTH_ACCEPTED). Attributes that are malformed or
  * make no sense are left out with a line in the log. `res` is written whole; its
- * class pointers point into the packet.
+ * class and pair pointers point into the packet.
  */
 void radius_decode_accept(const struct rad_packet *p, struct auth_result *res);
 

@@ -80,6 +80,7 @@ pap(const char *user, const char *password)
 	return (struct auth_request){
 		.proto = AUTH_PAP,
 		.user = user,
+		.claimed = user,
 		.password = (const uint8_t *)password,
 		.password_len = strlen(password),
 	};
@@ -230,6 +231,7 @@ chap_md5(void **state)
 		.proto = AUTH_CHAP,
 		.id = 0x21,
 		.user = "fred",
+		.claimed = "fred",
 		.password = digest,
 		.password_len = sizeof(digest),
 		.challenge = challenge,
@@ -320,6 +322,7 @@ mschap2_of_the_rfc(void **state)
 	struct auth_request req = {
 		.proto = AUTH_MSCHAPV2,
 		.user = "User",
+		.claimed = "User",
 		.password = rfc_response,
 		.password_len = sizeof(rfc_response),
 		.challenge = rfc_challenge,
@@ -334,7 +337,7 @@ mschap2_of_the_rfc(void **state)
 	assert_int_equal(result.verdict, AUTH_ACCEPTED);
 	assert_int_equal(ntohl(result.ip4), 0x0a000009);
 	assert_string_equal(result.mschap, "S=407A5589115FD0D6209F510FE9C04566932CDA56");
-	req.user = "ISP\\User"; /* the domain is no part of the sum */
+	req.user = req.claimed = "ISP\\User"; /* the domain is no part of the sum */
 	assert_true(ask(&req));
 	assert_int_equal(result.verdict, AUTH_ACCEPTED);
 	assert_int_equal(result.ip4, 0);
@@ -349,6 +352,7 @@ mschap2_refused(void **state)
 	struct auth_request req = {
 		.proto = AUTH_MSCHAPV2,
 		.user = "User",
+		.claimed = "User",
 		.password = response,
 		.password_len = sizeof(response),
 		.challenge = rfc_challenge,

@@ -377,6 +377,32 @@ random_packets_do_no_harm(void **state)
 	}
 }
 
+static void
+pairs(void **state)
+{
+	struct auth_result res;
+	int i;
+
+	(void)state;
+	begin(RAD_ACCESS_ACCEPT);
+	add_vendor(RAD_VENDOR_CISCO, RAD_CISCO_AVPAIR, "throttle=yes", 12);
+	add_vendor(RAD_VENDOR_CISCO, 2, "no", 2);
+	add_text(RAD_CISCO_AVPAIR, "a user name");
+	add_vendor(RAD_VENDOR_CISCO, RAD_CISCO_AVPAIR, "intercept=no,x=y", 16);
+	res = decoded();
+	assert_int_equal(res.n_pairs, 2);
+	assert_int_equal(res.pairs[0].len, 12);
+	assert_memory_equal(res.pairs[0].p, "throttle=yes", 12);
+	assert_memory_equal(res.pairs[1].p, "intercept=no,x=y", 16);
+	begin(RAD_ACCESS_ACCEPT);
+	for (i = 0; i < AUTH_MAX_PAIRS + 10; i++)
+		add_vendor(RAD_VENDOR_CISCO, RAD_CISCO_AVPAIR, "a=b", 3);
+	assert_int_equal(decoded().n_pairs, AUTH_MAX_PAIRS);
+	begin(RAD_ACCESS_REJECT);
+	add_vendor(RAD_VENDOR_CISCO, RAD_CISCO_AVPAIR, "a=b", 3);
+	assert_int_equal(decoded().n_pairs, 0);
+}
+
 int
 main(void)
 {
@@ -393,6 +419,7 @@ main(void)
 		cmocka_unit_test(mschap_texts_lose_their_identifier),
 		cmocka_unit_test(reject_gives_texts_only),
 		cmocka_unit_test(random_packets_do_no_harm),
+		cmocka_unit_test(pairs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
