@@ -69,6 +69,8 @@ OBJS = \
 	loop.o \
 	mschap.o \
 	note.o \
+	plugin.o \
+	plugin_func.o \
 	ppp.o \
 	proxy.o \
 	rad_auth.o \

@@ -331,6 +331,18 @@ cmd_lac(struct cli_def *cli, int argc, char **argv)
 }
 
 static void
+cmd_load_plugin(struct cli_def *cli, int argc, char **argv)
+{
+	relay(cli, "load plugin", argc, argv);
+}
+
+static void
+cmd_remove_plugin(struct cli_def *cli, int argc, char **argv)
+{
+	relay(cli, "remove plugin", argc, argv);
+}
+
+static void
 cmd_no_lac(struct cli_def *cli, int argc, char **argv)
 {
 	relay(cli, "no lac", argc, argv);
@@ -378,8 +390,12 @@ static const struct command commands[] = {
 	{ "lac", PRIVILEGE_PRIVILEGED, MODE_CONFIG, cmd_lac, 3, 5,
 	    "NETWORK|HOSTNAME secret S [max-sessions N]", "what one carrier has of its own",
 	    "Secret and limit of a carrier", NULL, NULL },
+	{ "load plugin", PRIVILEGE_PRIVILEGED, MODE_CONFIG, cmd_load_plugin, 1, 1, "NAME",
+	    "of a file NAME.so in plugin_dir", "Load a plugin", NULL, NULL },
 	{ "no lac", PRIVILEGE_PRIVILEGED, MODE_CONFIG, cmd_no_lac, 1, 1, "NETWORK|HOSTNAME",
 	    "as it was given", "Remove a carrier's line", NULL, NULL },
+	{ "remove plugin", PRIVILEGE_PRIVILEGED, MODE_CONFIG, cmd_remove_plugin, 1, 1, "NAME",
+	    "as in show plugins", "Unload a plugin", NULL, NULL },
 	{ "set", PRIVILEGE_PRIVILEGED, MODE_CONFIG, cmd_set, 2, CLI_WORDS, "NAME VALUE",
 	    "as in startup-config", "Change a setting", hint_set, NULL },
 	{ 0 },
@@ -395,7 +411,9 @@ group_help(const char *word)
 	} groups[] = {
 		{ "clear", "Set something back" },
 		{ "drop", "Disconnect something" },
+		{ "load", "Add something" },
 		{ "no", "Take something back" },
+		{ "remove", "Take something out" },
 		{ "show", "Show what is going on" },
 		{ "write", "Print the configuration" },
 	};

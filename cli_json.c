@@ -13,6 +13,7 @@
 #include "counter.h"
 #include "loop.h"
 #include "note.h"
+#include "plugin_host.h"
 #include "radius.h"
 #include "tunnel.h"
 #include "util.h"
@@ -377,6 +378,21 @@ cli_json_version(struct cli_def *cli, struct json *j, int argc, char **argv)
 	json_text(j, "name", "L2TPNS");
 	json_text(j, "version", L2TPNS_VERSION);
 	json_close(j, '}');
+}
+
+void
+cli_json_plugins(struct cli_def *cli, struct json *j, int argc, char **argv)
+{
+	const char *name;
+	unsigned int i;
+
+	(void)cli;
+	(void)argc;
+	(void)argv;
+	json_open(j, NULL, '[');
+	for (i = 0; (name = plugin_name(i)); i++)
+		json_text(j, NULL, name);
+	json_close(j, ']');
 }
 
 static void

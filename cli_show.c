@@ -14,6 +14,7 @@
 #include "cp.h"
 #include "loop.h"
 #include "note.h"
+#include "plugin_host.h"
 #include "radius.h"
 #include "tunnel.h"
 #include "utf8.h"
@@ -523,6 +524,19 @@ show_version(struct cli_def *cli, int argc, char **argv)
 }
 
 static void
+show_plugins(struct cli_def *cli, int argc, char **argv)
+{
+	const char *name;
+	unsigned int i;
+
+	(void)argc;
+	(void)argv;
+	cli_print(cli, "Plugins currently loaded:");
+	for (i = 0; (name = plugin_name(i)); i++)
+		cli_print(cli, "  %s", name);
+}
+
+static void
 print_line(void *cli, const char *line)
 {
 	cli_print(cli, "%s", line);
@@ -543,6 +557,8 @@ cli_show_table(void)
 	static const struct command table[] = {
 		{ "show counters", USER, EXEC, show_counters, 0, 0, "", "",
 		    "Traffic and event counters", NULL, cli_json_counters },
+		{ "show plugins", USER, EXEC, show_plugins, 0, 0, "", "",
+		    "Plugins in the order in which they hear of events", NULL, cli_json_plugins },
 		{ "show pool", USER, EXEC, show_pool, 0, 1, "[all]", "addresses never used too",
 		    "Address pool", NULL, cli_json_pool },
 		{ "show radius", USER, EXEC, show_radius, 0, 1, "[all]", "free slots too",

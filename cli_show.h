@@ -30,6 +30,7 @@ const char *cli_line_name(uint16_t tag);
 /* Arguments are checked by the text form's rules; what is not there gives an empty value. */
 void cli_json_config(struct cli_def *cli, struct json *j, int argc, char **argv);
 void cli_json_counters(struct cli_def *cli, struct json *j, int argc, char **argv);
+void cli_json_plugins(struct cli_def *cli, struct json *j, int argc, char **argv);
 void cli_json_pool(struct cli_def *cli, struct json *j, int argc, char **argv);
 void cli_json_radius(struct cli_def *cli, struct json *j, int argc, char **argv);
 void cli_json_session(struct cli_def *cli, struct json *j, int argc, char **argv);

@@ -6,6 +6,7 @@
  */
 #include "addr.h"
 #include "cli.h"
+#include "command.h"
 #include "config.h"
 #include "counter.h"
 #include "data.h"
@@ -22,6 +23,7 @@
 #include "log_target.h"
 #include "loop.h"
 #include "note.h"
+#include "plugin_host.h"
 #include "ppp.h"
 #include "radius.h"
 #include "rtnl.h"
@@ -63,7 +65,7 @@ typedef void (*session_hook)(sess_id s, enum sess_event ev);
 
 static const struct hook_table hooks = {
 	.session = (const session_hook[]){ addr_session, radius_session, frame_session, ppp_session,
-	    l2tp_session, NULL },
+	    l2tp_session, plugin_session_event, NULL },
 	.control = (void (*const[])(
 	    const struct pkt *, const struct l2tp_hdr *, struct rd)){ l2tp_control, NULL },
 	.frame = (void (*const[])(sess_id, struct rd)){ ppp_frame, NULL },
@@ -75,11 +77,11 @@ static const struct hook_table hooks = {
 	.auth_cancel = (void (*const[])(sess_id)){ radius_cancel, NULL },
 	.auth_result = (void (*const[])(sess_id, const struct auth_result *)){ auth_result, NULL },
 	.tunnel_close = (void (*const[])(tunn_id)){ l2tp_tunnel_close, NULL },
-	.pre_auth = (bool (*const[])(sess_id, struct login *)){ NULL },
-	.post_auth = (bool (*const[])(sess_id, enum auth_proto, bool)){ NULL },
-	.avpair = (void (*const[])(sess_id, const char *, const char *)){ NULL },
-	.avpair_reset = (void (*const[])(sess_id)){ NULL },
-	.account = (void (*const[])(sess_id, struct wr *)){ NULL },
+	.pre_auth = (bool (*const[])(sess_id, struct login *)){ plugin_before_auth, NULL },
+	.post_auth = (bool (*const[])(sess_id, enum auth_proto, bool)){ plugin_after_auth, NULL },
+	.avpair = (void (*const[])(sess_id, const char *, const char *)){ plugin_avpair, NULL },
+	.avpair_reset = (void (*const[])(sess_id)){ plugin_avpair_reset, NULL },
+	.account = (void (*const[])(sess_id, struct wr *)){ plugin_add_account, NULL },
 };
 
 /* --- options --- */
@@ -382,6 +384,8 @@ open_tables(void)
 	l2tp_init();
 	ppp_init();
 	radius_init();
+	command_init();
+	plugin_start();
 }
 
 static void
@@ -399,6 +403,17 @@ open_ports(void)
 	    cli_start(why, sizeof(why)) < 0)
 		fatal("%s", why);
 	rtnl_settle();
+}
+
+/* A server that stands alone is the master of its cluster. */
+static void
+start_plugins(void)
+{
+	char why[512];
+
+	config_on_plugins(plugin_sync);
+	plugin_sync(NULL, why, sizeof(why));
+	plugin_become_master_now();
 }
 
 /* --- signals and the clock --- */
@@ -487,7 +502,8 @@ on_child(int signo)
 
 	(void)signo;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		(void)cli_child_exit(pid, status);
+		if (!cli_child_exit(pid, status))
+			command_exit(pid, status);
 }
 
 static void
@@ -545,6 +561,7 @@ main(int argc, char **argv)
 	open_ports();
 	watch_settings();
 	start_clock();
+	start_plugins();
 	write_pid_file();
 	warn_of_settings();
 	plog(LOG_WARNING, "l2tpns %s serves on %s port %u", L2TPNS_VERSION,
@@ -557,6 +574,8 @@ main(int argc, char **argv)
 
 	sd_notify(0, "STOPPING=1");
 	cli_stop();
+	plugin_fini();
+	command_fini();
 	radius_fini();
 	udp_fini();
 	tundev_fini(); /* takes its routes along */

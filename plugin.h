@@ -43,13 +43,17 @@ enum {
 typedef struct plugin_session *plugin_session;
 typedef struct plugin_tunnel *plugin_tunnel;
 
-/* Protocols of pre_auth and post_auth: PPP's numbers. */
-enum { PLUGIN_PAP = 0xc023, PLUGIN_CHAP = 0xc223 };
+/*
+ * Protocols of pre_auth and post_auth: PPP's numbers; MS-CHAPv2 is CHAP with its
+ * algorithm above that.
+ */
+enum { PLUGIN_PAP = 0xc023, PLUGIN_CHAP = 0xc223, PLUGIN_MSCHAPV2 = 0x81c223 };
 
 /*
  * Somebody wants to log in. `username` and `password` are allocated with malloc(); a plugin may
  * free them and put another in their place (the password only for PAP, else it is NULL). With
- * continue_auth set to 0 he is refused without asking anybody.
+ * continue_auth set to 0 he is refused without asking anybody. An MS-CHAPv2 proof is about
+ * the name as he gave it: who checks it must know that one.
  */
 struct param_pre_auth {
 	plugin_tunnel t;
@@ -60,7 +64,10 @@ struct param_pre_auth {
 	int continue_auth;
 };
 
-/* The answer has come: auth_allowed 1 or 0. A plugin may change it; see garden. */
+/*
+ * The answer has come: auth_allowed 1 or 0. A plugin may change it; see garden. A refused
+ * MS-CHAPv2 login stays refused, for no answer would be valid.
+ */
 struct param_post_auth {
 	plugin_tunnel t;
 	plugin_session s;
@@ -178,7 +185,7 @@ struct pluginfuncs {
 	void (*log)(int level, plugin_session s, const char *fmt, ...)
 	    __attribute__((format(printf, 3, 4)));
 
-	/* Text of a setting as `set` takes it, "" for an unknown one. A static buffer. */
+	/* A setting's value as text, without quotes; "" for an unknown one. A static buffer. */
 	const char *(*get_config)(const char *name);
 
 	/* Sessions: by name of the user (the first of several), by number, by address; NULL: none.
@@ -203,7 +210,7 @@ struct pluginfuncs {
 	void (*set_rx_speed)(plugin_session s, uint32_t bit_per_sec);
 	void (*set_tx_speed)(plugin_session s, uint32_t bit_per_sec);
 
-	/* Ends the session; `reason` for log, LAC and accounting (Admin-Reset). */
+	/* Ends the session soon; `reason` for log, LAC and accounting (Admin-Reset). */
 	void (*kill_session)(plugin_session s, const char *reason);
 
 	/* Rates in kbit/s from and to the subscriber; 0: none. PLUGIN_RATE_KEEP: as it is. */
@@ -237,8 +244,38 @@ struct pluginfuncs {
 
 	/* We are the master of the cluster, or alone. */
 	int (*is_master)(void);
+
+	/* The same with `len` octets on its input, which are copied. */
+	int (*run_with_input)(
+	    char *const argv[], const void *input, size_t len, plugin_command_done done, void *arg);
+
+	/* The path of a file beside the startup-config. A static buffer. */
+	const char *(*config_file)(const char *name);
+
+	/* Another name for a session, in show and accounting. */
+	void (*set_user)(plugin_session s, const char *user);
 };
 
 #define PLUGIN_RATE_KEEP UINT32_MAX
+
+/* What a plugin exports, so that its compiler can check it. */
+#ifndef PLUGIN_HOST_H
+extern int plugin_api_version;
+int plugin_init(const struct pluginfuncs *f);
+void plugin_done(void);
+int plugin_pre_auth(struct param_pre_auth *p);
+int plugin_post_auth(struct param_post_auth *p);
+int plugin_packet_rx(struct param_packet_rx *p);
+int plugin_packet_tx(struct param_packet_tx *p);
+int plugin_timer(struct param_timer *p);
+int plugin_new_session(struct param_new_session *p);
+int plugin_kill_session(struct param_kill_session *p);
+int plugin_control(struct param_control *p);
+int plugin_radius_response(struct param_radius_response *p);
+int plugin_radius_reset(struct param_radius_reset *p);
+int plugin_radius_account(struct param_radius_account *p);
+int plugin_become_master(struct param_become_master *p);
+int plugin_new_session_master(struct param_new_session_master *p);
+#endif
 
 #endif

@@ -8,7 +8,28 @@
 
 #include "hook.h"
 
-/* Loads NAME.so of plugin_dir; -1 with a text for the operator in `why`. */
+/* Start-up, behind session_init(). */
+void plugin_start(void);
+
+/*
+ * Loads or unloads the plugin of that name as the configuration's `load plugin` lines
+ * have it; NULL: all, in order. -1 when that cannot be, with the reason in `why` (the
+ * last one of several; each is logged).
+ */
+int plugin_sync(const char *name, char *why, size_t why_size);
+
+/* We have become the master: the plugins are told, of each session too. */
+void plugin_become_master_now(void);
+
+/* Hooks. */
+void plugin_session_event(sess_id s, enum sess_event ev);
+bool plugin_before_auth(sess_id s, struct login *login);
+bool plugin_after_auth(sess_id s, enum auth_proto proto, bool allowed);
+void plugin_avpair(sess_id s, const char *key, const char *value);
+void plugin_avpair_reset(sess_id s);
+void plugin_add_account(sess_id s, struct wr *attrs);
+
+/* `load plugin NAME` and `remove plugin NAME`; -1 with a text for the operator in `why`. */
 int plugin_load(const char *name, char *why, size_t why_size);
 int plugin_unload(const char *name, char *why, size_t why_size);
 

@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The functions that plugins may call. A plugin never sees a struct of ours: a session
+ * is named by a number that looks like a pointer, the sess_id and, where a pointer has
+ * room, the number of this very session since start. A handle of a session that has
+ * ended finds nothing, and what is done with it does nothing.
+ *
+ * A plugin may want to end a session while an engine is in the midst of it. So
+ * kill_session() notes it down, and a tick later hook_close() is called.
+ *
+ * Owns the notes of sessions to end and of programs under way. Called by plugins.
+ */
+#include "plugin_func.h"
+#include "command.h"
+#include "config.h"
+#include "config_item.h"
+#include "iptab.h"
+#include "log.h"
+#include "radattr.h"
+#include "timer.h"
+#include "tunnel.h"
+#include "util.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LOG_TEXT = 1024, CLOSED_BY_OPERATOR = 3, VENDOR_HEAD = 8 };
+
+static struct plugin_caller caller;
+static bool is_master;
+
+static struct {
+	plugin_help_fn line;
+	void *arg;
+} help;
+
+/* Programs under way; done NULL: nobody wants to know, or a free record. */
+static struct call {
+	bool used;
+	unsigned int owner;
+	char name[CONF_PLUGIN_NAME];
+	plugin_command_done done;
+	void *arg;
+} calls[COMMAND_QUEUE];
+
+/* Sessions to end. */
+static struct doomed {
+	plugin_session s;
+	char reason[sizeof(((struct sess_end *)0)->message)];
+} * doomed;
+static size_t n_doomed, doomed_room;
+static struct timer kill_timer;
+
+/* ---- names ---- */
+
+plugin_session
+plugin_handle(sess_id id)
+{
+	const struct session *s = session_get(id);
+	uintptr_t handle = id;
+
+	if (!s)
+		return NULL;
+#if UINTPTR_MAX > UINT32_MAX
+	handle |= (uintptr_t)s->unique << 32;
+#endif
+	return (plugin_session)handle;
+}
+
+/* NULL when it has ended. */
+static const struct session *
+get(plugin_session handle)
+{
+	sess_id id = (uint32_t)(uintptr_t)handle;
+
+	return handle && plugin_handle(id) == handle ? session_get(id) : NULL;
+}
+
+plugin_tunnel
+plugin_tunnel_of(sess_id id)
+{
+	const struct session *s = session_get(id);
+
+	return s ? (plugin_tunnel)(uintptr_t)s->tunnel : NULL;
+}
+
+static plugin_session
+by_user(const char *user)
+{
+	return plugin_handle(session_by_user(user));
+}
+
+static plugin_session
+by_ip(uint32_t ip)
+{
+	sess_id id = ip ? iptab_exact(ip, 32) : 0;
+	const struct session *s = session_get(id);
+
+	return s && s->ip4 == ip ? plugin_handle(id) : NULL;
+}
+
+static plugin_session
+next_session(plugin_session s)
+{
+	sess_id id = (uint32_t)(uintptr_t)s, last = session_highest();
+
+	while (++id <= last)
+		if (session_get(id))
+			return plugin_handle(id);
+	return NULL;
+}
+
+/* ---- reading ---- */
+
+#define READ(name, type, none, value)                                                              \
+	static type name(plugin_session handle)                                                    \
+	{                                                                                          \
+		const struct session *s = get(handle);                                             \
+                                                                                                   \
+		return s ? (value) : (none);                                                       \
+	}
+
+READ(id_of, uint32_t, 0, session_id(s))
+READ(tunnel_of, plugin_tunnel, NULL, plugin_tunnel_of(session_id(s)))
+READ(user_of, const char *, "", s->authed ? s->user : "")
+READ(calling_of, const char *, "", s->calling)
+READ(called_of, const char *, "", s->called)
+READ(ip_of, uint32_t, 0, s->ip4)
+READ(is_up, int, 0, (session_fast(session_id(s))->flags & SF_ON) != 0)
+READ(rx_speed_of, uint32_t, 0, s->rx_speed)
+READ(tx_speed_of, uint32_t, 0, s->tx_speed)
+READ(is_in_garden, int, 0, s->garden)
+
+static uint32_t
+tunnel_number(plugin_tunnel t)
+{
+	return (uint32_t)(uintptr_t)t;
+}
+
+static void
+get_throttle(plugin_session handle, uint32_t *in, uint32_t *out)
+{
+	const struct session *s = get(handle);
+
+	*in = s ? s->rate_in : 0;
+	*out = s ? s->rate_out : 0;
+}
+
+/* ---- changing ---- */
+
+static void
+tell_change(sess_id id)
+{
+	if (session_fast(id)->flags & SF_ON)
+		hook_session(id, SESS_EV_CHANGED);
+}
+
+static void
+set_rx_speed(plugin_session handle, uint32_t speed)
+{
+	const struct session *s = get(handle);
+
+	if (s)
+		session_set_speeds(session_id(s), s->tx_speed, speed);
+}
+
+static void
+set_tx_speed(plugin_session handle, uint32_t speed)
+{
+	const struct session *s = get(handle);
+
+	if (s)
+		session_set_speeds(session_id(s), speed, s->rx_speed);
+}
+
+static void
+set_throttle(plugin_session handle, uint32_t in, uint32_t out)
+{
+	const struct session *s = get(handle);
+
+	if (!s)
+		return;
+	session_set_rates(session_id(s), in == PLUGIN_RATE_KEEP ? s->rate_in : in,
+	    out == PLUGIN_RATE_KEEP ? s->rate_out : out);
+	tell_change(session_id(s));
+}
+
+static void
+set_snoop(plugin_session handle, uint32_t ip, uint16_t port)
+{
+	const struct session *s = get(handle);
+
+	if (!s)
+		return;
+	session_set_snoop(session_id(s), ip, ip ? port : 0);
+	tell_change(session_id(s));
+}
+
+static void
+set_garden(plugin_session handle, int on)
+{
+	const struct session *s = get(handle);
+
+	if (!s)
+		return;
+	session_set_garden(session_id(s), on != 0);
+	tell_change(session_id(s));
+}
+
+/* There are no access lists yet: only the names that mean none are known. */
+static int
+set_filter(plugin_session handle, const char *in, const char *out)
+{
+	const struct session *s = get(handle);
+
+	if (!s || (in && in[0]) || (out && out[0]))
+		return -1;
+	session_set_filters(session_id(s), in ? 0 : s->filter_in, out ? 0 : s->filter_out);
+	tell_change(session_id(s));
+	return 0;
+}
+
+static void
+set_user(plugin_session handle, const char *user)
+{
+	const struct session *s = get(handle);
+	bool authed = s && s->authed;
+
+	if (!s || user[0] == '\0' || strlen(user) >= USER_LEN)
+		return;
+	session_set_user(session_id(s), user);
+	if (authed)
+		session_set_authed(session_id(s));
+}
+
+static void
+end_doomed(uint32_t unused)
+{
+	size_t i, n = n_doomed;
+
+	(void)unused;
+	for (i = 0; i < n; i++) {
+		const struct session *s = get(doomed[i].s);
+		struct sess_end end = {
+			.cause = TERM_ADMIN_RESET,
+			.result = CLOSED_BY_OPERATOR,
+		};
+
+		str_copy(end.message, sizeof(end.message), doomed[i].reason);
+		if (s)
+			hook_close(session_id(s), &end);
+	}
+	/* a plugin may have asked for more while it heard of those */
+	n_doomed -= n;
+	memmove(doomed, doomed + n, n_doomed * sizeof(*doomed));
+	if (n_doomed)
+		timer_set(&kill_timer, MS(TIMER_TICK_MS));
+}
+
+static void
+kill_session(plugin_session s, const char *reason)
+{
+	struct doomed *more;
+
+	if (n_doomed == doomed_room) {
+		more = realloc(doomed, (doomed_room * 2 + 16) * sizeof(*doomed));
+		if (!more) {
+			plog(LOG_ERROR, "%s: no memory to end a session", caller.name);
+			return;
+		}
+		doomed = more;
+		doomed_room = doomed_room * 2 + 16;
+	}
+	doomed[n_doomed].s = s;
+	str_copy(doomed[n_doomed].reason, sizeof(doomed->reason),
+	    reason && reason[0] ? reason : "ended by a plugin");
+	n_doomed++;
+	if (!timer_running(&kill_timer))
+		timer_set(&kill_timer, MS(TIMER_TICK_MS));
+}
+
+/* ---- the daemon ---- */
+
+static void __attribute__((format(printf, 3, 4)))
+write_log(int level, plugin_session handle, const char *fmt, ...)
+{
+	const struct session *s = get(handle);
+	char text[LOG_TEXT];
+	va_list args;
+
+	if (!log_on(level))
+		return;
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	log_write(level, s ? session_id(s) : 0, s ? s->tunnel : 0, "%s: %s",
+	    caller.name ? caller.name : "plugin", text);
+}
+
+static const char *
+get_config(const char *name)
+{
+	static char text[ITEM_TEXT];
+	const struct item *it = item_find(name);
+
+	if (!it)
+		return "";
+	item_print(it, conf, text, sizeof(text));
+	return text[0] == '"' || text[0] == '\'' ? (const char *)conf + it->offset : text;
+}
+
+static const char *
+config_file(const char *name)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", config_dir(), name);
+	return path;
+}
+
+static int
+radius_add(void *packet, uint32_t vendor, uint8_t type, const void *value, size_t len)
+{
+	struct wr *w = packet;
+
+	if (len > RAD_MAX_VALUE - VENDOR_HEAD || (size_t)(w->end - w->pos) < VENDOR_HEAD + len)
+		return -1;
+	if (vendor)
+		rad_put_vendor(w, vendor, type, value, len);
+	else
+		rad_put(w, type, value, len);
+	return 0;
+}
+
+static void
+control_help(const char *command, const char *what)
+{
+	if (help.line)
+		help.line(help.arg, command, what);
+}
+
+void
+plugin_func_help(plugin_help_fn line, void *arg)
+{
+	help.line = line;
+	help.arg = arg;
+}
+
+static int
+ask_is_master(void)
+{
+	return is_master;
+}
+
+void
+plugin_func_master(bool now)
+{
+	is_master = now;
+}
+
+/* ---- outside programs ---- */
+
+static void
+on_command_done(void *arg, int status)
+{
+	struct call c = *(struct call *)arg;
+	struct plugin_caller before;
+
+	((struct call *)arg)->used = false;
+	if (!c.done)
+		return;
+	before = plugin_caller_set((struct plugin_caller){ c.owner, c.name });
+	c.done(c.arg, status);
+	plugin_caller_set(before);
+}
+
+static int
+run_with_input(
+    char *const argv[], const void *input, size_t len, plugin_command_done done, void *arg)
+{
+	struct call *c = calls;
+
+	while (c < calls + COMMAND_QUEUE && c->used)
+		c++;
+	if (c == calls + COMMAND_QUEUE || command_run(argv, input, len, on_command_done, c) < 0)
+		return -1;
+	*c = (struct call){ .used = true, .owner = caller.number, .done = done, .arg = arg };
+	str_copy(c->name, sizeof(c->name), caller.name ? caller.name : "plugin");
+	return 0;
+}
+
+static int
+run_command(char *const argv[], plugin_command_done done, void *arg)
+{
+	return run_with_input(argv, NULL, 0, done, arg);
+}
+
+void
+plugin_func_forget(unsigned int number)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(calls); i++)
+		if (calls[i].owner == number)
+			calls[i].done = NULL;
+}
+
+/* ---- who calls ---- */
+
+struct plugin_caller
+plugin_caller_set(struct plugin_caller now)
+{
+	struct plugin_caller before = caller;
+
+	caller = now;
+	return before;
+}
+
+bool
+plugin_caller_is(void)
+{
+	return caller.number != 0;
+}
+
+void
+plugin_func_init(void)
+{
+	timer_init(&kill_timer, end_doomed, 0);
+}
+
+const struct pluginfuncs plugin_funcs = {
+	.size = sizeof(plugin_funcs),
+	.log = write_log,
+	.get_config = get_config,
+	.get_session_by_user = by_user,
+	.get_session_by_id = plugin_handle,
+	.get_session_by_ip = by_ip,
+	.next_session = next_session,
+	.session_id = id_of,
+	.session_tunnel = tunnel_of,
+	.tunnel_id = tunnel_number,
+	.session_user = user_of,
+	.session_calling = calling_of,
+	.session_called = called_of,
+	.session_ip = ip_of,
+	.session_up = is_up,
+	.session_rx_speed = rx_speed_of,
+	.session_tx_speed = tx_speed_of,
+	.set_rx_speed = set_rx_speed,
+	.set_tx_speed = set_tx_speed,
+	.kill_session = kill_session,
+	.throttle = set_throttle,
+	.get_throttle = get_throttle,
+	.snoop = set_snoop,
+	.set_garden = set_garden,
+	.in_garden = is_in_garden,
+	.filter = set_filter,
+	.radius_add = radius_add,
+	.control_help = control_help,
+	.run_command = run_command,
+	.is_master = ask_is_master,
+	.run_with_input = run_with_input,
+	.config_file = config_file,
+	.set_user = set_user,
+};
