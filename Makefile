@@ -3,6 +3,7 @@
 
 PREFIX  ?= /usr
 SBINDIR  = $(DESTDIR)$(PREFIX)/sbin
+PLUGDIR  = $(DESTDIR)$(PREFIX)/lib/l2tpns
 MANDIR   = $(DESTDIR)$(PREFIX)/share/man
 ETCDIR   = $(DESTDIR)/etc/l2tpns
 
@@ -91,6 +92,13 @@ OBJS = \
 	utf8.o \
 	util.o
 
+PLUGINS = \
+	autosnoop \
+	autothrottle \
+	garden \
+	setrxspeed \
+	stripdomain
+
 LIB      = $(BUILD)/libl2tpns.a
 UNITS    = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*_test.c))
 FUZZERS  = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -100,7 +108,10 @@ LAC_LIB  = $(filter-out %/lac.o,$(LAC_OBJS))
 PYTEST   = $(PYTHON) -m pytest -q -p no:cacheprovider tests/net
 
 .PHONY: all
-all: $(BUILD)/l2tpns $(if $(SAN),,l2tpns)
+all: $(BUILD)/l2tpns $(if $(SAN),,l2tpns) plugins
+
+.PHONY: plugins
+plugins: $(patsubst %,$(BUILD)/plugins/%.so,$(PLUGINS))
 
 l2tpns: build/l2tpns
 	ln -f $< $@
@@ -115,6 +126,10 @@ $(LIB): $(addprefix $(BUILD)/,$(filter-out l2tpns.o,$(OBJS)))
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALLFLAGS) -I. -MMD -MP -c -o $@ $<
+
+$(BUILD)/plugins/%.so: %.c plugin.h
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -fPIE,$(ALLFLAGS)) -fPIC -I. -shared $(filter-out -pie,$(ALLLINK)) -o $@ $<
 
 -include $(wildcard build/*.d build/*/*.d build/*/*/*.d)
 
@@ -215,6 +230,8 @@ bench: deps
 .PHONY: install format tidy clean
 install: all
 	install -D -m 755 build/l2tpns $(SBINDIR)/l2tpns
+	install -d -m 755 $(PLUGDIR)
+	install -m 644 $(patsubst %,build/plugins/%.so,$(PLUGINS)) $(PLUGDIR)
 	install -d -m 755 $(ETCDIR)
 	install -d -m 700 $(DESTDIR)/var/lib/l2tpns
 
