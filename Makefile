@@ -160,7 +160,7 @@ check: deps
 	$(MAKE) check-net
 	$(MAKE) check-fuzz
 
-check-unit: $(addprefix $(BUILD)/tests/unit/,$(UNITS))
+check-unit: $(addprefix $(BUILD)/tests/unit/,$(UNITS)) | plugins
 	@for t in $^; do echo "$$t"; ./$$t 2>&1 | grep -v '^\[ *\(RUN\|OK\) ' ; \
 	    [ $${PIPESTATUS[0]} -eq 0 ] || exit 1; done
 

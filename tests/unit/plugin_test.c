@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The loader, and what each shipped plugin makes of what it is told; no packets, no iptables. */
+#include "command.h"
+#include "config.h"
+#include "counter.h"
+#include "log.h"
+#include "loop.h"
+#include "note.h"
+#include "plugin_func.h"
+#include "radattr.h"
+#include "timer.h"
+#include "tunnel.h"
+#include "util.h"
+
+#include <libgen.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char plugin_dir[512], logged[16384], why[512];
+static tunn_id tunnel;
+static sess_id s;
+
+/* ---- the daemon round it ---- */
+
+static struct sess_end closed;
+static unsigned int changes;
+
+static void
+note_change(sess_id id, enum sess_event ev)
+{
+	(void)id;
+	changes += ev == SESS_EV_CHANGED;
+}
+
+static void
+note_close(sess_id id, const struct sess_end *end)
+{
+	(void)id;
+	closed = *end;
+}
+
+static const struct hook_table table = {
+	.session =
+	    (void (*const[])(sess_id, enum sess_event)){ note_change, plugin_session_event, NULL },
+	.close = (void (*const[])(sess_id, const struct sess_end *)){ note_close, NULL },
+	.pre_auth = (bool (*const[])(sess_id, struct login *)){ plugin_before_auth, NULL },
+	.post_auth = (bool (*const[])(sess_id, enum auth_proto, bool)){ plugin_after_auth, NULL },
+	.avpair = (void (*const[])(sess_id, const char *, const char *)){ plugin_avpair, NULL },
+	.avpair_reset = (void (*const[])(sess_id)){ plugin_avpair_reset, NULL },
+	.account = (void (*const[])(sess_id, struct wr *)){ plugin_add_account, NULL },
+};
+
+static void
+keep_line(int level, const char *line, size_t len)
+{
+	size_t have = strlen(logged);
+
+	(void)level;
+	if (have + len + 2 < sizeof(logged))
+		snprintf(logged + have, sizeof(logged) - have, "%.*s\n", (int)len, line);
+}
+
+static int PRINTF_LIKE(1, 2) line(const char *fmt, ...)
+{
+	struct config_mode mode = { 0 };
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return config_line(&mode, text, why, sizeof(why));
+}
+
+/* No plugins; one session of joe, logged in and up. */
+static int
+fresh(void **state)
+{
+	(void)state;
+	plugin_fini();
+	while (conf->n_plugins > 0)
+		line("remove plugin %s", conf->plugins[0]);
+	line("set throttle_speed 0");
+	if (s)
+		session_free(s);
+	s = session_new(tunnel, 7);
+	session_set_user(s, "joe");
+	session_set_authed(s);
+	session_set_ip4(s, htonl(0x0a090001), 0, false);
+	session_set_speeds(s, 8000000, 1000000);
+	session_set_state(s, SESS_OPEN);
+	session_forwarding(s, true);
+	logged[0] = '\0';
+	changes = 0;
+	return 0;
+}
+
+static void
+pair(const char *text)
+{
+	hook_avpair(s, (const uint8_t *)text, strlen(text));
+}
+
+static bool
+was_logged(const char *what)
+{
+	return strstr(logged, what) != NULL;
+}
+
+static enum plugin_verdict
+control(const char *command, const char *arg, const char *more)
+{
+	char words[3][64];
+	char *argv[4] = { words[0], arg ? words[1] : NULL, more ? words[2] : NULL, NULL };
+
+	snprintf(words[0], sizeof(words[0]), "%s", command);
+	snprintf(words[1], sizeof(words[1]), "%s", arg ? arg : "");
+	snprintf(words[2], sizeof(words[2]), "%s", more ? more : "");
+	return plugin_control(1 + (arg != NULL) + (more != NULL), argv, why, sizeof(why));
+}
+
+/* ---- the loader ---- */
+
+static const char *
+names(void)
+{
+	static char text[512];
+	unsigned int i;
+
+	text[0] = '\0';
+	for (i = 0; plugin_name(i); i++) {
+		strcat(text, plugin_name(i));
+		strcat(text, " ");
+	}
+	return text;
+}
+
+static void
+in_order(void **state)
+{
+	(void)state;
+	assert_int_equal(plugin_load("stripdomain", why, sizeof(why)), 0);
+	assert_int_equal(line("load plugin autosnoop"), 0);
+	assert_int_equal(plugin_load("setrxspeed", why, sizeof(why)), 0);
+	assert_string_equal(names(), "stripdomain autosnoop setrxspeed ");
+	assert_int_equal(line("load plugin autosnoop"), -1);
+	assert_string_equal(why, "plugin autosnoop is loaded already");
+	assert_int_equal(plugin_unload("autosnoop", why, sizeof(why)), 0);
+	assert_string_equal(names(), "stripdomain setrxspeed ");
+	assert_int_equal(plugin_unload("autosnoop", why, sizeof(why)), -1);
+	assert_int_equal(plugin_load("autosnoop", why, sizeof(why)), 0);
+	assert_string_equal(names(), "stripdomain setrxspeed autosnoop ");
+	plugin_fini();
+	assert_string_equal(names(), "");
+}
+
+static void
+bad_names(void **state)
+{
+	static const char *const bad[] = { "", "../plugins/garden", "/etc/passwd", ".garden",
+		"garden.so\"", "a b" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(bad); i++) {
+		assert_int_equal(plugin_load(bad[i], why, sizeof(why)), -1);
+		assert_non_null(strstr(why, "is no name of a plugin"));
+	}
+	assert_int_equal(plugin_load("nonesuch", why, sizeof(why)), -1);
+	assert_non_null(strstr(why, "nonesuch.so"));
+	assert_non_null(strstr(why, "No such file"));
+	assert_string_equal(names(), "");
+	assert_int_equal(conf->n_plugins, 0);
+}
+
+static void
+add_help(void *arg, const char *command, const char *what)
+{
+	assert_true(what[0]);
+	strcat(arg, command);
+	strcat(arg, ";");
+}
+
+static void
+commands(void **state)
+{
+	char help[512] = "";
+
+	(void)state;
+	assert_int_equal(control("garden", "joe", NULL), PLUGIN_UNKNOWN);
+	assert_int_equal(plugin_load("garden", why, sizeof(why)), 0);
+	assert_int_equal(control("nonsense", NULL, NULL), PLUGIN_UNKNOWN);
+	plugin_help(add_help, help);
+	assert_string_equal(help, "garden USER|SID;ungarden SID [USER];");
+}
+
+/* What the packet path tests. */
+static void
+no_packets_for_nobody(void **state)
+{
+	(void)state;
+	assert_int_equal(plugin_load("garden", why, sizeof(why)), 0);
+	assert_null(hook_packet_rx);
+	assert_null(hook_packet_tx);
+}
+
+/* ---- what plugins may call ---- */
+
+static void
+handles(void **state)
+{
+	const struct pluginfuncs *f = &plugin_funcs;
+	plugin_session h = f->get_session_by_user("joe");
+	uint32_t in, out;
+
+	(void)state;
+	assert_non_null(h);
+	assert_ptr_equal(f->get_session_by_id(s), h);
+	assert_ptr_equal(f->next_session(NULL), h);
+	assert_null(f->next_session(h));
+	assert_int_equal(f->session_id(h), s);
+	assert_int_equal(f->tunnel_id(f->session_tunnel(h)), tunnel);
+	assert_string_equal(f->session_user(h), "joe");
+	assert_int_equal(f->session_ip(h), htonl(0x0a090001));
+	assert_int_equal(f->session_up(h), 1);
+	assert_null(f->get_session_by_user("jim"));
+	assert_null(f->get_session_by_user(""));
+	assert_null(f->get_session_by_id(0));
+	assert_null(f->get_session_by_id(UINT32_MAX));
+	f->throttle(h, 300, PLUGIN_RATE_KEEP);
+	f->throttle(h, PLUGIN_RATE_KEEP, 200);
+	f->get_throttle(h, &in, &out);
+	assert_true(in == 300 && out == 200);
+}
+
+/* The id is another session's by now: what an old handle asks for must not hit it. */
+static void
+stale_handles(void **state)
+{
+	const struct pluginfuncs *f = &plugin_funcs;
+	plugin_session old = f->get_session_by_id(s), none = NULL;
+	sess_id before = s;
+	uint32_t in = 1, out = 1;
+
+	(void)state;
+	fresh(NULL);
+	assert_int_equal(s, before);
+	assert_int_equal(f->session_id(old), 0);
+	assert_int_equal(f->session_ip(old), 0);
+	assert_string_equal(f->session_user(old), "");
+	assert_string_equal(f->session_user(none), "");
+	assert_null(f->session_tunnel(old));
+	f->throttle(old, 9, 9);
+	f->snoop(old, 9, 9);
+	f->set_garden(old, 1);
+	f->set_user(old, "jim");
+	f->set_rx_speed(old, 9);
+	f->kill_session(old, "wrong");
+	f->get_throttle(old, &in, &out);
+	f->log(PLUGIN_LOG_INFO, old, "of nobody");
+	assert_int_equal(in | out, 0);
+	assert_int_equal(f->filter(old, "", ""), -1);
+	assert_int_equal(session_get(s)->rate_in | session_get(s)->snoop_ip, 0);
+	assert_int_equal(session_get(s)->garden, 0);
+	assert_string_equal(session_get(s)->user, "joe");
+	timer_run(loop_now_ms() + 100);
+	assert_int_equal(closed.cause, TERM_NONE);
+	f->kill_session(f->get_session_by_id(s), "right");
+	assert_int_equal(closed.cause, TERM_NONE); /* not from within */
+	timer_run(loop_now_ms() + 200);
+	assert_string_equal(closed.message, "right");
+	assert_int_equal(closed.cause, TERM_ADMIN_RESET);
+}
+
+static void
+settings(void **state)
+{
+	(void)state;
+	assert_string_equal(plugin_funcs.get_config("plugin_dir"), plugin_dir);
+	assert_string_equal(plugin_funcs.get_config("l2tp_mtu"), "1500");
+	assert_string_equal(plugin_funcs.get_config("snoop_host"), "0.0.0.0");
+	assert_string_equal(plugin_funcs.get_config("send_garp"), "yes");
+	assert_string_equal(plugin_funcs.get_config("nonesuch"), "");
+	assert_non_null(strstr(plugin_funcs.config_file("build-garden"), "/build-garden"));
+}
+
+/* ---- shipped plugins ---- */
+
+static const char *
+login_as(const char *user)
+{
+	static struct login login;
+
+	login = (struct login){ .proto = AUTH_PAP };
+	snprintf(login.user, sizeof(login.user), "%s", user);
+	strcpy(login.password, "secret");
+	assert_true(hook_pre_auth(s, &login));
+	assert_false(login.new_password);
+	return login.user;
+}
+
+static void
+stripdomain(void **state)
+{
+	(void)state;
+	assert_string_equal(login_as("joe@example.net"), "joe@example.net");
+	assert_int_equal(plugin_load("stripdomain", why, sizeof(why)), 0);
+	assert_string_equal(login_as("joe@example.net"), "joe");
+	assert_string_equal(login_as("joe@a@b"), "joe");
+	assert_string_equal(login_as("joe"), "joe");
+	assert_string_equal(login_as("@example.net"), "@example.net");
+}
+
+static void
+setrxspeed(void **state)
+{
+	(void)state;
+	assert_int_equal(plugin_load("setrxspeed", why, sizeof(why)), 0);
+	assert_true(hook_post_auth(s, AUTH_PAP, true));
+	assert_int_equal(session_get(s)->rx_speed, 1000000);
+	session_set_speeds(s, 8000000, 0);
+	assert_false(hook_post_auth(s, AUTH_PAP, false));
+	assert_int_equal(session_get(s)->rx_speed, 0);
+	assert_true(hook_post_auth(s, AUTH_PAP, true));
+	assert_int_equal(session_get(s)->rx_speed, 8000000);
+}
+
+static void
+autothrottle(void **state)
+{
+	enum { KEPT = 77 };
+	static const struct {
+		const char *text;
+		uint32_t in, out;
+	} rows[] = {
+		{ "throttle=300", 300, 300 },
+		{ "throttle=no", 0, 0 },
+		{ "throttle=0", 0, 0 },
+		{ "throttle=yes", 512, 512 },
+		{ "throttle=in 300", 300, KEPT },
+		{ "throttle=out 200", KEPT, 200 },
+		{ "throttle=in 300 out 200", 300, 200 },
+		{ "throttle=out 200,in 300,other=x", 300, 200 },
+		{ "lcp:interface-config#1=service-policy input 300", 300, KEPT },
+		{ "lcp:interface-config#42=service-policy output 200", KEPT, 200 },
+		{ "lcp:interface-config=Service-Policy Input 300", 300, KEPT },
+		{ "lcp:interface-config#1=service-policy input GOLD", KEPT, KEPT },
+		{ "lcp:interface-config#1=ip unnumbered Loopback0", KEPT, KEPT },
+		{ "lcp:interface-config#1=service-policy input", KEPT, KEPT },
+		{ "throttle=", KEPT, KEPT },
+		{ "throttle=fast", KEPT, KEPT },
+		{ "throttle=-1", KEPT, KEPT },
+		{ "throttle=10000001", KEPT, KEPT },
+		{ "throttle=99999999999999999999", KEPT, KEPT },
+		{ "throttle=in", KEPT, KEPT },
+		{ "throttle=in 1 out", KEPT, KEPT },
+		{ "throttle=in 1 up 2", KEPT, KEPT },
+		{ "throttle=in 1 out 2 in 3", KEPT, KEPT },
+		{ "throttled=300", KEPT, KEPT },
+	};
+	size_t i;
+
+	(void)state;
+	assert_int_equal(plugin_load("autothrottle", why, sizeof(why)), 0);
+	line("set throttle_speed 512");
+	for (i = 0; i < ARRAY_LEN(rows); i++) {
+		session_set_rates(s, KEPT, KEPT);
+		pair(rows[i].text);
+		if (session_get(s)->rate_in != rows[i].in ||
+		    session_get(s)->rate_out != rows[i].out)
+			fail_msg("%s: %u/%u", rows[i].text, session_get(s)->rate_in,
+			    session_get(s)->rate_out);
+	}
+	assert_true(changes >= 11);
+	assert_true(was_logged("autothrottle: throttle=fast is not yes, no"));
+	line("set throttle_speed 0");
+	pair("throttle=yes");
+	assert_int_equal(session_get(s)->rate_in, KEPT);
+	assert_true(was_logged("throttle_speed is not set"));
+	hook_avpair_reset(s);
+	assert_int_equal(session_get(s)->rate_in | session_get(s)->rate_out, 0);
+}
+
+static void
+autothrottle_in_accounting(void **state)
+{
+	uint8_t buf[64];
+	struct wr w = wr_init(buf, sizeof(buf));
+
+	(void)state;
+	assert_int_equal(plugin_load("autothrottle", why, sizeof(why)), 0);
+	hook_account(s, &w);
+	assert_int_equal(wr_len(&w), 0);
+	pair("throttle=300");
+	hook_account(s, &w);
+	assert_int_equal(wr_len(&w), 20);
+	assert_memory_equal(buf, "\x1a\x14\0\0\0\x09\x01\x0ethrottle=yes", 20);
+	w = wr_init(buf, 19); /* no room: the record stays as it is */
+	hook_account(s, &w);
+	assert_int_equal(wr_len(&w), 0);
+	assert_false(w.bad);
+}
+
+static void
+autosnoop(void **state)
+{
+	static const char *const bad[] = { "intercept=", "intercept=1.2.3.4",
+		"intercept=1.2.3.4:", "intercept=1.2.3.4:0", "intercept=1.2.3.4:65536",
+		"intercept=1.2.3:9", "intercept=:9", "intercept=0.0.0.0:9", "intercept=1.2.3.4:9x",
+		"intercept=255.255.255.255.255:9" };
+	size_t i;
+
+	(void)state;
+	assert_int_equal(plugin_load("autosnoop", why, sizeof(why)), 0);
+	pair("intercept=yes");
+	assert_int_equal(session_get(s)->snoop_ip, 0);
+	assert_true(was_logged("snoop_host and snoop_port are not set"));
+	line("set snoop_host 10.1.2.3");
+	line("set snoop_port 4000");
+	pair("intercept=yes");
+	assert_int_equal(session_get(s)->snoop_ip, htonl(0x0a010203));
+	assert_int_equal(session_get(s)->snoop_port, 4000);
+	assert_true(session_fast(s)->flags & SF_SNOOP);
+	for (i = 0; i < ARRAY_LEN(bad); i++)
+		pair(bad[i]);
+	assert_int_equal(session_get(s)->snoop_port, 4000);
+	pair("intercept=10.9.9.9:5000,x=y");
+	assert_int_equal(session_get(s)->snoop_ip, htonl(0x0a090909));
+	assert_int_equal(session_get(s)->snoop_port, 5000);
+	pair("intercept=no");
+	assert_int_equal(session_get(s)->snoop_ip, 0);
+	pair("intercept=yes");
+	hook_avpair_reset(s);
+	assert_int_equal(session_get(s)->snoop_ip | session_get(s)->snoop_port, 0);
+}
+
+static void
+garden_of_the_refused(void **state)
+{
+	(void)state;
+	assert_false(hook_post_auth(s, AUTH_PAP, false));
+	assert_int_equal(plugin_load("garden", why, sizeof(why)), 0);
+	assert_true(hook_post_auth(s, AUTH_PAP, true));
+	assert_int_equal(session_get(s)->garden, 0);
+	assert_false(hook_post_auth(s, AUTH_MSCHAPV2, false));
+	assert_int_equal(session_get(s)->garden, 0);
+	assert_true(hook_post_auth(s, AUTH_CHAP, false));
+	assert_int_equal(session_get(s)->garden, 1);
+	pair("garden=maybe");
+	assert_int_equal(session_get(s)->garden, 1);
+	hook_avpair_reset(s);
+	assert_int_equal(session_get(s)->garden, 1);
+	pair("garden=no");
+	assert_int_equal(session_get(s)->garden, 0);
+	pair("garden=yes");
+	assert_int_equal(session_get(s)->garden, 1);
+}
+
+/* The last one: from here on we are the master. */
+static void
+garden_commands(void **state)
+{
+	char sid[16];
+
+	(void)state;
+	snprintf(sid, sizeof(sid), "%u", s);
+	assert_int_equal(plugin_load("garden", why, sizeof(why)), 0);
+	assert_int_equal(control("garden", "joe", NULL), PLUGIN_NOT_MASTER);
+	plugin_become_master_now();
+	assert_int_equal(control("garden", NULL, NULL), PLUGIN_REFUSED);
+	assert_string_equal(why, "usage: garden USER|SID");
+	assert_int_equal(control("garden", "jim", NULL), PLUGIN_REFUSED);
+	assert_string_equal(why, "no such session");
+	assert_int_equal(control("garden", "joe", NULL), PLUGIN_DONE);
+	assert_string_equal(why, "");
+	assert_int_equal(session_get(s)->garden, 1);
+	assert_int_equal(control("garden", sid, NULL), PLUGIN_REFUSED);
+	assert_int_equal(control("ungarden", sid, "jim"), PLUGIN_DONE);
+	assert_int_equal(session_get(s)->garden, 0);
+	assert_int_equal(session_by_user("jim"), s);
+	assert_int_equal(session_by_user("joe"), 0);
+	assert_int_equal(control("ungarden", sid, NULL), PLUGIN_REFUSED);
+	assert_int_equal(control("ungarden", "99999999999", NULL), PLUGIN_REFUSED);
+	assert_int_equal(control("garden", "jim", NULL), PLUGIN_DONE);
+	hook_session(s, SESS_EV_DOWN);
+	plugin_fini();
+}
+
+#define TEST(name) cmocka_unit_test_setup(name, fresh)
+
+int
+main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(in_order),
+		TEST(bad_names),
+		TEST(commands),
+		TEST(no_packets_for_nobody),
+		TEST(handles),
+		TEST(stale_handles),
+		TEST(settings),
+		TEST(stripdomain),
+		TEST(setrxspeed),
+		TEST(autothrottle),
+		TEST(autothrottle_in_accounting),
+		TEST(autosnoop),
+		TEST(garden_of_the_refused),
+		TEST(garden_commands),
+	};
+
+	(void)argc;
+	snprintf(plugin_dir, sizeof(plugin_dir), "%.400s/../../plugins", dirname(argv[0]));
+	config_init();
+	config_share();
+	line("set plugin_dir %s", plugin_dir);
+	log_set_level(LOG_INFO);
+	log_set_sink(keep_line, LOG_INFO);
+	loop_clock();
+	timer_run(loop_now_ms());
+	counter_init();
+	note_init(100);
+	tunnel_init(10);
+	session_init(100);
+	hook_init(&table);
+	command_init();
+	plugin_start();
+	config_on_plugins(plugin_sync);
+	tunnel = tunnel_new(htonl(0x0a010002), 1701, 5, 0);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
