@@ -4,6 +4,7 @@
 PREFIX  ?= /usr
 SBINDIR  = $(DESTDIR)$(PREFIX)/sbin
 PLUGDIR  = $(DESTDIR)$(PREFIX)/lib/l2tpns
+INCDIR   = $(DESTDIR)$(PREFIX)/include/l2tpns
 MANDIR   = $(DESTDIR)$(PREFIX)/share/man
 ETCDIR   = $(DESTDIR)/etc/l2tpns
 
@@ -232,6 +233,7 @@ install: all
 	install -D -m 755 build/l2tpns $(SBINDIR)/l2tpns
 	install -d -m 755 $(PLUGDIR)
 	install -m 644 $(patsubst %,build/plugins/%.so,$(PLUGINS)) $(PLUGDIR)
+	install -D -m 644 plugin.h $(INCDIR)/plugin.h
 	install -d -m 755 $(ETCDIR)
 	install -d -m 700 $(DESTDIR)/var/lib/l2tpns
 

@@ -20,6 +20,12 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 SANITIZER = re.compile(r"(AddressSanitizer|LeakSanitizer|ThreadSanitizer|UndefinedBehaviorSanitizer|runtime error:).*")
 
 
+def plugin_dir():
+    """Where the plugins lie that were built with it."""
+    folder = os.path.dirname(binary())
+    return os.path.join(ROOT, "build" if folder == ROOT else folder, "plugins")
+
+
 def binary():
     """The program to test: $L2TPNS, or the one that make built."""
     return os.path.abspath(os.environ.get("L2TPNS", os.path.join(ROOT, "l2tpns")))
@@ -111,7 +117,7 @@ class Lns:
     """One daemon in the lns namespace of a network."""
 
     def __init__(self, network, folder, settings=None, pool=("10.9.0.0/24",), local_users=None, users=None, extra=(),
-                 ns=None, start=True, argv=(), clock=False):
+                 ns=None, start=True, argv=(), clock=False, env=None):
         self.network = network
         self.ns = ns or network.lns
         self.folder = str(folder)
@@ -121,7 +127,8 @@ class Lns:
         self.process = None
         self.settings = {
             "debug": 3, "hostname": "lns1", "pid_file": self._path("pid"), "state_dir": self._path("state"),
-            "cli_socket": self.socket, "bind_address": network.LNS, "cluster_interface": "core", "ppp_restart_time": 1}
+            "cli_socket": self.socket, "bind_address": network.LNS, "cluster_interface": "core", "ppp_restart_time": 1,
+            "plugin_dir": plugin_dir()}
         self.settings.update(settings or {})
         if local_users is not None:
             self.settings["local_users"] = self._path("local_users")
@@ -132,6 +139,7 @@ class Lns:
         if users is not None:
             self.write("users", "".join("%s:%s\n" % (u, p) for u, p in users.items()))
         self.extra = list(extra)
+        self.env = dict(env or {})
         self.write_config()
         self._cli = None
         self.argv = list(argv)
@@ -187,7 +195,7 @@ class Lns:
                 binary(), "-c", self.config, *self.argv, log=self._path("log"),
                 env={"NOTIFY_SOCKET": path,
                      "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1:verify_asan_link_order=0",
-                     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1", **self._clock()})
+                     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1", **self._clock(), **self.env})
             notify.settimeout(0.1)
             end = time.monotonic() + 30
             while True:
