@@ -497,7 +497,8 @@ void plugin_done(void) { f->log(PLUGIN_LOG_ERROR, NULL, "ends"); }
     lns.extra = plugins("b", "broken", "c")
     lns.write_config()
     lns.process.send_signal(signal.SIGHUP)
-    wait_for(lambda: shown(lns) == ["b", "c"], "the new plugins")
+    lns.wait_log("plugin c is loaded", start)
+    assert shown(lns) == ["b", "c"]
     said = [m.group(1) for m in re.finditer(r"([abc]: (?:begins|ends)|cannot load plugin \w+)",
                                             "\n".join(lns.process.lines[start:]))]
     assert said == ["a: ends", "cannot load plugin broken", "c: begins"]
