@@ -91,7 +91,7 @@ parse_throttle(const char *value, uint32_t *in, uint32_t *out)
 
 	if (strlen(value) >= sizeof(text))
 		return 0;
-	strcpy(text, value);
+	memcpy(text, value, strlen(value) + 1);
 	n = split(text, words);
 	if (n != 1)
 		return parse_ways(words, n, in, out);
@@ -129,7 +129,7 @@ by_interface_config(plugin_session s, const char *value)
 
 	if (strlen(value) >= sizeof(text))
 		return;
-	strcpy(text, value);
+	memcpy(text, value, strlen(value) + 1);
 	if (split(text, words) != 3 || strcasecmp(words[0], "service-policy") != 0)
 		return;
 	if (!parse_rate(words[2], &rate))

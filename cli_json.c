@@ -129,7 +129,7 @@ put_session(struct json *j, sess_id id, const struct session *s)
 	json_text(j, "called", s->called);
 	json_bool(j, "intercepted", false);
 	json_bool(j, "throttled", false);
-	json_bool(j, "garden", false);
+	json_bool(j, "garden", s->garden);
 	json_bool(j, "ipv6", false);
 	json_text(j, "phase", s->phase <= PPP_TERMINATE ? ppp_phase_names[s->phase] : "?");
 	json_text(j, "lcp_state", cli_cp_name(s, SESS_CP_LCP));

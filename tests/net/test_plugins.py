@@ -253,6 +253,8 @@ def test_garden(plant, tmp_path, kind):
     joe, jim = site.up("joe"), site.up("jim")
     assert (site.lns.session("joe")["G"], site.lns.session("jim")["G"]) == ("N", "Y")
     assert site.details("jim")["Walled Garden"] == "YES"
+    gardened = {s["user"]: s["garden"] for s in json.loads("".join(site.lns.run("show session json")))}
+    assert gardened == {"joe": False, "jim": True}
     site.wait_inside(jim.address)
     assert PAGE in fetch(jim, plant.network.CORE2)
     assert fetch(joe, plant.network.CORE2) is None  # nobody listens there
