@@ -45,6 +45,7 @@ OBJS = \
 	counter.o \
 	cp.o \
 	cpopt.o \
+	ctlguard.o \
 	ctlmsg.o \
 	data.o \
 	dump.o \
