@@ -111,16 +111,19 @@ LAC_LIB  = $(filter-out %/lac.o,$(LAC_OBJS))
 PYTEST   = $(PYTHON) -m pytest -q -p no:cacheprovider tests/net
 
 .PHONY: all
-all: $(BUILD)/l2tpns $(if $(SAN),,l2tpns) plugins
+all: $(BUILD)/l2tpns $(BUILD)/nsctl $(if $(SAN),,l2tpns nsctl) plugins
 
 .PHONY: plugins
 plugins: $(patsubst %,$(BUILD)/plugins/%.so,$(PLUGINS))
 
-l2tpns: build/l2tpns
+l2tpns nsctl: %: build/%
 	ln -f $< $@
 
 $(BUILD)/l2tpns: $(addprefix $(BUILD)/,$(OBJS))
 	$(CC) $(ALLLINK) -o $@ $^ $(LIBS)
+
+$(BUILD)/nsctl: $(BUILD)/nsctl.o $(LIB)
+	$(CC) $(ALLLINK) -o $@ $^ -lnettle
 
 $(LIB): $(addprefix $(BUILD)/,$(filter-out l2tpns.o,$(OBJS)))
 	rm -f $@
@@ -142,7 +145,7 @@ DEPS = gcc make libcli-dev nettle-dev libmnl-dev libcrypt-dev libsystemd-dev lib
        libcmocka-dev clang libclang-rt-14-dev llvm-14 clang-format clang-tidy bear pkg-config \
        freeradius freeradius-utils user-mode-linux kmod xl2tpd ppp iproute2 iptables iperf3 \
        iputils-ping ethtool tcpdump telnet procps python3 python3-pytest python3-pytest-xdist \
-       libcap2-bin
+       libcap2-bin mandoc
 
 .PHONY: deps
 deps:
@@ -233,6 +236,8 @@ bench: deps
 .PHONY: install format tidy clean
 install: all
 	install -D -m 755 build/l2tpns $(SBINDIR)/l2tpns
+	install -D -m 755 build/nsctl $(SBINDIR)/nsctl
+	install -D -m 644 Docs/nsctl.8 $(MANDIR)/man8/nsctl.8
 	install -d -m 755 $(PLUGDIR)
 	install -m 644 $(patsubst %,build/plugins/%.so,$(PLUGINS)) $(PLUGDIR)
 	install -D -m 644 plugin.h $(INCDIR)/plugin.h
@@ -246,4 +251,4 @@ tidy:
 	clang-tidy --quiet *.c -- $(LANG_) -Wno-microsoft-anon-tag
 
 clean:
-	rm -rf build l2tpns tests/lac/lac tests/lac/radresp tests/lac/traffic
+	rm -rf build l2tpns nsctl tests/lac/lac tests/lac/radresp tests/lac/traffic
