@@ -42,6 +42,7 @@ OBJS = \
 	config_item.o \
 	config_lac.o \
 	config_plugin.o \
+	control.o \
 	counter.o \
 	cp.o \
 	cpopt.o \

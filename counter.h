@@ -112,6 +112,13 @@
 	X(cli_refused, "CLI connections refused: too many")                                        \
 	X(cli_login_failures, "CLI logins failed")                                                 \
 	X(route_refused, "routes of sessions left out")                                            \
+	X(nsctl_commands, "commands of nsctl carried out or refused")                              \
+	X(nsctl_repeated, "commands of nsctl received again")                                      \
+	X(nsctl_malformed, "nsctl packets dropped as malformed")                                   \
+	X(nsctl_foreign, "nsctl packets dropped: unsigned, from beyond loopback")                  \
+	X(nsctl_bad_nonce, "nsctl packets dropped: nonce too old or another's")                    \
+	X(nsctl_bad_secret, "nsctl packets dropped: signed with another secret")                   \
+	X(nsctl_busy, "nsctl packets dropped: too many a second")                                  \
 	X(netlink_errors, "route changes the kernel refused")
 
 struct counters {

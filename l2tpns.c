@@ -8,6 +8,7 @@
 #include "cli.h"
 #include "command.h"
 #include "config.h"
+#include "control.h"
 #include "counter.h"
 #include "data.h"
 #include "evict.h"
@@ -400,7 +401,7 @@ open_ports(void)
 	    tundev_init(conf->tundevicename, data_from_tun, why, sizeof(why)) < 0 ||
 	    rtnl_link_up(tundev_ifindex(), config_mru(), why, sizeof(why)) < 0 ||
 	    rtnl_addr_add(config_tun_address(), why, sizeof(why)) < 0 ||
-	    cli_start(why, sizeof(why)) < 0)
+	    cli_start(why, sizeof(why)) < 0 || control_start(why, sizeof(why)) < 0)
 		fatal("%s", why);
 	rtnl_settle();
 }
@@ -573,6 +574,7 @@ main(int argc, char **argv)
 	loop_run();
 
 	sd_notify(0, "STOPPING=1");
+	control_stop();
 	cli_stop();
 	plugin_fini();
 	command_fini();

@@ -247,7 +247,7 @@ def test_two_instances_side_by_side(plant):
     """With settings of their own two run in one namespace."""
     one = plant.lns(local_users=USERS)
     two = plant.lns({"bind_address": plant.network.LNS2, "iftun_address": "10.9.254.2", "tundevicename": "tun1",
-                     "cli_port": 2323}, pool=["10.8.0.0/24"], local_users=USERS)
+                     "cli_port": 2323, "nsctl_bind_address": "127.0.0.2"}, pool=["10.8.0.0/24"], local_users=USERS)
     first = pylac.subscriber(plant.network, "joe")
     second = pylac.subscriber(plant.network, "joe", lns=plant.network.LNS2)
     first.ping(plant.network.CORE)
