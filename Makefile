@@ -100,8 +100,11 @@ PLUGINS = \
 	autosnoop \
 	autothrottle \
 	garden \
+	sessionctl \
 	setrxspeed \
-	stripdomain
+	snoopctl \
+	stripdomain \
+	throttlectl
 
 LIB      = $(BUILD)/libl2tpns.a
 UNITS    = $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*_test.c))
