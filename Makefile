@@ -76,6 +76,7 @@ OBJS = \
 	note.o \
 	plugin.o \
 	plugin_func.o \
+	policy.o \
 	ppp.o \
 	proxy.o \
 	rad_auth.o \

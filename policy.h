@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The doors by which a session's service is changed while it lives, whoever asks:
+ * operators, RADIUS, plugins. They write the session, tell the log, and raise
+ * SESS_EV_CHANGED for those who act on it.
+ */
+#ifndef POLICY_H
+#define POLICY_H
+
+#include "hook.h"
+
+enum { POLICY_MAX_KBIT = 10000000 };
+
+/* A rate that is to stay as it is. */
+#define POLICY_KEEP UINT32_MAX
+
+/* Rates in kbit/s from and to the subscriber; 0: none; too large ones become POLICY_MAX_KBIT. */
+void policy_throttle(sess_id s, uint32_t in_kbit, uint32_t out_kbit);
+
+/* Copies of his packets go to ip (network order) and port (host order); ip 0: no longer. */
+void policy_snoop(sess_id s, uint32_t ip, uint16_t port);
+
+#endif
