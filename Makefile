@@ -88,6 +88,7 @@ OBJS = \
 	rtnl.o \
 	session.o \
 	shm.o \
+	snoop.o \
 	textfile.o \
 	timer.o \
 	tundev.o \

@@ -74,6 +74,7 @@
 	X(tx_plugin, "packets to subscribers dropped by a plugin")                                 \
 	X(tx_no_session, "packets for an address without session")                                 \
 	X(tx_packet_limit, "packets over packet_limit")                                            \
+	X(snoop_dropped, "copies of intercepted packets that could not be sent")                   \
 	X(tx_fragmented, "packets fragmented for a small MTU")                                     \
 	X(tx_too_big, "packets too large with DF set")                                             \
 	X(icmp_sent, "ICMP errors sent")                                                           \
