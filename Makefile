@@ -89,6 +89,7 @@ OBJS = \
 	session.o \
 	shm.o \
 	snoop.o \
+	tbf.o \
 	textfile.o \
 	timer.o \
 	tundev.o \

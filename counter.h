@@ -74,6 +74,11 @@
 	X(tx_plugin, "packets to subscribers dropped by a plugin")                                 \
 	X(tx_no_session, "packets for an address without session")                                 \
 	X(tx_packet_limit, "packets over packet_limit")                                            \
+	X(throttle_delayed, "packets that waited in a bucket")                                     \
+	X(throttle_dropped, "packets dropped: over the session's rate")                            \
+	X(throttle_pool_empty, "packets dropped: no room to let them wait")                        \
+	X(throttle_no_bucket, "sessions not throttled: no bucket was free")                        \
+	X(throttle_longest_ms, "longest wait of a packet in a bucket, milliseconds")               \
 	X(snoop_dropped, "copies of intercepted packets that could not be sent")                   \
 	X(tx_fragmented, "packets fragmented for a small MTU")                                     \
 	X(tx_too_big, "packets too large with DF set")                                             \
