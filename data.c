@@ -22,6 +22,8 @@
 #include "l2tp_hdr.h"
 #include "loop.h"
 #include "session.h"
+#include "snoop.h"
+#include "tbf.h"
 #include "tundev.h"
 #include "tunnel.h"
 #include "util.h"
@@ -57,6 +59,37 @@ plugin_passes(hook_packet_fn look, sess_id s, struct ip4 *ip)
 	return look(s, ip->data, ip->len) && ip4_decode(ip->data, ip->len, ip);
 }
 
+/* What nothing stands against any more; `room` octets in front of it are free. */
+static void
+pass_up(sess_id s, struct sess_fast *f, const struct ip4 *ip, size_t room)
+{
+	ip4_clamp_mss(ip, (uint16_t)(f->mtu - TCP_IP_HEADERS));
+	f->rx_bytes += ip->len;
+	f->rx_packets++;
+	f->last_data = loop_now_ds();
+	tundev_write(s, ip->data, ip->len, room);
+}
+
+/* The last step of a policy: interception is of what passes, as it came. */
+static void
+pass_up_policy(sess_id s, struct sess_fast *f, const struct ip4 *ip, size_t room)
+{
+	if (f->flags & SF_SNOOP)
+		snoop_packet(s, ip);
+	pass_up(s, f, ip, room);
+}
+
+/* What few sessions have: access lists come first here, then rates, then interception. */
+static int
+policy_up(sess_id s, struct sess_fast *f, const struct ip4 *ip, size_t room)
+{
+	int now = f->flags & SF_THROTTLE ? tbf_input(s, TBF_IN, ip) : 1;
+
+	if (now > 0)
+		pass_up_policy(s, f, ip, room);
+	return MIN(now, 0);
+}
+
 /* An IP packet from a subscriber, behind `before` octets of L2TP and PPP that are done with. */
 static int
 ip_up(sess_id s, struct sess_fast *f, uint8_t *data, size_t len, size_t before)
@@ -71,11 +104,9 @@ ip_up(sess_id s, struct sess_fast *f, uint8_t *data, size_t len, size_t before)
 		return DROP(rx_spoofed, "session %u, from %s", (unsigned)s, ip4_text(ip.src));
 	if (hook_packet_rx && !plugin_passes(hook_packet_rx, s, &ip))
 		return DROP(rx_plugin, "session %u", (unsigned)s);
-	ip4_clamp_mss(&ip, (uint16_t)(f->mtu - TCP_IP_HEADERS));
-	f->rx_bytes += ip.len;
-	f->rx_packets++;
-	f->last_data = loop_now_ds();
-	tundev_write(s, ip.data, ip.len, before);
+	if (f->flags & SF_POLICY)
+		return policy_up(s, f, &ip, before);
+	pass_up(s, f, &ip, before);
 	return 0;
 }
 
@@ -191,17 +222,72 @@ send_fragments(sess_id s, const struct ip4 *ip, uint16_t mtu)
 		frame_send(s, PPP_IP, buf, len);
 }
 
-/* A packet that does not fit into the session's MTU. */
+/* As it is or in fragments. */
+static bool
+fits(const struct sess_fast *f, const struct ip4 *ip)
+{
+	return ip->len <= f->mtu || !(ip->frag & IP4_DF);
+}
+
+/* A packet larger than the session's MTU. */
 static int
 large_packet(sess_id s, const struct sess_fast *f, const struct ip4 *ip)
 {
-	if (ip->frag & IP4_DF) {
+	if (!fits(f, ip)) {
 		icmp_too_big(ip, f->mtu);
 		return DROP(tx_too_big, "session %u, %u octets", (unsigned)s, ip->len);
 	}
 	COUNT(tx_fragmented);
 	send_fragments(s, ip, MAX(f->mtu, SMALLEST_MTU));
 	return 0;
+}
+
+static int
+pass_down(sess_id s, struct sess_fast *f, const struct ip4 *ip)
+{
+	ip4_clamp_mss(ip, (uint16_t)(f->mtu - TCP_IP_HEADERS));
+	if (ip->len > f->mtu && large_packet(s, f, ip) < 0)
+		return -1;
+	f->tx_bytes += ip->len;
+	f->tx_packets++;
+	f->last_data = loop_now_ds();
+	if (ip->len <= f->mtu)
+		frame_send_ip(f, s, ip->data, ip->len);
+	return 0;
+}
+
+static int
+pass_down_policy(sess_id s, struct sess_fast *f, const struct ip4 *ip)
+{
+	if (f->flags & SF_SNOOP && fits(f, ip))
+		snoop_packet(s, ip);
+	return pass_down(s, f, ip);
+}
+
+/* The same order as upwards. */
+static int
+policy_down(sess_id s, struct sess_fast *f, const struct ip4 *ip)
+{
+	int now;
+
+	if (conf->packet_limit && !limit_ok(s))
+		return DROP(tx_packet_limit, "session %u", (unsigned)s);
+	now = f->flags & SF_THROTTLE ? tbf_input(s, TBF_OUT, ip) : 1;
+	return now > 0 ? pass_down_policy(s, f, ip) : now;
+}
+
+void
+data_release(sess_id s, enum tbf_dir dir, uint8_t *data, size_t len)
+{
+	struct sess_fast *f = session_fast(s);
+	struct ip4 ip;
+
+	if (!ip4_decode(data, len, &ip) || !(f->flags & SF_ON))
+		return;
+	if (dir == TBF_IN)
+		pass_up_policy(s, f, &ip, 0);
+	else if (pass_down_policy(s, f, &ip) < 0)
+		COUNT(tun_rx_dropped);
 }
 
 static int
@@ -221,19 +307,13 @@ packet_down(struct pkt *pkt)
 		icmp_unreachable(&ip);
 		return DROP(tx_no_session, "to %s", ip4_text(ip.dst));
 	}
-	if (conf->packet_limit && !limit_ok(s))
-		return DROP(tx_packet_limit, "session %u", (unsigned)s);
 	if (hook_packet_tx && !plugin_passes(hook_packet_tx, s, &ip))
 		return DROP(tx_plugin, "session %u", (unsigned)s);
-	ip4_clamp_mss(&ip, (uint16_t)(f->mtu - TCP_IP_HEADERS));
-	if (ip.len > f->mtu && large_packet(s, f, &ip) < 0)
-		return -1;
-	f->tx_bytes += ip.len;
-	f->tx_packets++;
-	f->last_data = loop_now_ds();
-	if (ip.len <= f->mtu)
-		frame_send_ip(f, s, ip.data, ip.len);
-	return 0;
+	if (f->flags & SF_POLICY)
+		return policy_down(s, f, &ip);
+	if (conf->packet_limit && !limit_ok(s))
+		return DROP(tx_packet_limit, "session %u", (unsigned)s);
+	return pass_down(s, f, &ip);
 }
 
 void

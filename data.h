@@ -4,6 +4,7 @@
 #ifndef DATA_H
 #define DATA_H
 
+#include "tbf.h"
 #include "udp.h"
 
 /* After session_init(). */
@@ -15,5 +16,8 @@ void data_from_lacs(struct pkt *pkts, unsigned int n);
 
 /* A batch from the tun device, to the subscribers. */
 void data_from_tun(struct pkt *pkts, unsigned int n);
+
+/* From tbf.c: a packet that waited may pass. PKT_HEADROOM octets in front of it are free. */
+void data_release(sess_id s, enum tbf_dir dir, uint8_t *data, size_t len);
 
 #endif

@@ -29,6 +29,8 @@
 #include "radius.h"
 #include "rtnl.h"
 #include "session.h"
+#include "snoop.h"
+#include "tbf.h"
 #include "timer.h"
 #include "tundev.h"
 #include "tunnel.h"
@@ -65,8 +67,8 @@ static const char default_config[] = "/etc/l2tpns/startup-config";
 typedef void (*session_hook)(sess_id s, enum sess_event ev);
 
 static const struct hook_table hooks = {
-	.session = (const session_hook[]){ addr_session, radius_session, frame_session, ppp_session,
-	    l2tp_session, plugin_session_event, NULL },
+	.session = (const session_hook[]){ addr_session, radius_session, frame_session, tbf_session,
+	    ppp_session, l2tp_session, plugin_session_event, NULL },
 	.control = (void (*const[])(
 	    const struct pkt *, const struct l2tp_hdr *, struct rd)){ l2tp_control, NULL },
 	.frame = (void (*const[])(sess_id, struct rd)){ ppp_frame, NULL },
@@ -381,6 +383,7 @@ open_tables(void)
 	addr_init();
 	evict_init();
 	frame_init();
+	tbf_init(conf->throttle_buckets, conf->max_sessions, data_release);
 	data_init();
 	l2tp_init();
 	ppp_init();
@@ -398,6 +401,7 @@ open_ports(void)
 
 	if (udp_init(addrs, n, L2TP_PORT, data_from_lacs, why, sizeof(why)) < 0 ||
 	    rtnl_open(why, sizeof(why)) < 0 || icmp_init(why, sizeof(why)) < 0 ||
+	    snoop_init(why, sizeof(why)) < 0 ||
 	    tundev_init(conf->tundevicename, data_from_tun, why, sizeof(why)) < 0 ||
 	    rtnl_link_up(tundev_ifindex(), config_mru(), why, sizeof(why)) < 0 ||
 	    rtnl_addr_add(config_tun_address(), why, sizeof(why)) < 0 ||
@@ -524,7 +528,10 @@ start_clock(void)
 	signal(SIGPIPE, SIG_IGN);
 	loop_at_turn_end(l2tp_chan_flush);
 	loop_at_turn_end(rtnl_flush); /* in front of the packets that tell of an address */
+	loop_at_turn_end(tundev_flush);
 	loop_at_turn_end(udp_flush);
+	loop_at_turn_end(tbf_turn_end); /* what it has let go has left */
+	loop_at_turn_end(snoop_flush);
 }
 
 int
@@ -583,6 +590,7 @@ main(int argc, char **argv)
 	tundev_fini(); /* takes its routes along */
 	rtnl_fini();
 	icmp_fini();
+	snoop_fini();
 	if (conf->pid_file[0])
 		unlink(conf->pid_file);
 	return 0;
