@@ -36,6 +36,7 @@ OBJS = \
 	cli.o \
 	cli_child.o \
 	cli_json.o \
+	cli_policy.o \
 	cli_show.o \
 	command.o \
 	config.o \

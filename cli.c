@@ -14,6 +14,7 @@
  */
 #include "cli.h"
 #include "cli_child.h"
+#include "cli_policy.h"
 #include "config.h"
 #include "counter.h"
 #include "evict.h"
@@ -141,6 +142,17 @@ config_command(struct child *c, int argc, char **argv, char *answer, size_t size
 	return done;
 }
 
+/* Throttling, interception: a user's service. */
+static bool
+change_policy(struct child *c, int argc, char **argv, char *answer, size_t size)
+{
+	bool done = cli_policy_request(argc, argv, answer, size);
+
+	if (done)
+		plog(LOG_INFO, "CLI %s: %s", c->who, answer);
+	return done;
+}
+
 static bool
 logged_in(struct child *c, int argc, char **argv, char *answer, size_t size)
 {
@@ -167,7 +179,7 @@ login_failed(struct child *c, int argc, char **argv, char *answer, size_t size)
 
 static const struct {
 	const char *word, *second; /* second: NULL, any */
-	int argc;
+	int argc;		   /* 0: any from 2 on */
 	request_fn fn;
 } requests[] = {
 	{ "clear", "counters", 2, clear_counters },
@@ -177,6 +189,10 @@ static const struct {
 	{ "drop", "user", 3, drop_user },
 	{ "login", NULL, 2, logged_in },
 	{ "login-failed", NULL, 2, login_failed },
+	{ "no", "snoop", 3, change_policy },
+	{ "no", "throttle", 3, change_policy },
+	{ "snoop", NULL, 4, change_policy },
+	{ "throttle", NULL, 0, change_policy },
 };
 
 static bool
@@ -186,7 +202,8 @@ carry_out(struct child *c, int argc, char **argv, char *answer, size_t size)
 
 	answer[0] = '\0';
 	for (i = 0; i < ARRAY_LEN(requests); i++)
-		if (argc == requests[i].argc && strcmp(argv[0], requests[i].word) == 0 &&
+		if ((requests[i].argc ? argc == requests[i].argc : argc > 1) &&
+		    strcmp(argv[0], requests[i].word) == 0 &&
 		    (!requests[i].second || strcmp(argv[1], requests[i].second) == 0))
 			return requests[i].fn(c, argc, argv, answer, size);
 	snprintf(answer, size, "unknown request");

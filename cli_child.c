@@ -10,6 +10,7 @@
  * An alarm ends a child that is stuck in writing to a client who does not read.
  */
 #include "cli_child.h"
+#include "cli_policy.h"
 #include "config.h"
 #include "config_item.h"
 #include "json.h"
@@ -472,6 +473,8 @@ run(struct cli_def *cli, const char *words, char **argv, int argc)
 
 	if (!row)
 		row = find(cli_show_table(), words);
+	if (!row)
+		row = find(cli_policy_table(), words);
 	if (!row || (row->privilege == PRIVILEGE_PRIVILEGED && !may_enable))
 		return CLI_ERROR;
 	loop_clock();
@@ -519,6 +522,8 @@ add_table(struct cli_def *cli, const struct command *row)
 			if (!group)
 				group = cli_register_command(cli, NULL, first, NULL, row->privilege,
 				    row->mode, group_help(first));
+			else if (group->mode != row->mode)
+				group->mode = MODE_ANY;
 		}
 		cli_register_command(cli, group, last ? last + 1 : row->words, run, row->privilege,
 		    row->mode, row->help);
@@ -618,6 +623,7 @@ cli_child_run(const struct cli_peer *who)
 	cli_set_hostname(cli, conf->hostname);
 	add_table(cli, cli_show_table());
 	add_table(cli, commands);
+	add_table(cli, cli_policy_table());
 	set_up_filters(cli);
 	set_up_login(cli);
 	cli_regular(cli, on_second);

@@ -8,6 +8,7 @@
  * Runs in a CLI child on snapshots, as cli_show.c does, which has the table.
  */
 #include "cli_show.h"
+#include "cli_policy.h"
 #include "config.h"
 #include "config_item.h"
 #include "counter.h"
@@ -24,9 +25,8 @@
 
 enum { MAX_NOTES = 256 }; /* no more than a session can have: a chain may change under us */
 
-/* Puts out what has been written: one line. */
-static void
-emit(struct cli_def *cli, struct json *j)
+void
+cli_json_emit(struct cli_def *cli, struct json *j)
 {
 	if (j->len)
 		cli_print(cli, "%s", j->text);
@@ -127,9 +127,7 @@ put_session(struct json *j, sess_id id, const struct session *s)
 		json_text(j, "lac", ip4_text(t.peer_ip));
 	json_text(j, "calling", s->calling);
 	json_text(j, "called", s->called);
-	json_bool(j, "intercepted", false);
-	json_bool(j, "throttled", false);
-	json_bool(j, "garden", s->garden);
+	cli_policy_json(j, id, s);
 	json_bool(j, "ipv6", false);
 	json_text(j, "phase", s->phase <= PPP_TERMINATE ? ppp_phase_names[s->phase] : "?");
 	json_text(j, "lcp_state", cli_cp_name(s, SESS_CP_LCP));
@@ -161,7 +159,7 @@ cli_json_session(struct cli_def *cli, struct json *j, int argc, char **argv)
 		FOR_EACH_SESSION (id) {
 			if (session_snapshot(id, &s))
 				put_session(j, id, &s);
-			emit(cli, j);
+			cli_json_emit(cli, j);
 		}
 	}
 	json_close(j, ']');
@@ -184,7 +182,7 @@ cli_json_users(struct cli_def *cli, struct json *j, int argc, char **argv)
 			json_number(j, "session", id);
 			json_close(j, '}');
 		}
-		emit(cli, j);
+		cli_json_emit(cli, j);
 	}
 	json_close(j, ']');
 }
@@ -244,7 +242,7 @@ cli_json_tunnels(struct cli_def *cli, struct json *j, int argc, char **argv)
 			if (tunnel_snapshot(id, &t) &&
 			    (all || t.state == TUNNEL_OPEN || t.state == TUNNEL_OPENING))
 				put_tunnel(j, id, &t, false);
-			emit(cli, j);
+			cli_json_emit(cli, j);
 		}
 	}
 	json_close(j, ']');
@@ -273,7 +271,7 @@ put_address(void *arg, uint32_t addr, const struct ippool_row *row)
 	else if (row)
 		json_number(j, "free_seconds", (loop_now_ds() - row->freed) / 10);
 	json_close(j, '}');
-	emit(out->cli, j);
+	cli_json_emit(out->cli, j);
 }
 
 void
@@ -316,7 +314,7 @@ cli_json_radius(struct cli_def *cli, struct json *j, int argc, char **argv)
 		json_real(j, "retry_seconds", row.retry > now ? (row.retry - now) / 10.0 : 0);
 		json_number(j, "tries", row.tries);
 		json_close(j, '}');
-		emit(cli, j);
+		cli_json_emit(cli, j);
 	}
 	json_close(j, ']');
 	json_close(j, '}');

@@ -9,6 +9,7 @@
  * not UTF-8.
  */
 #include "cli_show.h"
+#include "cli_policy.h"
 #include "config.h"
 #include "counter.h"
 #include "cp.h"
@@ -43,8 +44,8 @@ clean(const char *name)
 
 /* ---- sessions ---- */
 
-static const char *
-user_of(const struct session *s)
+const char *
+cli_user_of(const struct session *s)
 {
 	return s->authed ? clean(s->user) : "*";
 }
@@ -73,8 +74,8 @@ session_line(struct cli_def *cli, sess_id id, const struct session *s)
 		t.peer_ip = 0;
 	cli_print(cli,
 	    "%5u %7d %4u %-32s %-15s %s %s %s %s %10u %10llu %10llu %4u %10u %3s%-20s %s", id, 0,
-	    s->tunnel, user_of(s), ip4_text(s->ip4), yes_no(s->snoop_ip),
-	    yes_no(s->rate_in || s->rate_out), yes_no(s->garden), "N", session_age(s),
+	    s->tunnel, cli_user_of(s), ip4_text(s->ip4), yes_no(s->snoop_ip),
+	    yes_no(cli_policy_throttled(id)), yes_no(s->garden), "N", session_age(s),
 	    (unsigned long long)f->tx_bytes, (unsigned long long)f->rx_bytes, session_idle(id),
 	    cli_time_left(s), "(L)", ip4_text(t.peer_ip), clean(s->calling));
 }
@@ -173,7 +174,7 @@ static void
 session_details(struct cli_def *cli, sess_id id, const struct session *s)
 {
 	cli_print(cli, "\nSession %u:", id);
-	cli_print(cli, "\tUser:\t\t%s", user_of(s));
+	cli_print(cli, "\tUser:\t\t%s", cli_user_of(s));
 	cli_print(cli, "\tCalling Num:\t%s", clean(s->calling));
 	cli_print(cli, "\tCalled Num:\t%s", clean(s->called));
 	cli_print(cli, "\tTunnel ID:\t%u", s->tunnel);
@@ -184,12 +185,7 @@ session_details(struct cli_def *cli, sess_id id, const struct session *s)
 	cli_print(cli, "\t CCP state:\t%s", cli_cp_name(s, SESS_CP_CCP));
 	cli_print(cli, "\tIP address:\t%s", ip4_text(s->ip4));
 	session_link(cli, id, s);
-	if (s->snoop_ip)
-		cli_print(cli, "\tIntercepted:\t%s:%u", ip4_text(s->snoop_ip), s->snoop_port);
-	else
-		cli_print(cli, "\tIntercepted:\tno");
-	cli_print(cli, "\tWalled Garden:\t%s", s->garden ? "YES" : "no");
-	cli_print(cli, "\tThrottled:\t%s", "no");
+	cli_policy_show(cli, id, s);
 	session_notes(cli, s);
 }
 

@@ -14,6 +14,9 @@
 /* Seconds until Session-Timeout ends it; 0: has none (or is about to end). */
 uint32_t cli_time_left(const struct session *s);
 
+/* The user's name, fit for a terminal; "*" before it is proven. Use it at once. */
+const char *cli_user_of(const struct session *s);
+
 /* Name of a control protocol's state. */
 const char *cli_cp_name(const struct session *s, enum sess_cp cp);
 
@@ -26,6 +29,9 @@ void cli_pool_walk(bool all, cli_pool_fn fn, void *arg);
 
 /* The name of an RFC 5515 rate or delay; NULL when the attribute is no number. */
 const char *cli_line_name(uint16_t tag);
+
+/* Puts out the JSON that has been written so far, as one line: a record at a time. */
+void cli_json_emit(struct cli_def *cli, struct json *j);
 
 /* Arguments are checked by the text form's rules; what is not there gives an empty value. */
 void cli_json_config(struct cli_def *cli, struct json *j, int argc, char **argv);

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * `throttle`, `snoop`, their `no` forms, `show tbf`, `show throttle` and the lines of
+ * `show session` that belong to them. The commands go to the parent word by word, which
+ * judges them and answers; showing is done by the child from shared memory. An order
+ * holds for all sessions that the user has now.
+ *
+ * Columns are those operators' scripts know. Credit that is owed shows as 0.
+ */
+#include "cli_policy.h"
+#include "cli_show.h"
+#include "config.h"
+#include "iptab.h"
+#include "policy.h"
+#include "tbf.h"
+#include "util.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_PORT = 65535, BITS_OF_KBIT = 1024, MILLI = 1000 };
+
+/* Where the parent's answer goes. */
+struct answer {
+	char *text;
+	size_t size;
+};
+
+/* ---- in the parent: what is asked for ---- */
+
+#define ANSWER(a, ...) (snprintf((a)->text, (a)->size, __VA_ARGS__), true)
+#define REFUSE(a, ...) (!ANSWER(a, __VA_ARGS__))
+
+static bool
+connected(const char *user, const struct answer *a)
+{
+	return session_by_user(user) || REFUSE(a, "User %s is not connected", user);
+}
+
+static bool
+parse_rate(const char *text, uint32_t *kbit, const struct answer *a)
+{
+	uint64_t value;
+
+	if (!parse_uint(text, 1, POLICY_MAX_KBIT, &value))
+		return REFUSE(a, "RATE is 1..%d kbit/s, not '%s'", (int)POLICY_MAX_KBIT, text);
+	*kbit = (uint32_t)value;
+	return true;
+}
+
+static bool
+usual_rate(uint32_t *kbit, const struct answer *a)
+{
+	*kbit = conf->throttle_speed;
+	return *kbit || REFUSE(a, "throttle_speed is 0: name a RATE in kbit/s");
+}
+
+static bool
+is_direction(const char *word)
+{
+	return strcmp(word, "in") == 0 || strcmp(word, "out") == 0;
+}
+
+/* Nothing, RATE, or `in RATE` and `out RATE` in any order. */
+static bool
+parse_rates(int argc, char **argv, uint32_t *in, uint32_t *out, const struct answer *a)
+{
+	bool both = argc == 1 && !is_direction(argv[0]);
+	int i;
+
+	*in = *out = POLICY_KEEP;
+	if (argc == 0 || both) {
+		if (both ? !parse_rate(argv[0], in, a) : !usual_rate(in, a))
+			return false;
+		*out = *in;
+		return true;
+	}
+	for (i = 0; i < argc; i += 2) {
+		if (!is_direction(argv[i]) || i + 1 == argc)
+			return REFUSE(a, "usage: throttle USER [RATE | in RATE | out RATE ...]");
+		if (!parse_rate(argv[i + 1], argv[i][0] == 'i' ? in : out, a))
+			return false;
+	}
+	return true;
+}
+
+bool
+cli_policy_throttled(sess_id id)
+{
+	return tbf_bucket(id, TBF_IN) || tbf_bucket(id, TBF_OUT);
+}
+
+static bool
+throttle(const char *user, int argc, char **argv, const struct answer *a)
+{
+	unsigned int unserved = 0;
+	uint32_t in, out;
+	sess_id s;
+
+	if (!parse_rates(argc, argv, &in, &out, a) || !connected(user, a))
+		return false;
+	for (s = session_by_user(user); s; s = session_next_of_user(s)) {
+		policy_throttle(s, in, out);
+		unserved += !cli_policy_throttled(s);
+	}
+	if (unserved)
+		return REFUSE(a, "All buckets are in use: user %s is not throttled", user);
+	return ANSWER(a, "Throttling user %s", user);
+}
+
+static bool
+unthrottle(const char *user, const struct answer *a)
+{
+	sess_id s;
+
+	if (!connected(user, a))
+		return false;
+	for (s = session_by_user(user); s; s = session_next_of_user(s))
+		policy_throttle(s, 0, 0);
+	return ANSWER(a, "Unthrottling user %s", user);
+}
+
+static bool
+snoop(const char *user, const char *addr, const char *port, const struct answer *a)
+{
+	uint64_t number;
+	uint32_t ip;
+	sess_id s;
+
+	if (!ip4_parse(addr, &ip) || ip == 0 || ip == UINT32_MAX)
+		return REFUSE(a, "IP is the address of a collector, not '%s'", addr);
+	if (!parse_uint(port, 1, MAX_PORT, &number))
+		return REFUSE(a, "PORT is 1..%d, not '%s'", (int)MAX_PORT, port);
+	if (iptab_lookup(ip))
+		return REFUSE(a, "%s is a subscriber's address: copies cannot go there", addr);
+	if (!connected(user, a))
+		return false;
+	for (s = session_by_user(user); s; s = session_next_of_user(s))
+		policy_snoop(s, ip, (uint16_t)number);
+	return ANSWER(a, "Snooping user %s to %s:%u", user, ip4_text(ip), (unsigned)number);
+}
+
+static bool
+unsnoop(const char *user, const struct answer *a)
+{
+	sess_id s;
+
+	if (!connected(user, a))
+		return false;
+	for (s = session_by_user(user); s; s = session_next_of_user(s))
+		policy_snoop(s, 0, 0);
+	return ANSWER(a, "Not snooping user %s", user);
+}
+
+bool
+cli_policy_request(int argc, char **argv, char *text, size_t size)
+{
+	const struct answer a = { text, size };
+	bool no = strcmp(argv[0], "no") == 0;
+	const char *what = argv[no], *user = argv[no + 1];
+
+	if (argc >= 2 && !no && strcmp(what, "throttle") == 0)
+		return throttle(user, argc - 2, argv + 2, &a);
+	if (argc == 3 && no && strcmp(what, "throttle") == 0)
+		return unthrottle(user, &a);
+	if (argc == 4 && !no && strcmp(what, "snoop") == 0)
+		return snoop(user, argv[2], argv[3], &a);
+	if (argc == 3 && no && strcmp(what, "snoop") == 0)
+		return unsnoop(user, &a);
+	return REFUSE(&a, "unknown request");
+}
+
+/* ---- in the child: the commands ---- */
+
+static void
+relay(struct cli_def *cli, const char *no, const char *what, int argc, char **argv)
+{
+	const char *words[CLI_WORDS];
+	char answer[CLI_ANSWER];
+	int n = 0, i;
+
+	if (no)
+		words[n++] = no;
+	words[n++] = what;
+	for (i = 0; i < argc && n < CLI_WORDS; i++)
+		words[n++] = argv[i];
+	if (cli_ask(answer, n, words))
+		cli_print(cli, "%s", answer);
+	else
+		cli_error(cli, "%s", answer);
+}
+
+static void
+cmd_throttle(struct cli_def *cli, int argc, char **argv)
+{
+	relay(cli, NULL, "throttle", argc, argv);
+}
+
+static void
+cmd_no_throttle(struct cli_def *cli, int argc, char **argv)
+{
+	relay(cli, "no", "throttle", argc, argv);
+}
+
+static void
+cmd_snoop(struct cli_def *cli, int argc, char **argv)
+{
+	relay(cli, NULL, "snoop", argc, argv);
+}
+
+static void
+cmd_no_snoop(struct cli_def *cli, int argc, char **argv)
+{
+	relay(cli, "no", "snoop", argc, argv);
+}
+
+/* ---- in the child: what there is ---- */
+
+typedef unsigned long long ull;
+
+static unsigned int
+credit_of(const struct tbf_row *row)
+{
+	return row->credit > 0 ? (unsigned int)(row->credit / MILLI) : 0;
+}
+
+static void
+bucket_counts(char *text, size_t size, const struct tbf_row *row)
+{
+	snprintf(text, size, "%5llu %6u %6u | %7llu %7llu %8llu %8llu %8llu %8llu",
+	    (ull)row->kbit * BITS_OF_KBIT, credit_of(row), row->queued, (ull)row->in_bytes,
+	    (ull)row->in_packets, (ull)row->sent_bytes, (ull)row->sent_packets, (ull)row->dropped,
+	    (ull)row->delayed);
+}
+
+static void
+show_tbf(struct cli_def *cli, int argc, char **argv)
+{
+	uint32_t id, used, total;
+	struct tbf_row row;
+	char counts[160];
+
+	(void)argc;
+	(void)argv;
+	cli_print(cli, "%6s %5s %5s %6s %6s | %7s %7s %8s %8s %8s %9s", "TBF#", "Sid", "Rate",
+	    "Credit", "Queued", "ByteIn", "PackIn", "ByteSent", "PackSent", "PackDrop",
+	    "PackDelay");
+	for (id = 1; id <= tbf_highest(); id++) {
+		if (!tbf_row(id, &row))
+			continue;
+		bucket_counts(counts, sizeof(counts), &row);
+		cli_print(cli, "%5u %6u %s", id, row.s, counts);
+	}
+	tbf_counts(&used, &total);
+	cli_print(cli, "%u tbf entries used, %u total", used, total);
+}
+
+static void
+show_throttle(struct cli_def *cli, int argc, char **argv)
+{
+	struct session s;
+
+	(void)argc;
+	(void)argv;
+	cli_print(cli, "%5s %4s %-32s %7s %6s %6s %6s", "SID", "TID", "Username", "Rate In", "Out",
+	    "TBFI", "TBFO");
+	FOR_EACH_SESSION (id)
+		if (session_snapshot(id, &s) && (s.rate_in || s.rate_out))
+			cli_print(cli, "%5u %4u %-32s %7u %6u %6u %6u", id, s.tunnel,
+			    cli_user_of(&s), s.rate_in, s.rate_out, tbf_bucket(id, TBF_IN),
+			    tbf_bucket(id, TBF_OUT));
+}
+
+static void
+session_bucket(struct cli_def *cli, const char *name, uint32_t id)
+{
+	struct tbf_row row;
+	char counts[160];
+
+	if (!tbf_row(id, &row))
+		return;
+	bucket_counts(counts, sizeof(counts), &row);
+	cli_print(cli, "\t%s#%u \t%s%s", name, id, id < 10 ? "\t" : "", counts);
+}
+
+void
+cli_policy_show(struct cli_def *cli, sess_id id, const struct session *s)
+{
+	if (s->snoop_ip)
+		cli_print(cli, "\tIntercepted:\t%s:%u", ip4_text(s->snoop_ip), s->snoop_port);
+	else
+		cli_print(cli, "\tIntercepted:\tno");
+	cli_print(cli, "\tWalled Garden:\t%s", s->garden ? "YES" : "no");
+	if (!s->rate_in && !s->rate_out) {
+		cli_print(cli, "\tThrottled:\tno");
+		return;
+	}
+	cli_print(cli, "\tThrottled:\t%s (%ukbps/%ukbps)",
+	    cli_policy_throttled(id) ? "YES" : "no, all buckets are in use", s->rate_in,
+	    s->rate_out);
+	if (!cli_policy_throttled(id))
+		return;
+	cli_print(cli, "\t\t\t%5s %6s %6s | %7s %7s %8s %8s %8s %9s", "Rate", "Credit", "Queued",
+	    "ByteIn", "PackIn", "ByteSent", "PackSent", "PackDrop", "PackDelay");
+	session_bucket(cli, "TBFI", tbf_bucket(id, TBF_IN));
+	session_bucket(cli, "TBFO", tbf_bucket(id, TBF_OUT));
+}
+
+/* ---- the same for programs ---- */
+
+void
+cli_policy_json(struct json *j, sess_id id, const struct session *s)
+{
+	json_bool(j, "intercepted", s->snoop_ip);
+	if (s->snoop_ip) {
+		json_text(j, "snoop_ip", ip4_text(s->snoop_ip));
+		json_number(j, "snoop_port", s->snoop_port);
+	}
+	json_bool(j, "throttled", cli_policy_throttled(id));
+	if (s->rate_in || s->rate_out) {
+		json_number(j, "rate_in_kbit", s->rate_in);
+		json_number(j, "rate_out_kbit", s->rate_out);
+		json_number(j, "bucket_in", tbf_bucket(id, TBF_IN));
+		json_number(j, "bucket_out", tbf_bucket(id, TBF_OUT));
+	}
+	json_bool(j, "garden", s->garden);
+}
+
+static void
+put_bucket(struct json *j, uint32_t id, const struct tbf_row *row)
+{
+	json_open(j, NULL, '{');
+	json_number(j, "id", id);
+	json_number(j, "session", row->s);
+	json_text(j, "direction", row->dir == TBF_IN ? "in" : "out");
+	json_number(j, "rate_bits_per_second", (uint64_t)row->kbit * BITS_OF_KBIT);
+	json_number(j, "credit_bytes", credit_of(row));
+	json_number(j, "queued_packets", row->queued);
+	json_number(j, "in_bytes", row->in_bytes);
+	json_number(j, "in_packets", row->in_packets);
+	json_number(j, "sent_bytes", row->sent_bytes);
+	json_number(j, "sent_packets", row->sent_packets);
+	json_number(j, "dropped_packets", row->dropped);
+	json_number(j, "delayed_packets", row->delayed);
+	json_close(j, '}');
+}
+
+static void
+json_tbf(struct cli_def *cli, struct json *j, int argc, char **argv)
+{
+	uint32_t id, used, total;
+	struct tbf_row row;
+
+	(void)argc;
+	(void)argv;
+	tbf_counts(&used, &total);
+	json_open(j, NULL, '{');
+	json_number(j, "used", used);
+	json_number(j, "total", total);
+	json_open(j, "buckets", '[');
+	for (id = 1; id <= tbf_highest(); id++) {
+		if (tbf_row(id, &row))
+			put_bucket(j, id, &row);
+		cli_json_emit(cli, j);
+	}
+	json_close(j, ']');
+	json_close(j, '}');
+}
+
+static void
+json_throttle(struct cli_def *cli, struct json *j, int argc, char **argv)
+{
+	struct session s;
+
+	(void)argc;
+	(void)argv;
+	json_open(j, NULL, '[');
+	FOR_EACH_SESSION (id) {
+		if (!session_snapshot(id, &s) || (!s.rate_in && !s.rate_out))
+			continue;
+		json_open(j, NULL, '{');
+		json_number(j, "session", id);
+		json_number(j, "tunnel", s.tunnel);
+		if (s.authed)
+			json_text(j, "user", s.user);
+		json_number(j, "rate_in_kbit", s.rate_in);
+		json_number(j, "rate_out_kbit", s.rate_out);
+		json_number(j, "bucket_in", tbf_bucket(id, TBF_IN));
+		json_number(j, "bucket_out", tbf_bucket(id, TBF_OUT));
+		json_close(j, '}');
+		cli_json_emit(cli, j);
+	}
+	json_close(j, ']');
+}
+
+const struct command *
+cli_policy_table(void)
+{
+	enum { USER = PRIVILEGE_UNPRIVILEGED, ENABLED = PRIVILEGE_PRIVILEGED, EXEC = MODE_EXEC };
+	static const struct command table[] = {
+		{ "no snoop", ENABLED, EXEC, cmd_no_snoop, 1, 1, "USER", "name as in show users",
+		    "Stop intercepting a user", NULL, NULL },
+		{ "no throttle", ENABLED, EXEC, cmd_no_throttle, 1, 1, "USER",
+		    "name as in show users", "Stop throttling a user", NULL, NULL },
+		{ "show tbf", USER, EXEC, show_tbf, 0, 0, "", "", "Token buckets in use", NULL,
+		    json_tbf },
+		{ "show throttle", USER, EXEC, show_throttle, 0, 0, "", "", "Throttled sessions",
+		    NULL, json_throttle },
+		{ "snoop", ENABLED, EXEC, cmd_snoop, 3, 3, "USER IP PORT",
+		    "who, and where copies of his packets go by UDP", "Intercept a user", NULL,
+		    NULL },
+		{ "throttle", ENABLED, EXEC, cmd_throttle, 1, 5,
+		    "USER [RATE | in RATE | out RATE ...]",
+		    "kbit/s from (in) and to (out) the user; without: throttle_speed",
+		    "Throttle a user", NULL, NULL },
+		{ 0 },
+	};
+
+	return table;
+}
