@@ -2,32 +2,14 @@
 
 import os
 import re
-import subprocess
 
 import pytest
 
+from clac import TOOLS, CLac
 from netns import wait_for
 
-TOOLS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lac")
 SESSIONS, TUNNELS = 70000, 4
 ECHO_PORT = 9000
-
-
-class Lac:
-    """The C test LAC, driven by its line protocol; an answer is a dict, with "ok" in it."""
-
-    def __init__(self, ns, lns):
-        self.process = ns.start(os.path.join(TOOLS, "lac"), "-q", "-l", lns, stdin=subprocess.PIPE)
-        self.seen = 0
-
-    def do(self, command, timeout=90):
-        self.process.popen.stdin.write((command + "\n").encode())
-        self.process.popen.stdin.flush()
-        line = self.process.wait_line("^(ok|error).*", self.seen, timeout).group(0)
-        self.seen = len(self.process.lines)
-        answer = dict(re.findall(r'(\w+)=("[^"]*"|\S+)', line))
-        answer["ok"] = line.startswith("ok")
-        return answer
 
 
 @pytest.fixture
@@ -38,7 +20,7 @@ def big(plant, request):
     plant.network.core.start(os.path.join(TOOLS, "traffic"), "echo", "port=%d" % ECHO_PORT)
     plant.daemon = plant.lns({"primary_radius": plant.network.CORE, "primary_radius_port": 1812,
                               "radius_secret": "secret", "radius_authtypes": "pap", "debug": 1}, pool=("10.128.0.0/15",))
-    plant.lac = Lac(plant.network.lac, plant.network.LNS)
+    plant.lac = CLac(plant.network.lac, plant.network.LNS)
     assert plant.lac.do("tunnel count=%d" % TUNNELS)["ok"]
     return plant
 
