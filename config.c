@@ -544,6 +544,7 @@ int
 config_read(const char *file, config_error_fn error)
 {
 	static struct config before;
+	char why[WHY_SIZE];
 	int errors;
 
 	remember_path(file);
@@ -553,6 +554,7 @@ config_read(const char *file, config_error_fn error)
 	before = *current;
 	*current = *next = staging;
 	apply_changes(&before);
+	apply_plugins(NULL, why, sizeof(why));
 	return errors;
 }
 

@@ -16,6 +16,7 @@
 #include "config_item.h"
 #include "iptab.h"
 #include "log.h"
+#include "policy.h"
 #include "radattr.h"
 #include "timer.h"
 #include "tunnel.h"
@@ -152,13 +153,6 @@ get_throttle(plugin_session handle, uint32_t *in, uint32_t *out)
 /* ---- changing ---- */
 
 static void
-tell_change(sess_id id)
-{
-	if (session_fast(id)->flags & SF_ON)
-		hook_session(id, SESS_EV_CHANGED);
-}
-
-static void
 set_rx_speed(plugin_session handle, uint32_t speed)
 {
 	const struct session *s = get(handle);
@@ -176,16 +170,15 @@ set_tx_speed(plugin_session handle, uint32_t speed)
 		session_set_speeds(session_id(s), speed, s->rx_speed);
 }
 
+_Static_assert(PLUGIN_RATE_KEEP == POLICY_KEEP, "it is handed on");
+
 static void
 set_throttle(plugin_session handle, uint32_t in, uint32_t out)
 {
 	const struct session *s = get(handle);
 
-	if (!s)
-		return;
-	session_set_rates(session_id(s), in == PLUGIN_RATE_KEEP ? s->rate_in : in,
-	    out == PLUGIN_RATE_KEEP ? s->rate_out : out);
-	tell_change(session_id(s));
+	if (s)
+		policy_throttle(session_id(s), in, out);
 }
 
 static void
@@ -193,10 +186,8 @@ set_snoop(plugin_session handle, uint32_t ip, uint16_t port)
 {
 	const struct session *s = get(handle);
 
-	if (!s)
-		return;
-	session_set_snoop(session_id(s), ip, ip ? port : 0);
-	tell_change(session_id(s));
+	if (s)
+		policy_snoop(session_id(s), ip, port);
 }
 
 static void
@@ -204,10 +195,8 @@ set_garden(plugin_session handle, int on)
 {
 	const struct session *s = get(handle);
 
-	if (!s)
-		return;
-	session_set_garden(session_id(s), on != 0);
-	tell_change(session_id(s));
+	if (s)
+		policy_garden(session_id(s), on != 0);
 }
 
 /* There are no access lists yet: only the names that mean none are known. */
@@ -219,7 +208,6 @@ set_filter(plugin_session handle, const char *in, const char *out)
 	if (!s || (in && in[0]) || (out && out[0]))
 		return -1;
 	session_set_filters(session_id(s), in ? 0 : s->filter_in, out ? 0 : s->filter_out);
-	tell_change(session_id(s));
 	return 0;
 }
 

@@ -41,3 +41,15 @@ policy_snoop(sess_id id, uint32_t ip, uint16_t port)
 	session_set_snoop(id, ip, ip ? port : 0);
 	hook_session(id, SESS_EV_CHANGED);
 }
+
+void
+policy_garden(sess_id id, bool on)
+{
+	const struct session *s = session_get(id);
+
+	if (on == (bool)s->garden)
+		return;
+	slog(s, LOG_INFO, on ? "put into the garden" : "let out of the garden");
+	session_set_garden(id, on);
+	hook_session(id, SESS_EV_CHANGED);
+}

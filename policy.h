@@ -20,4 +20,7 @@ void policy_throttle(sess_id s, uint32_t in_kbit, uint32_t out_kbit);
 /* Copies of his packets go to ip (network order) and port (host order); ip 0: no longer. */
 void policy_snoop(sess_id s, uint32_t ip, uint16_t port);
 
+/* In the walled garden or out of it: the flag; who keeps the garden acts on it. */
+void policy_garden(sess_id s, bool on);
+
 #endif
