@@ -474,4 +474,4 @@ def test_rights(lns, lac):
 
 @pytest.mark.san
 def test_restart_setting(lns):
-    assert "restart" in "".join(lns.set("set throttle_buckets 410"))
+    assert "restart" in "".join(lns.set("set throttle_buckets 420"))
