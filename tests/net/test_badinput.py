@@ -637,12 +637,7 @@ def pour(site, lns, good, lac, seconds):
 
 
 def test_junk(site, lns, good, lac):
-    """A few seconds of junk on port 1701."""
-    pour(site, lns, good, lac, 4)
-
-
-@pytest.mark.long
-def test_junk_for_a_minute(site, lns, good, lac):
+    """A minute of junk on port 1701."""
     pour(site, lns, good, lac, 60)
 
 
