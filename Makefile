@@ -40,9 +40,15 @@ OBJS = \
 	cli_show.o \
 	command.o \
 	config.o \
+	config_acl.o \
+	config_bgp.o \
+	config_family.o \
+	config_forward.o \
 	config_item.o \
 	config_lac.o \
 	config_plugin.o \
+	config_server.o \
+	config_show.o \
 	control.o \
 	counter.o \
 	cp.o \

@@ -2,13 +2,13 @@
 /*
  * The configuration in force, and the one parser of configuration commands: for
  * startup-config and, line by line, for the CLI. The names and types of `set` are
- * in config_item.c; other commands get a row in statements[].
+ * in config_item.c, all other lines belong to a family of config_family.c.
  *
  * A file is read into a copy that starts from the defaults, and comes into force
  * as a whole at its end; a name that has left the file is at its default again.
  * At start bad lines are reported and the rest serves. At SIGHUP the file is staged,
  * and committed by l2tpns.c when it and the files it leads to have no errors. A line
- * typed at run time is in force at once.
+ * typed at run time is in force at once, or has no effect at all.
  *
  * There are two of each value: `conf_next`, what was configured last and is shown and
  * written, and `conf`, what is in force. They differ in the items of which the daemon
@@ -19,10 +19,11 @@
  * `conf`. Called by l2tpns.c and the CLI's parent side.
  */
 #include "config.h"
+#include "config_family.h"
 #include "config_item.h"
-#include "config_lac.h"
-#include "config_plugin.h"
+#include "config_show.h"
 #include "log.h"
+#include "seq.h"
 #include "shm.h"
 #include "textfile.h"
 #include "util.h"
@@ -35,10 +36,13 @@
 
 enum { LINE_SIZE = 4096, MAX_WORDS = 64, MAX_HOOKS = 128, WHY_SIZE = 512, RADIUS_PORTS = 64 };
 
-static struct {
+/* Moved to shared memory at start. seq is odd while `next` is written. */
+struct state {
+	uint32_t seq;
 	struct config now, next;
-} early;
-static struct config staging;
+};
+static struct state early, *state = &early;
+static struct config staging; /* what a file or a line makes of it, before it is in force */
 static struct config *current = &early.now, *next = &early.next;
 const struct config *conf = &early.now, *conf_next = &early.next;
 
@@ -54,13 +58,14 @@ static struct reading {
 	int errors;
 } * reading;
 
-static struct {
-	const struct item *item;
+/* Who acts on a change of an item or of a family, or has a say on it. */
+static struct subject {
+	const struct item *item; /* NULL: it is a family's */
+	const struct family *family;
 	config_apply_fn apply;
 	config_check_fn check;
 } hooks[MAX_HOOKS];
 static unsigned int n_hooks;
-static config_apply_fn lacs_hook; /* for the `lac` lines */
 static config_plugins_fn plugins_hook;
 
 /* ---- defaults and start ---- */
@@ -113,12 +118,11 @@ config_init(void)
 void
 config_share(void)
 {
-	struct config *shared = shm_map("configuration", 2 * sizeof(*shared));
-
-	shared[0] = *current;
-	shared[1] = *next;
-	conf = current = &shared[0];
-	conf_next = next = &shared[1];
+	state = shm_map("configuration", sizeof(*state));
+	state->now = *current;
+	state->next = *next;
+	conf = current = &state->now;
+	conf_next = next = &state->next;
 }
 
 void
@@ -131,29 +135,23 @@ config_force_hostname(const char *name)
 
 /* ---- who acts on changes ---- */
 
-static const struct item *
-known(const char *name)
+static struct subject *
+new_hook(const char *name)
 {
-	const struct item *it = item_find(name);
+	struct subject *h = &hooks[n_hooks++];
 
-	if (!it)
+	h->item = item_find(name);
+	if (!h->item)
+		h->family = family_by_name(name);
+	if (!h->item && !h->family)
 		fatal("no configuration item %s", name);
-	if (n_hooks == MAX_HOOKS)
-		fatal("too many functions for configuration items");
-	return it;
+	return h;
 }
 
 void
 config_on_change(const char *name, config_apply_fn fn)
 {
-	hooks[n_hooks].item = known(name);
-	hooks[n_hooks++].apply = fn;
-}
-
-void
-config_on_lacs(config_apply_fn fn)
-{
-	lacs_hook = fn;
+	new_hook(name)->apply = fn;
 }
 
 void
@@ -165,22 +163,30 @@ config_on_plugins(config_plugins_fn fn)
 void
 config_check(const char *name, config_check_fn fn)
 {
-	hooks[n_hooks].item = known(name);
-	hooks[n_hooks++].check = fn;
+	new_hook(name)->check = fn;
 }
 
+/* Whether nobody has anything against a value for an item, or the end of what a family names. */
 static bool
-acceptable(const struct item *it, const char *value, char *why, size_t why_size)
+acceptable(const void *subject, const char *value, char *why, size_t why_size)
 {
 	unsigned int i;
 
 	for (i = 0; i < n_hooks; i++)
-		if (hooks[i].item == it && hooks[i].check && !hooks[i].check(value, why, why_size))
+		if ((hooks[i].item == subject || hooks[i].family == subject) && hooks[i].check &&
+		    !hooks[i].check(value, why, why_size))
 			return false;
 	return true;
 }
 
-/* Calls each function whose item differs from `before`, once though it may be registered for
+static bool
+is_changed(const struct subject *h, const struct config *before)
+{
+	return h->item ? !item_equal(h->item, before, current)
+		       : !family_equal(h->family, before, current);
+}
+
+/* Calls each function whose subject differs from `before`, once though it may be registered for
  * several. */
 static void
 apply_changes(const struct config *before)
@@ -188,17 +194,14 @@ apply_changes(const struct config *before)
 	unsigned int i, j;
 
 	for (i = 0; i < n_hooks; i++) {
-		if (!hooks[i].apply || item_equal(hooks[i].item, before, current))
+		if (!hooks[i].apply || !is_changed(&hooks[i], before))
 			continue;
 		for (j = 0; j < i; j++)
-			if (hooks[j].apply == hooks[i].apply &&
-			    !item_equal(hooks[j].item, before, current))
+			if (hooks[j].apply == hooks[i].apply && is_changed(&hooks[j], before))
 				break;
 		if (j == i)
 			hooks[i].apply();
 	}
-	if (lacs_hook && !config_lac_equal(before, current))
-		lacs_hook();
 }
 
 static int
@@ -326,162 +329,163 @@ is_port(const struct item *it)
 	       it->offset == offsetof(struct config, radius_bind_max);
 }
 
-/* Whether the value of `next` is not to be in force yet; `why` for the operator. */
+/* Whether a value is not to be in force yet; `why` for the operator. */
 static bool
-must_wait(const struct item *it, char *why, size_t why_size)
+must_wait(const struct config *c, const struct item *it, char *why, size_t why_size)
 {
 	size_t n;
 
-	if (is_port(it) && !ports_fit(next, why, why_size)) {
+	if (is_port(it) && !ports_fit(c, why, why_size)) {
 		n = strlen(why);
 		snprintf(why + n, why_size - n, "; not in force until they do");
 		return true;
 	}
 	if (!(it->flags & ITEM_RESTART))
 		return false;
-	if (item_equal(it, current, next) &&
-	    (!(it->flags & ITEM_OPEN) || item_is_set(it, current) == item_is_set(it, next)))
+	if (item_equal(it, current, c) &&
+	    (!(it->flags & ITEM_OPEN) || item_is_set(it, current) == item_is_set(it, c)))
 		return false;
 	snprintf(why, why_size, "takes effect at restart");
 	return true;
 }
 
-/* What `next` says comes into force, but for what must wait. */
+/* What is staged is what is configured, and comes into force but for what must wait; at start
+ * nothing does. */
 static void
-come_into_force(void)
+come_into_force(bool at_start)
 {
+	static struct config before;
+	const struct family *f;
 	const struct item *it;
 	char why[WHY_SIZE];
 	unsigned int i;
 
+	before = *current;
+	seq_begin(&state->seq);
+	*next = staging;
 	for (i = 0; (it = item_get(i)); i++)
-		if (!must_wait(it, why, sizeof(why)))
+		if (at_start || !must_wait(next, it, why, sizeof(why)))
 			item_copy(it, current, next);
-	config_lac_copy(current, next);
-	config_plugin_copy(current, next);
+	for (i = 0; (f = family_get(i)); i++)
+		family_copy(f, current, next);
+	seq_end(&state->seq);
+	apply_changes(&before);
 }
 
 static void
 remark(const struct item *it, char *why, size_t why_size)
 {
 	why[0] = '\0';
-	if (must_wait(it, why, why_size))
+	if (must_wait(&staging, it, why, why_size))
 		return;
 	if (it->offset == offsetof(struct config, hostname) && forced_hostname[0])
 		snprintf(why, why_size, "the host name stays as given with -h");
+	else if (it->flags & ITEM_LATER)
+		snprintf(why, why_size, "kept, but nothing in this version serves it");
 }
 
-/* Where a statement writes: the file being read, or at run time what is to be in force. */
-static struct config *
-target(void)
-{
-	return reading ? &staging : next;
-}
-
-/* A statement has written: acts on it at run time. */
 static int
-written(int result)
+take_set(const struct conf_words *w)
 {
-	struct config before;
+	const struct item *it = w->argc > 1 ? item_find(w->argv[1]) : NULL;
+	char value[LINE_SIZE], reason[WHY_SIZE] = "";
 
-	if (result < 0 || reading)
-		return result;
-	before = *current;
-	come_into_force();
-	apply_changes(&before);
+	if (w->argc < 2)
+		return conf_refuse(w, "set: what? (set NAME VALUE)");
+	if (!it)
+		return unknown_item(w->argv[1], w->why, w->why_size);
+	if (value_of(it, w->argc, w->argv, value, reason, sizeof(reason)) < 0 ||
+	    !acceptable(it, value, reason, sizeof(reason)) ||
+	    item_parse(it, &staging, value, reason, sizeof(reason)) < 0)
+		return conf_refuse(w, "set %s: %s", it->name, reason);
+	mark_set(&staging, it);
+	complete(&staging);
+	if (!reading)
+		remark(it, w->why, w->why_size);
 	return 0;
 }
 
+/* A line of a family, but for its sub-mode's. What a family names stands last. */
 static int
-statement_set(struct config_mode *mode, int argc, char **argv, char *why, size_t why_size)
+take_family(const struct family *f, bool undo, const struct conf_words *w)
 {
-	const struct item *it = argc > 1 ? item_find(argv[1]) : NULL;
-	char value[LINE_SIZE], reason[WHY_SIZE] = "";
-
-	(void)mode;
-	if (argc < 2) {
-		snprintf(why, why_size, "set: what? (set NAME VALUE)");
+	if (undo && !reading && !acceptable(f, w->argv[w->argc - 1], w->why, w->why_size))
 		return -1;
-	}
-	if (!it)
-		return unknown_item(argv[1], why, why_size);
-	if (value_of(it, argc, argv, value, reason, sizeof(reason)) < 0 ||
-	    !acceptable(it, value, reason, sizeof(reason)) ||
-	    item_parse(it, target(), value, reason, sizeof(reason)) < 0) {
-		snprintf(why, why_size, "set %s: %s", it->name, reason);
+	if ((undo ? f->undo : f->take)(&staging, w) < 0)
 		return -1;
-	}
-	mark_set(target(), it);
-	complete(target());
-	if (!reading)
-		remark(it, why, why_size);
-	return written(0);
+	if (!undo && !reading && f->flags & FAMILY_LATER)
+		snprintf(w->why, w->why_size, "kept, but nothing in this version serves it");
+	return 0;
 }
 
+/* What a line makes of the staged configuration. */
 static int
-statement_lac(struct config_mode *mode, int argc, char **argv, char *why, size_t why_size)
+take_words(const struct conf_words *w)
 {
-	(void)mode;
-	return written(config_lac_set(target(), argc, argv, why, why_size));
+	const struct family *f = family_inside(w);
+	bool undo;
+
+	if (f)
+		return f->inner(&staging, w);
+	w->mode->place = CONFIG_TOP;
+	if (strcmp(w->argv[0], "exit") == 0 && w->argc == 1)
+		return 0;
+	if (strcmp(w->argv[0], "set") == 0)
+		return take_set(w);
+	f = family_of(w, &undo);
+	if (f)
+		return take_family(f, undo, w);
+	if (strcmp(w->argv[0], "no") == 0)
+		return conf_refuse(w, "no: what? (no lac, no ip access-list, no router bgp ...)");
+	return conf_refuse(w, "unknown command '%.64s'", w->argv[0]);
 }
 
-/* `load plugin NAME` and `remove plugin NAME`; what cannot be done at run time changes nothing. */
+/* A plugin that cannot be loaded, or not be unloaded, leaves all as it was. */
 static int
-statement_plugin(struct config_mode *mode, int argc, char **argv, char *why, size_t why_size)
+plugin_follows(const struct conf_words *w)
 {
-	(void)mode;
-	if (config_plugin_line(target(), argc, argv, why, why_size) < 0)
-		return -1;
-	if (reading)
+	static struct config before;
+	const struct family *f = family_by_name("plugin");
+
+	family_copy(f, &before, next);
+	come_into_force(false);
+	if (apply_plugins(w->argv[2], w->why, w->why_size) == 0)
 		return 0;
-	staging = *current;
-	config_plugin_copy(current, next);
-	if (apply_plugins(argv[2], why, why_size) == 0)
-		return 0;
-	config_plugin_copy(current, &staging);
-	config_plugin_copy(next, &staging);
+	family_copy(f, &staging, &before);
+	come_into_force(false);
 	return -1;
 }
 
+/* Takes a line that was typed: in force at once, or without any effect. */
 static int
-statement_no(struct config_mode *mode, int argc, char **argv, char *why, size_t why_size)
+take_typed(const struct conf_words *w)
 {
-	(void)mode;
-	if (argc == 3 && strcmp(argv[1], "lac") == 0)
-		return written(config_lac_unset(target(), argv[2], why, why_size));
-	snprintf(why, why_size, "no: what? (no lac NETWORK|HOSTNAME)");
-	return -1;
-}
+	const struct family *f;
+	bool undo;
 
-/* The commands by their first word. Later ones get a row here. */
-static const struct {
-	const char *word;
-	int (*fn)(struct config_mode *mode, int argc, char **argv, char *why, size_t why_size);
-} statements[] = {
-	{ "lac", statement_lac },
-	{ "load", statement_plugin },
-	{ "no", statement_no },
-	{ "remove", statement_plugin },
-	{ "set", statement_set },
-};
+	staging = *next;
+	if (take_words(w) < 0)
+		return -1;
+	f = family_of(w, &undo);
+	if (f && f->flags & FAMILY_PLUGIN)
+		return plugin_follows(w);
+	come_into_force(false);
+	return 0;
+}
 
 int
 config_line(struct config_mode *mode, const char *line, char *why, size_t why_size)
 {
 	char room[LINE_SIZE], *words[MAX_WORDS];
-	int n = split_line(line, room, words, why, why_size);
-	size_t i;
+	struct conf_words w = { split_line(line, room, words, why, why_size), words, mode, why,
+		why_size };
 
-	if (n < 0)
+	if (w.argc < 0)
 		return -1;
 	why[0] = '\0';
-	if (n == 0)
+	if (w.argc == 0)
 		return 0;
-	for (i = 0; i < ARRAY_LEN(statements); i++)
-		if (strcmp(words[0], statements[i].word) == 0)
-			return statements[i].fn(mode, n, words, why, why_size);
-	snprintf(why, why_size, "unknown command '%.64s'", words[0]);
-	return -1;
+	return reading ? take_words(&w) : take_typed(&w);
 }
 
 /* ---- a file ---- */
@@ -543,7 +547,6 @@ remember_path(const char *file)
 int
 config_read(const char *file, config_error_fn error)
 {
-	static struct config before;
 	char why[WHY_SIZE];
 	int errors;
 
@@ -551,22 +554,9 @@ config_read(const char *file, config_error_fn error)
 	errors = read_file(path, file, error);
 	if (errors < 0)
 		return errors;
-	before = *current;
-	*current = *next = staging;
-	apply_changes(&before);
+	come_into_force(true);
 	apply_plugins(NULL, why, sizeof(why));
 	return errors;
-}
-
-static void
-log_restart_items(void)
-{
-	const struct item *it;
-	unsigned int i;
-
-	for (i = 0; (it = item_get(i)); i++)
-		if (it->flags & ITEM_RESTART && !item_equal(it, current, &staging))
-			plog(LOG_WARNING, "%s: the new value takes effect at restart", it->name);
 }
 
 int
@@ -582,14 +572,20 @@ config_staged(void)
 }
 
 void
-config_commit(void)
+config_commit(config_out_fn report, void *arg)
 {
 	char why[WHY_SIZE];
 
-	log_restart_items();
-	*next = staging;
-	written(0);
+	if (report)
+		config_diff(next, &staging, report, arg);
+	come_into_force(false);
 	apply_plugins(NULL, why, sizeof(why)); /* which logs what it cannot do */
+}
+
+const char *
+config_path(void)
+{
+	return path;
 }
 
 const char *
@@ -598,74 +594,10 @@ config_dir(void)
 	return dir;
 }
 
-/* ---- printing ---- */
-
-void
-config_show(config_out_fn out, void *arg, bool secrets)
-{
-	char value[ITEM_TEXT], line[ITEM_TEXT + 128];
-	const struct item *it;
-	unsigned int i;
-
-	out(arg, "# Current configuration:");
-	for (i = 0; (it = item_get(i)); i++) {
-		item_print(it, conf_next, value, sizeof(value));
-		if (it->flags & ITEM_OPEN && !config_is_set(conf_next, it->name))
-			snprintf(line, sizeof(line), "# %s is not set", it->name);
-		else if (it->flags & ITEM_SECRET && !secrets && strcmp(value, "\"\"") != 0)
-			snprintf(line, sizeof(line), "# set %s ****", it->name);
-		else
-			snprintf(line, sizeof(line), "set %s %s", it->name, value);
-		out(arg, line);
-	}
-	for (i = 0; i < conf_next->n_lacs; i++) {
-		config_lac_print(&conf_next->lacs[i], secrets, line, sizeof(line));
-		out(arg, line);
-	}
-	if (conf_next->n_plugins)
-		out(arg, "# Plugins");
-	for (i = 0; i < conf_next->n_plugins; i++) {
-		config_plugin_print(conf_next->plugins[i], line, sizeof(line));
-		out(arg, line);
-	}
-	out(arg, "# end");
-}
-
 bool
-config_row(unsigned int i, struct config_row *row)
+config_snapshot(struct config *copy)
 {
-	const struct item *it = item_get(i);
-
-	if (!it)
-		return false;
-	*row = (struct config_row){
-		.name = it->name,
-		.help = it->help,
-		.type = it->type->name,
-		.initial = it->initial,
-		.secret = it->flags & ITEM_SECRET,
-		.at_restart = it->flags & ITEM_RESTART,
-	};
-	return true;
-}
-
-int
-config_value(const char *name, char *text, size_t size)
-{
-	const struct item *it = item_find(name);
-
-	if (!it)
-		return -1;
-	item_print(it, conf_next, text, size);
-	return 0;
-}
-
-bool
-config_is_set(const struct config *c, const char *name)
-{
-	const struct item *it = item_find(name);
-
-	return it && item_is_set(it, c);
+	return seq_copy(&state->seq, copy, next, sizeof(*copy));
 }
 
 /* ---- derived values ---- */

@@ -19,6 +19,12 @@ enum {
 	CONF_LACS = 64,
 	CONF_PLUGINS = 32,
 	CONF_PLUGIN_NAME = 64,
+	CONF_ACLS = 128,
+	CONF_RULES = 4096, /* of all access lists together */
+	CONF_ACL_NAME = 33,
+	CONF_PEERS = 64,
+	CONF_FORWARDS = 64,
+	CONF_SERVERS = 16,
 };
 
 enum conf_auto { CONF_AUTO, CONF_YES, CONF_NO };
@@ -31,6 +37,63 @@ struct conf_lac {
 	bool is_net;
 	char secret[SECRET_LEN];
 	unsigned int max_sessions; /* 0: no limit */
+};
+
+/* How a rule of an access list looks at a port, and at TCP's flags. */
+enum conf_port {
+	CONF_PORT_ANY,
+	CONF_PORT_EQ,
+	CONF_PORT_NEQ,
+	CONF_PORT_GT,
+	CONF_PORT_LT,
+	CONF_PORT_RANGE
+};
+enum conf_tcp { CONF_TCP_ANY, CONF_TCP_ESTABLISHED, CONF_TCP_MATCH_ANY, CONF_TCP_MATCH_ALL };
+
+/* A `permit` or `deny` line, as it is applied to packets: all of it is compared. */
+struct conf_rule {
+	uint32_t src, src_mask, dst, dst_mask; /* network order; mask: the bits that matter */
+	uint16_t src_port[2], dst_port[2];     /* [1] for CONF_PORT_RANGE only */
+	uint8_t permit;
+	uint8_t protocol;	 /* of the IP header; 0: any */
+	uint8_t src_op, dst_op;	 /* enum conf_port */
+	uint8_t tcp;		 /* enum conf_tcp */
+	uint8_t tcp_on, tcp_off; /* flags that are to be set, and not set */
+	uint8_t fragments;	 /* later fragments only */
+};
+
+/* `ip access-list standard|extended NAME`: its rules lie together in struct config. */
+struct conf_acl {
+	char name[CONF_ACL_NAME];
+	bool extended;
+	unsigned int first, n; /* of rules[] */
+};
+
+/* A `neighbour` of `router bgp`. */
+struct conf_peer {
+	char name[HOSTNAME_LEN]; /* host name or address, as written */
+	uint32_t as;
+	unsigned int keepalive, hold; /* s; 0 both: the speaker's own */
+	char update_source[64];	      /* IPv4 or IPv6 address; "": any */
+	char password[80 + 1];	      /* RFC 2385; "": none */
+	bool has_med, has_community;  /* false: as 2.4.1, MED 1 and NO_EXPORT */
+	uint32_t med;
+	char community[CONF_TEXT]; /* words, each a space behind the one before */
+};
+
+/* `setforward MASK IP PORT SECRET`: users that a remote LNS serves. */
+struct conf_forward {
+	char mask[USER_LEN];
+	uint32_t ip; /* network order */
+	unsigned int port;
+	char secret[SECRET_LEN];
+};
+
+/* `radius server IP ...`: 0 and "" where a word is not given. */
+struct conf_server {
+	uint32_t ip; /* network order */
+	unsigned int auth_port, acct_port, weight;
+	char secret[SECRET_LEN];
 };
 
 /* One member a row of SPEC 3, of the row's name. IPv4 addresses in network order; 0: unset. */
@@ -118,6 +181,20 @@ struct config {
 	unsigned int n_plugins;
 	char plugins[CONF_PLUGINS][CONF_PLUGIN_NAME]; /* `load plugin`, in this order */
 
+	unsigned int n_servers;
+	struct conf_server servers[CONF_SERVERS];
+
+	unsigned int n_forwards;
+	struct conf_forward forwards[CONF_FORWARDS];
+
+	uint32_t bgp_as; /* 0: no `router bgp` */
+	unsigned int n_peers;
+	struct conf_peer peers[CONF_PEERS];
+
+	unsigned int n_acls, n_rules;
+	struct conf_acl acls[CONF_ACLS];
+	struct conf_rule rules[CONF_RULES]; /* in the order of the lists */
+
 	uint64_t is_set[2]; /* a bit a row: named by the operator, not a default */
 };
 
@@ -146,18 +223,27 @@ void config_force_hostname(const char *name);
  */
 int config_read(const char *file, config_error_fn error);
 
+/* Where lines of text go. */
+typedef void (*config_out_fn)(void *arg, const char *line);
+
 /*
  * Reads the same file again, for SIGHUP. It comes into force by config_commit() and not
- * before; until then config_staged() shows what it says. Result as config_read().
+ * before; until then config_staged() shows what it says. Result as config_read(). What
+ * becomes different is told to `report`, unless that is NULL.
  */
 int config_stage(config_error_fn error);
 const struct config *config_staged(void);
-void config_commit(void);
+void config_commit(config_out_fn report, void *arg);
 
-/* Where a parser of configuration lines stands: config mode's sub-modes come later. */
+/*
+ * Where a parser of configuration lines stands. Behind `ip access-list` and `router
+ * bgp` come lines that belong to them; the first one that does not ends that, and so
+ * does `exit`.
+ */
+enum config_place { CONFIG_TOP, CONFIG_ACL, CONFIG_BGP };
 struct config_mode {
-	int mode;     /* 0: top */
-	char arg[64]; /* what the mode is about */
+	enum config_place place;
+	char arg[64]; /* CONFIG_ACL: the list's name */
 };
 
 /*
@@ -169,14 +255,12 @@ int config_line(struct config_mode *mode, const char *line, char *why, size_t wh
 
 /*
  * Does something at a change of the named item at run time, after all new values are
- * in force. A function registered for several items is called once for a file that
- * changes more than one. Register behind config_read().
+ * in force. The name of a family of lines does as well: "lac", "access-list", "bgp",
+ * "radius server", "setforward", "plugin". A function registered for several items is called once
+ * for a file that changes more than one. Register behind config_read().
  */
 typedef void (*config_apply_fn)(void);
 void config_on_change(const char *name, config_apply_fn fn);
-
-/* The same for the `lac` lines as a whole. */
-void config_on_lacs(config_apply_fn fn);
 
 /*
  * Loads or unloads the plugin of that name as conf->plugins has it; NULL: all of them.
@@ -189,16 +273,27 @@ void config_on_plugins(config_plugins_fn fn);
  * none. */
 const struct conf_lac *config_lac(uint32_t peer_ip, const char *hostname);
 
-/* Before any change of `name` is accepted: false refuses it with `why`. */
+/*
+ * Before any change of `name` is accepted: false refuses it with `why`. Of a family's
+ * lines it is asked before one is taken back at run time; `value` is what the line names.
+ */
 typedef bool (*config_check_fn)(const char *value, char *why, size_t why_size);
 void config_check(const char *name, config_check_fn fn);
+
+/* For a CLI child: a consistent copy of conf_next; false when it was being written all the time. */
+bool config_snapshot(struct config *copy);
 
 /*
  * Prints all as configuration commands that read back to the same configuration; each
  * line to `out`. Without `secrets` those become comments, `# set l2tp_secret ****`.
  */
-typedef void (*config_out_fn)(void *arg, const char *line);
 void config_show(config_out_fn out, void *arg, bool secrets);
+
+/*
+ * What is configured, though nothing in this version serves it: "send_garp, router bgp".
+ * False when there is nothing of the kind.
+ */
+bool config_unserved(const struct config *c, char *text, size_t size);
 
 /* Walks the table: for completion, man page checks, json. False at the end. */
 struct config_row {
@@ -206,6 +301,7 @@ struct config_row {
 	const char *type;	 /* "int", "bool", "enum", "string", "list", "ip", "ip6" */
 	const char *initial;	 /* default, as text without quotes */
 	bool secret, at_restart; /* never printed in user mode; new value serves after a restart */
+	bool later;		 /* nothing serves it yet */
 };
 bool config_row(unsigned int i, struct config_row *row);
 
@@ -215,7 +311,8 @@ int config_value(const char *name, char *text, size_t size);
 /* True when the operator named the item; `c` is conf or conf_next. */
 bool config_is_set(const struct config *c, const char *name);
 
-/* The directory of the file given to config_read(), for users, ip_pool, build-garden. */
+/* The file given to config_read(), and its directory, for users, ip_pool, build-garden. */
+const char *config_path(void);
 const char *config_dir(void);
 
 /* Derived values, worked out at each call from the configuration. */

@@ -13,6 +13,7 @@ enum {
 	ITEM_RESTART = 2, /* a new value serves after a restart */
 	ITEM_LIST = 4,	  /* may be several words */
 	ITEM_OPEN = 8,	  /* what serves when it is not set cannot be written as a value */
+	ITEM_LATER = 16,  /* nothing serves it yet: a warning at start; goes with the first use */
 };
 
 /* Room for any value as text, with its quotes. */

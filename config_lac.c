@@ -26,53 +26,40 @@ find(struct config *c, const char *name)
 
 /* An address or network when it looks like one, else a host name. */
 static int
-parse_name(struct conf_lac *lac, const char *name, char *why, size_t why_size)
+parse_name(struct conf_lac *lac, const char *name, const struct conf_words *w)
 {
 	unsigned int len;
 
-	if (!str_copy(lac->name, sizeof(lac->name), name) || name[0] == '\0') {
-		snprintf(
-		    why, why_size, "lac: a host name has 1 to %d characters", HOSTNAME_LEN - 1);
-		return -1;
-	}
+	if (!str_copy(lac->name, sizeof(lac->name), name) || name[0] == '\0')
+		return conf_refuse(w, "lac: a host name has 1 to %d characters", HOSTNAME_LEN - 1);
 	lac->is_net = ip4_parse_prefix(name, &lac->addr, &len);
-	if (!lac->is_net && name[strspn(name, "0123456789./")] == '\0') {
-		snprintf(
-		    why, why_size, "lac: '%.40s' is not a network (host bits must be zero)", name);
-		return -1;
-	}
+	if (!lac->is_net && name[strspn(name, "0123456789./")] == '\0')
+		return conf_refuse(
+		    w, "lac: '%.40s' is not a network (host bits must be zero)", name);
 	lac->len = lac->is_net ? (uint8_t)len : 0;
 	return 0;
 }
 
 int
-config_lac_set(struct config *c, int argc, char **argv, char *why, size_t why_size)
+config_lac_take(struct config *c, const struct conf_words *w)
 {
 	struct conf_lac lac = { 0 }, *at;
 	uint64_t most = 0;
 
-	if ((argc != 4 && argc != 6) || strcmp(argv[2], "secret") != 0 ||
-	    (argc == 6 && strcmp(argv[4], "max-sessions") != 0)) {
-		snprintf(why, why_size, "expected: %s", lac_usage);
+	if ((w->argc != 4 && w->argc != 6) || strcmp(w->argv[2], "secret") != 0 ||
+	    (w->argc == 6 && strcmp(w->argv[4], "max-sessions") != 0))
+		return conf_refuse(w, "expected: %s", lac_usage);
+	if (parse_name(&lac, w->argv[1], w) < 0)
 		return -1;
-	}
-	if (parse_name(&lac, argv[1], why, why_size) < 0)
-		return -1;
-	if (!str_copy(lac.secret, sizeof(lac.secret), argv[3])) {
-		snprintf(why, why_size, "lac: a secret has at most %d characters", SECRET_LEN - 1);
-		return -1;
-	}
-	if (argc == 6 && !parse_uint(argv[5], 1, MAX_SESSIONS_LIMIT, &most)) {
-		snprintf(why, why_size, "lac: max-sessions %.20s is not in 1..%d", argv[5],
-		    MAX_SESSIONS_LIMIT);
-		return -1;
-	}
+	if (!str_copy(lac.secret, sizeof(lac.secret), w->argv[3]))
+		return conf_refuse(w, "lac: a secret has at most %d characters", SECRET_LEN - 1);
+	if (w->argc == 6 && !parse_uint(w->argv[5], 1, MAX_SESSIONS_LIMIT, &most))
+		return conf_refuse(
+		    w, "lac: max-sessions %.20s is not in 1..%d", w->argv[5], MAX_SESSIONS_LIMIT);
 	lac.max_sessions = (unsigned int)most;
-	at = find(c, argv[1]);
-	if (!at && c->n_lacs == CONF_LACS) {
-		snprintf(why, why_size, "lac: there may be %d at most", CONF_LACS);
-		return -1;
-	}
+	at = find(c, w->argv[1]);
+	if (!at && c->n_lacs == CONF_LACS)
+		return conf_refuse(w, "lac: there may be %d at most", CONF_LACS);
 	if (!at)
 		at = &c->lacs[c->n_lacs++];
 	*at = lac;
@@ -80,45 +67,45 @@ config_lac_set(struct config *c, int argc, char **argv, char *why, size_t why_si
 }
 
 int
-config_lac_unset(struct config *c, const char *name, char *why, size_t why_size)
+config_lac_undo(struct config *c, const struct conf_words *w)
 {
-	struct conf_lac *at = find(c, name);
+	struct conf_lac *at = w->argc == 3 ? find(c, w->argv[2]) : NULL;
 
-	if (!at) {
-		snprintf(why, why_size, "no lac: there is no lac '%.40s'", name);
-		return -1;
-	}
+	if (w->argc != 3)
+		return conf_refuse(w, "expected: no lac NETWORK|HOSTNAME");
+	if (!at)
+		return conf_refuse(w, "no lac: there is no lac '%.40s'", w->argv[2]);
 	*at = c->lacs[--c->n_lacs];
 	c->lacs[c->n_lacs] = (struct conf_lac){ 0 };
 	return 0;
 }
 
-bool
-config_lac_equal(const struct config *a, const struct config *b)
+unsigned int
+config_lac_count(const struct config *c)
 {
-	return a->n_lacs == b->n_lacs && memcmp(a->lacs, b->lacs, sizeof(a->lacs)) == 0;
+	return c->n_lacs;
 }
 
 void
-config_lac_copy(struct config *to, const struct config *from)
+config_lac_title(const struct config *c, unsigned int i, char *text, size_t size)
 {
-	memcpy(to->lacs, from->lacs, sizeof(to->lacs));
-	to->n_lacs = from->n_lacs;
+	char name[3 * HOSTNAME_LEN];
+
+	item_quote(c->lacs[i].name, name, sizeof(name));
+	snprintf(text, size, "lac %s", name);
 }
 
 void
-config_lac_print(const struct conf_lac *lac, bool secrets, char *line, size_t size)
+config_lac_print(const struct config *c, unsigned int i, bool secrets, config_out_fn out, void *arg)
 {
-	char name[ITEM_TEXT], secret[ITEM_TEXT], limit[32] = "";
+	const struct conf_lac *lac = &c->lacs[i];
+	char title[ITEM_TEXT], limit[32] = "";
 
-	item_quote(lac->name, name, sizeof(name));
-	item_quote(lac->secret, secret, sizeof(secret));
+	config_lac_title(c, i, title, sizeof(title));
 	if (lac->max_sessions)
 		snprintf(limit, sizeof(limit), " max-sessions %u", lac->max_sessions);
-	if (secrets)
-		snprintf(line, size, "lac %s secret %s%s", name, secret, limit);
-	else
-		snprintf(line, size, "# lac %s secret ****%s", name, limit);
+	family_line(out, arg, "%s%s secret %s%s", secrets ? "" : "# ", title,
+	    family_secret(lac->secret, secrets), limit);
 }
 
 const struct conf_lac *

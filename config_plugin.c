@@ -26,63 +26,70 @@ find(const struct config *c, const char *name)
 	return i;
 }
 
-static int
-add(struct config *c, const char *name, char *why, size_t why_size)
+/* The name in a line; NULL, refused, when it is none. */
+static const char *
+name_in(const struct conf_words *w)
 {
-	unsigned int i = find(c, name);
+	const char *name = w->argc == 3 ? w->argv[2] : "";
 
-	if (i == CONF_PLUGINS) {
-		snprintf(why, why_size, "load plugin: there may be %d at most", CONF_PLUGINS);
-		return -1;
+	if (w->argc != 3) {
+		conf_refuse(w, "expected: %s plugin NAME", w->argv[0]);
+		return NULL;
 	}
-	if (i < c->n_plugins)
-		return 0;
-	str_copy(c->plugins[c->n_plugins++], CONF_PLUGIN_NAME, name);
+	if (name[0] && name[0] != '.' && strlen(name) < CONF_PLUGIN_NAME &&
+	    !name[strspn(name, name_chars)])
+		return name;
+	conf_refuse(w, "%s plugin: '%.80s' is no name of a plugin", w->argv[0], name);
+	return NULL;
+}
+
+int
+config_plugin_take(struct config *c, const struct conf_words *w)
+{
+	const char *name = name_in(w);
+	unsigned int i = name ? find(c, name) : 0;
+
+	if (!name)
+		return -1;
+	if (i == CONF_PLUGINS)
+		return conf_refuse(w, "load plugin: there may be %d at most", CONF_PLUGINS);
+	if (i == c->n_plugins)
+		str_copy(c->plugins[c->n_plugins++], CONF_PLUGIN_NAME, name);
 	return 0;
 }
 
-static int
-del(struct config *c, const char *name, char *why, size_t why_size)
+int
+config_plugin_undo(struct config *c, const struct conf_words *w)
 {
-	unsigned int i = find(c, name);
+	const char *name = name_in(w);
+	unsigned int i = name ? find(c, name) : 0;
 
-	if (i == c->n_plugins) {
-		snprintf(why, why_size, "remove plugin: %s is not loaded", name);
+	if (!name)
 		return -1;
-	}
+	if (i == c->n_plugins)
+		return conf_refuse(w, "remove plugin: %s is not loaded", name);
 	c->n_plugins--;
 	memmove(c->plugins[i], c->plugins[i + 1], (c->n_plugins - i) * sizeof(c->plugins[0]));
 	memset(c->plugins[c->n_plugins], 0, sizeof(c->plugins[0]));
 	return 0;
 }
 
-int
-config_plugin_line(struct config *c, int argc, char **argv, char *why, size_t why_size)
+unsigned int
+config_plugin_count(const struct config *c)
 {
-	const char *name = argc == 3 ? argv[2] : "";
-
-	if (argc != 3 || strcmp(argv[1], "plugin") != 0) {
-		snprintf(why, why_size, "expected: %s plugin NAME", argv[0]);
-		return -1;
-	}
-	if (name[0] == '\0' || name[0] == '.' || strlen(name) >= CONF_PLUGIN_NAME ||
-	    name[strspn(name, name_chars)]) {
-		snprintf(why, why_size, "%s plugin: '%.80s' is no name of a plugin", argv[0], name);
-		return -1;
-	}
-	return strcmp(argv[0], "load") == 0 ? add(c, name, why, why_size)
-					    : del(c, name, why, why_size);
+	return c->n_plugins;
 }
 
 void
-config_plugin_print(const char *name, char *line, size_t size)
+config_plugin_title(const struct config *c, unsigned int i, char *text, size_t size)
 {
-	snprintf(line, size, "load plugin \"%s\"", name);
+	snprintf(text, size, "load plugin \"%s\"", c->plugins[i]);
 }
 
 void
-config_plugin_copy(struct config *to, const struct config *from)
+config_plugin_print(
+    const struct config *c, unsigned int i, bool secrets, config_out_fn out, void *arg)
 {
-	to->n_plugins = from->n_plugins;
-	memcpy(to->plugins, from->plugins, sizeof(to->plugins));
+	(void)secrets;
+	family_line(out, arg, "load plugin \"%s\"", c->plugins[i]);
 }

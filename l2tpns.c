@@ -245,7 +245,7 @@ watch_settings(void)
 	config_on_change("local_users", apply_local_users);
 	config_on_change("l2tp_mtu", apply_mtu);
 	config_on_change("hello_interval", l2tp_reconfigure);
-	config_on_lacs(l2tp_reconfigure);
+	config_on_change("lac", l2tp_reconfigure);
 }
 
 static void
@@ -495,7 +495,7 @@ on_hangup(int signo)
 		return;
 	}
 	commit_files();
-	config_commit();
+	config_commit(NULL, NULL);
 	cli_users_changed();
 }
 

@@ -5,6 +5,7 @@
  * and that what config_show() prints reads back to the same configuration.
  */
 #include "config.h"
+#include "config_family.h"
 #include "config_item.h"
 #include "util.h"
 
@@ -51,10 +52,11 @@ read_text(const char *text)
 	return config_read(file, on_error);
 }
 
+static struct config_mode mode; /* where line() stands */
+
 /* A line typed at run time. */
 static int PRINTF_LIKE(1, 2) line(const char *fmt, ...)
 {
-	struct config_mode mode = { 0 };
 	char text[8192];
 	va_list ap;
 
@@ -77,6 +79,7 @@ static int
 defaults(void **state)
 {
 	(void)state;
+	mode = (struct config_mode){ 0 };
 	assert_int_equal(read_text(""), 0);
 	return 0;
 }
@@ -86,6 +89,7 @@ defaults(void **state)
 static void
 every_member_has_a_row(void **state)
 {
+	const struct family *f;
 	const struct item *it;
 	size_t total = 0;
 	unsigned int i;
@@ -98,8 +102,9 @@ every_member_has_a_row(void **state)
 		assert_true(it->help && it->help[0]);
 	}
 	/* but for what `set` does not name, and the gaps that alignment makes */
-	total += sizeof(conf->is_set) + sizeof(conf->n_lacs) + sizeof(conf->lacs) +
-		 sizeof(conf->n_plugins) + sizeof(conf->plugins);
+	for (i = 0; (f = family_get(i)); i++)
+		total += f->size;
+	total += sizeof(conf->is_set);
 	assert_true(total <= sizeof(struct config));
 	assert_true(sizeof(struct config) - total < 128);
 }
@@ -461,7 +466,7 @@ read_again(void)
 	int result = config_stage(on_error);
 
 	if (result == 0)
-		config_commit();
+		config_commit(NULL, NULL);
 	return result;
 }
 
@@ -481,7 +486,7 @@ reload(void **state)
 	assert_int_equal(config_stage(on_error), 0);
 	assert_int_equal(config_staged()->l2tp_mtu, 1300);
 	assert_int_equal(conf->l2tp_mtu, 1400);
-	config_commit();
+	config_commit(NULL, NULL);
 	assert_int_equal(conf->l2tp_mtu, 1300);
 	assert_int_equal(conf->debug, 1);
 	assert_int_equal(conf->echo_timeout, 10);
@@ -597,20 +602,23 @@ radius_ports(void **state)
 
 /* ---- printing ---- */
 
-static char shown[200000];
+static char shown[400000];
+static size_t shown_len;
 
 static void
 collect(void *arg, const char *text)
 {
 	(void)arg;
 	assert_null(strchr(text, '\n'));
-	snprintf(shown + strlen(shown), sizeof(shown) - strlen(shown), "%s\n", text);
+	shown_len += (size_t)snprintf(shown + shown_len, sizeof(shown) - shown_len, "%s\n", text);
+	assert_true(shown_len < sizeof(shown));
 }
 
 static const char *
 show(bool secrets)
 {
 	shown[0] = '\0';
+	shown_len = 0;
 	config_show(collect, NULL, secrets);
 	return shown;
 }
@@ -708,11 +716,121 @@ random_value(const struct item *it, char *text, size_t size)
 	}
 }
 
+static const char *
+random_address(char text[80])
+{
+	switch (random() % 4) {
+	case 0:
+		return strcpy(text, "any");
+	case 1:
+		snprintf(text, 80, "host 10.%ld.%ld.9", random() % 3, random() % 3);
+		break;
+	default:
+		snprintf(text, 80, "10.%ld.0.%ld %ld.0.%ld.255", random() % 3, random() % 3,
+		    random() & 255, random() & 255);
+	}
+	return text;
+}
+
+static const char *
+random_ports(char text[80], bool have)
+{
+	static const char *const words[] = { "eq", "neq", "gt", "lt" };
+	long from = random() % 65536;
+
+	text[0] = '\0';
+	if (have && random() % 3 == 0)
+		snprintf(text, 80, "range %ld %ld", from, from + random() % (65536 - from));
+	else if (have && random() % 2)
+		snprintf(text, 80, "%s %ld", words[random() % 4], from);
+	return text;
+}
+
+static const char *
+random_options(char text[80], bool tcp, bool ports)
+{
+	static const char *const tcps[] = { "established", "match-any +syn -ack",
+		"match-all -fin +rst +urg -psh", "match-any -syn +syn" };
+
+	text[0] = '\0';
+	if (tcp && random() % 2)
+		snprintf(text, 80, "%s", tcps[random() % 4]);
+	else if (!ports && random() % 3 == 0)
+		snprintf(text, 80, "fragments");
+	return text;
+}
+
+static void
+random_rule(bool extended)
+{
+	static const char *const protocols[] = { "ip", "tcp", "udp" };
+	char src[80], dst[80], sport[80], dport[80], options[80];
+	long protocol = random() % 3;
+	const char *verb = random() & 1 ? "permit" : "deny";
+
+	random_address(src);
+	random_address(dst);
+	if (!extended) {
+		assert_int_equal(line("%s %s %s", verb, src, random() & 1 ? dst : ""), 0);
+		return;
+	}
+	random_ports(sport, protocol > 0);
+	random_ports(dport, protocol > 0);
+	random_options(options, protocol == 1, sport[0] || dport[0]);
+	if (line("%s %s %s %s %s %s %s", verb, protocols[protocol], src, sport, dst, dport,
+		options) < 0)
+		fail_msg("%s", remark);
+}
+
+/* Lines of all families, some of which take others back. */
+static void
+random_families(void)
+{
+	int i, n;
+	bool extended;
+
+	for (i = 0; i < 4; i++) {
+		line("lac c%ld.example secret \"s%ld'\" max-sessions %ld", random() % 9,
+		    random() % 9, 1 + random() % 99);
+		line("no lac c%ld.example", random() % 9);
+		line("radius server 10.0.0.%ld auth-port %ld weight %ld secret 'a \"%ld'",
+		    1 + random() % 20, 1 + random() % 999, 1 + random() % 9, random());
+		line(
+		    "radius server 10.0.1.%ld acct-port %ld", 1 + random() % 9, 1 + random() % 999);
+		line("no radius server 10.0.0.%ld", random() % 20);
+		line("setforward '/isp%ld@x#y' 10.1.0.%ld 1701 \"%ld\"", random() % 9,
+		    1 + random() % 9, random());
+		line("no setforward '/isp%ld@x#y' 10.1.0.%ld", random() % 9, 1 + random() % 9);
+		line("load plugin p%ld", random() % 9);
+		line("remove plugin p%ld", random() % 9);
+		line("router bgp %ld", random() % 3 ? 64512 : 4200000001);
+		line("neighbour n%ld.example remote-as 1.%ld timers 10 %ld", random() % 9,
+		    random() % 9, 30 + random() % 9);
+		line("neighbour 2001:db8::%ld remote-as 7 password '\"%ld' update-source 10.0.0.1",
+		    random() % 9, random());
+		line("neighbor 2001:db8::%ld remote-as 8 med %ld community 1:2 no-export",
+		    random() % 9, random());
+		line("no neighbour n%ld.example", random() % 9);
+		if (random() % 9 == 0)
+			line("no router bgp");
+	}
+	for (i = 0; i < 6; i++) {
+		extended = random() & 1;
+		line("ip access-list %s %s%ld", extended ? "extended" : "standard",
+		    extended ? "ext" : "std", random() % 20);
+		for (n = random() % 12; n > 0; n--)
+			random_rule(extended);
+		line("no ip access-list %s %s%ld", extended ? "extended" : "standard",
+		    extended ? "ext" : "std", random() % 20);
+	}
+}
+
 static void
 what_is_shown_reads_back(void **state)
 {
 	char text[CONF_LIST + 1], quoted[ITEM_TEXT], why[512];
-	struct config before;
+	static struct config before, scratch;
+	const struct family *f;
 	const struct item *it;
 	unsigned int i, round, taken = 0;
 
@@ -720,8 +838,6 @@ what_is_shown_reads_back(void **state)
 	srandom(4);
 	for (round = 0; round < ROUNDS; round++) {
 		for (i = 0; (it = item_get(i)); i++) {
-			struct config scratch;
-
 			random_value(it, text, sizeof(text));
 			if (random() % 3 || item_parse(it, &scratch, text, why, sizeof(why)) < 0)
 				continue;
@@ -731,11 +847,16 @@ what_is_shown_reads_back(void **state)
 		}
 		line("set radius_bind_min 0");
 		line("set radius_bind_max 0");
+		random_families();
 		before = *conf_next;
-		assert_int_equal(read_text(show(true)), 0);
+		if (read_text(show(true)) != 0)
+			fail_msg("%s", errors);
 		for (i = 0; (it = item_get(i)); i++)
 			if (!item_equal(it, &before, conf_next))
 				fail_msg("%s: %s", it->name, value(it->name));
+		for (i = 0; (f = family_get(i)); i++)
+			if (!family_equal(f, &before, conf_next))
+				fail_msg("%s: %s", f->name, show(true));
 	}
 	assert_true(taken > 20 * ROUNDS);
 }
