@@ -58,6 +58,7 @@ OBJS = \
 	data.o \
 	dump.o \
 	evict.o \
+	filter.o \
 	frame.o \
 	gso.o \
 	hash.o \
