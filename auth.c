@@ -25,6 +25,7 @@
 #include "ppp.h"
 #include "loop.h"
 #include "note.h"
+#include "policy.h"
 #include "util.h"
 
 #include <stdio.h>
@@ -255,12 +256,18 @@ static int
 give_service(sess_id s, const struct auth_result *res, bool proven, const char **why)
 {
 	struct ppp *p = ppp_get(s);
+	int in, out;
 
+	if (!p->served && policy_filter_ids(s, res, &in, &out) < 0) {
+		*why = "unknown access list";
+		return -1;
+	}
 	if (proven)
 		end_older_sessions(s);
 	if (p->served)
 		return 0;
 	set_policy(s, res);
+	policy_filter(s, in, out);
 	p->served = addr_assign(s, res, why) == 0;
 	return p->served ? 0 : -1;
 }

@@ -70,6 +70,7 @@
 	X(rx_bad_ip, "IP packets from subscribers that were malformed")                            \
 	X(rx_filtered, "packets from subscribers dropped by an access list")                       \
 	X(tx_filtered, "packets to subscribers dropped by an access list")                         \
+	X(filter_unknown, "Filter-Ids that name no access list")                                   \
 	X(rx_plugin, "packets from subscribers dropped by a plugin")                               \
 	X(tx_plugin, "packets to subscribers dropped by a plugin")                                 \
 	X(tx_no_session, "packets for an address without session")                                 \

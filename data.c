@@ -14,6 +14,7 @@
 #include "counter.h"
 #include "cpopt.h"
 #include "dump.h"
+#include "filter.h"
 #include "frame.h"
 #include "hook.h"
 #include "icmp.h"
@@ -79,12 +80,22 @@ pass_up_policy(sess_id s, struct sess_fast *f, const struct ip4 *ip, size_t room
 	pass_up(s, f, ip, room);
 }
 
+/* Whether an access list has nothing against it; 0: there is none. */
+static bool
+list_permits(uint8_t list, const struct ip4 *ip)
+{
+	return !list || filter_permits(list, ip);
+}
+
 /* What few sessions have: access lists come first here, then rates, then interception. */
 static int
 policy_up(sess_id s, struct sess_fast *f, const struct ip4 *ip, size_t room)
 {
-	int now = f->flags & SF_THROTTLE ? tbf_input(s, TBF_IN, ip) : 1;
+	int now;
 
+	if (f->flags & SF_FILTER && !list_permits(session_get(s)->filter_in, ip))
+		return DROP(rx_filtered, "session %u, to %s", (unsigned)s, ip4_text(ip->dst));
+	now = f->flags & SF_THROTTLE ? tbf_input(s, TBF_IN, ip) : 1;
 	if (now > 0)
 		pass_up_policy(s, f, ip, room);
 	return MIN(now, 0);
@@ -270,6 +281,8 @@ policy_down(sess_id s, struct sess_fast *f, const struct ip4 *ip)
 {
 	int now;
 
+	if (f->flags & SF_FILTER && !list_permits(session_get(s)->filter_out, ip))
+		return DROP(tx_filtered, "session %u, from %s", (unsigned)s, ip4_text(ip->src));
 	if (conf->packet_limit && !limit_ok(s))
 		return DROP(tx_packet_limit, "session %u", (unsigned)s);
 	now = f->flags & SF_THROTTLE ? tbf_input(s, TBF_OUT, ip) : 1;

@@ -47,7 +47,13 @@ enum auth_verdict {
 	AUTH_BUSY,	/* nobody was asked: when the peer repeats itself, ask again */
 };
 
-enum { AUTH_MAX_ROUTES = 64, AUTH_MAX_CLASS = 4, AUTH_MAX_PAIRS = 64, AUTH_TEXT = 254 };
+enum {
+	AUTH_MAX_ROUTES = 64,
+	AUTH_MAX_CLASS = 4,
+	AUTH_MAX_PAIRS = 64,
+	AUTH_MAX_FILTERS = 8,
+	AUTH_TEXT = 254
+};
 
 /* What the server answered, as far as it is known. Lives during the call only. */
 struct auth_result {
@@ -76,6 +82,11 @@ struct auth_result {
 		const uint8_t *p;
 		uint8_t len;
 	} pairs[AUTH_MAX_PAIRS]; /* Cisco-AVPair, as it came */
+	unsigned int n_filters;
+	struct {
+		const uint8_t *p;
+		uint8_t len;
+	} filters[AUTH_MAX_FILTERS]; /* Filter-Id, as it came */
 };
 
 /* The lists; each array ends with NULL. */

@@ -12,6 +12,7 @@
 #include "counter.h"
 #include "data.h"
 #include "evict.h"
+#include "filter.h"
 #include "frame.h"
 #include "hook.h"
 #include "icmp.h"
@@ -67,8 +68,8 @@ static const char default_config[] = "/etc/l2tpns/startup-config";
 typedef void (*session_hook)(sess_id s, enum sess_event ev);
 
 static const struct hook_table hooks = {
-	.session = (const session_hook[]){ addr_session, radius_session, frame_session, tbf_session,
-	    ppp_session, l2tp_session, plugin_session_event, NULL },
+	.session = (const session_hook[]){ addr_session, radius_session, frame_session,
+	    filter_session, tbf_session, ppp_session, l2tp_session, plugin_session_event, NULL },
 	.control = (void (*const[])(
 	    const struct pkt *, const struct l2tp_hdr *, struct rd)){ l2tp_control, NULL },
 	.frame = (void (*const[])(sess_id, struct rd)){ ppp_frame, NULL },
@@ -382,6 +383,7 @@ open_tables(void)
 	rtnl_init(conf->max_sessions * ROUTES_PER_SESSION + IPPOOL_NETS);
 	addr_init();
 	evict_init();
+	filter_init();
 	frame_init();
 	tbf_init(conf->throttle_buckets, conf->max_sessions, data_release);
 	data_init();

@@ -14,6 +14,7 @@
 #include "command.h"
 #include "config.h"
 #include "config_item.h"
+#include "filter.h"
 #include "iptab.h"
 #include "log.h"
 #include "policy.h"
@@ -199,15 +200,21 @@ set_garden(plugin_session handle, int on)
 		policy_garden(session_id(s), on != 0);
 }
 
-/* There are no access lists yet: only the names that mean none are known. */
+/* NULL: as it is; "": none. */
+static int
+list_of(const char *name)
+{
+	return !name ? POLICY_KEEP_LIST : filter_find(name);
+}
+
 static int
 set_filter(plugin_session handle, const char *in, const char *out)
 {
 	const struct session *s = get(handle);
 
-	if (!s || (in && in[0]) || (out && out[0]))
+	if (!s || (in && in[0] && !filter_find(in)) || (out && out[0] && !filter_find(out)))
 		return -1;
-	session_set_filters(session_id(s), in ? 0 : s->filter_in, out ? 0 : s->filter_out);
+	policy_filter(session_id(s), list_of(in), list_of(out));
 	return 0;
 }
 

@@ -2,10 +2,17 @@
 /*
  * Doors for the policy of one session. Each compares with what is in force, so that
  * asking twice is harmless, then sets, logs and raises SESS_EV_CHANGED: tbf.c takes or
- * gives back buckets then. Called by the CLI's parent side, RADIUS and plugins.
+ * gives back buckets then. Lists are counted as used by filter.c. Called by the CLI's parent side,
+ * RADIUS and plugins.
  */
 #include "policy.h"
+#include "counter.h"
+#include "filter.h"
 #include "util.h"
+
+#include <string.h>
+
+enum { RAD_TEXT = 256 };
 
 static uint32_t
 new_rate(uint32_t asked, uint32_t now)
@@ -40,6 +47,71 @@ policy_snoop(sess_id id, uint32_t ip, uint16_t port)
 		slog(s, LOG_INFO, "no longer intercepted");
 	session_set_snoop(id, ip, ip ? port : 0);
 	hook_session(id, SESS_EV_CHANGED);
+}
+
+/* The name of a list for the log. */
+static const char *
+list_name(uint8_t list, struct filter_row *row)
+{
+	return list && filter_row(list, row) ? row->name : "none";
+}
+
+void
+policy_filter(sess_id id, int in, int out)
+{
+	const struct session *s = session_get(id);
+	uint8_t old_in = s->filter_in, old_out = s->filter_out;
+	uint8_t new_in = in == POLICY_KEEP_LIST ? old_in : (uint8_t)in;
+	uint8_t new_out = out == POLICY_KEEP_LIST ? old_out : (uint8_t)out;
+	struct filter_row row_in, row_out;
+
+	if (new_in == old_in && new_out == old_out)
+		return;
+	slog(s, LOG_INFO, "access lists in %s, out %s", list_name(new_in, &row_in),
+	    list_name(new_out, &row_out));
+	filter_attach(new_in, new_out);
+	session_set_filters(id, new_in, new_out);
+	filter_detach(old_in, old_out);
+	hook_session(id, SESS_EV_CHANGED);
+}
+
+/* The list that a Filter-Id names, 0: none, and for which direction. */
+static uint8_t
+list_of_id(const char *id, bool *is_in)
+{
+	const char *dot = strrchr(id, '.');
+	char name[CONF_ACL_NAME];
+
+	*is_in = dot && strcmp(dot, ".in") == 0;
+	if (!dot || (!*is_in && strcmp(dot, ".out") != 0) ||
+	    !str_copy_n(name, sizeof(name), id, (size_t)(dot - id)))
+		return 0;
+	return filter_find(name);
+}
+
+int
+policy_filter_ids(sess_id s, const struct auth_result *res, int *in, int *out)
+{
+	char id[RAD_TEXT];
+	unsigned int i;
+	bool is_in, reject = conf->filter_unknown;
+	int result = 0;
+	uint8_t list;
+
+	*in = *out = POLICY_KEEP_LIST;
+	for (i = 0; i < res->n_filters; i++) {
+		str_copy_n(id, sizeof(id), res->filters[i].p, res->filters[i].len);
+		list = list_of_id(id, &is_in);
+		if (list) {
+			*(is_in ? in : out) = list;
+			continue;
+		}
+		COUNT(filter_unknown);
+		slog_limit(session_get(s), LOG_WARNING, "Filter-Id \"%s\" names no access list; %s",
+		    id, reject ? "refused" : "ignored");
+		result = reject ? -1 : result;
+	}
+	return result;
 }
 
 void

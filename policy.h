@@ -20,6 +20,17 @@ void policy_throttle(sess_id s, uint32_t in_kbit, uint32_t out_kbit);
 /* Copies of his packets go to ip (network order) and port (host order); ip 0: no longer. */
 void policy_snoop(sess_id s, uint32_t ip, uint16_t port);
 
+/* Access lists by their numbers (filter.h); 0: none. */
+enum { POLICY_KEEP_LIST = -1 };
+void policy_filter(sess_id s, int in, int out);
+
+/*
+ * The lists that an answer's Filter-Ids (`name.in`, `name.out`; of several the last)
+ * name, POLICY_KEEP_LIST where none does. One that names no list is counted and logged;
+ * -1 when that is to refuse the login (filter_unknown).
+ */
+int policy_filter_ids(sess_id s, const struct auth_result *res, int *in, int *out);
+
 /* In the walled garden or out of it: the flag; who keeps the garden acts on it. */
 void policy_garden(sess_id s, bool on);
 

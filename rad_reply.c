@@ -5,7 +5,7 @@
  * values that cannot be meant (logged): a session with one route less is better than
  * a subscriber who is kept out. Of an attribute that comes twice the last one counts,
  * but for those that may come many times (Framed-Route, Class, Reply-Message,
- * Cisco-AVPair).
+ * Filter-Id, Cisco-AVPair).
  *
  * An Access-Challenge is a refusal: PPP has no way to put the question (RFC 2865 4.4).
  * A Service-Type other than Framed is tolerated.
@@ -104,6 +104,20 @@ take_class(struct auth_result *res, const struct rad_attr *a)
 }
 
 static void
+take_filter(struct auth_result *res, const struct rad_attr *a)
+{
+	if (res->n_filters == AUTH_MAX_FILTERS) {
+		plog_limit(LOG_WARNING,
+		    "RADIUS: more than %d Filter-Id attributes; the rest is ignored",
+		    AUTH_MAX_FILTERS);
+		return;
+	}
+	res->filters[res->n_filters].p = a->value;
+	res->filters[res->n_filters].len = a->len;
+	res->n_filters++;
+}
+
+static void
 take_pair(struct auth_result *res, const struct rad_attr *a)
 {
 	if (res->n_pairs == AUTH_MAX_PAIRS) {
@@ -195,6 +209,7 @@ take_route(struct auth_result *res, const struct rad_attr *a)
 static const struct row accept_rows[] = {
 	IP4(0, RAD_FRAMED_IP_ADDRESS, ip4),
 	IP4(0, RAD_FRAMED_IP_NETMASK, netmask),
+	CALL(0, RAD_FILTER_ID, take_filter),
 	CALL(0, RAD_FRAMED_MTU, take_mtu),
 	CALL(0, RAD_REPLY_MESSAGE, take_message),
 	CALL(0, RAD_FRAMED_ROUTE, take_route),

@@ -133,8 +133,7 @@ struct sess_rec {
 	uint32_t rate_in, rate_out;  /* kbit/s from and to the subscriber; 0: not throttled */
 	uint32_t snoop_ip;	     /* network order: who gets copies; 0: nobody */
 	uint16_t snoop_port;	     /* host order */
-	uint8_t filter_in,
-	    filter_out; /* access lists, by place in the configuration from 1; 0: none */
+	uint8_t filter_in, filter_out; /* access lists by number (filter.h); 0: none */
 	uint8_t garden; /* in the walled garden */
 	char user[USER_LEN];
 	char called[NUMBER_LEN], calling[NUMBER_LEN];

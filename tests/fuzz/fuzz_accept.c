@@ -17,7 +17,7 @@ check(const struct auth_result *res)
 	    !memchr(res->mschap, '\0', sizeof(res->mschap)) ||
 	    !memchr(res->pool, '\0', sizeof(res->pool)))
 		abort();
-	if (res->n_routes > AUTH_MAX_ROUTES || res->n_class > AUTH_MAX_CLASS)
+	if (res->n_filters > AUTH_MAX_FILTERS || res->n_routes > AUTH_MAX_ROUTES || res->n_class > AUTH_MAX_CLASS)
 		abort();
 }
 
