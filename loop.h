@@ -41,6 +41,16 @@ uint64_t loop_now_ms(void);
 uint32_t loop_now_ds(void);
 time_t loop_time(void);
 
+/* Seconds since a loop_now_ds(); 0 when that lies ahead: a CLI child's clock is its command's
+ * start. */
+static inline uint32_t
+loop_seconds_since(uint32_t then_ds)
+{
+	int32_t gone = (int32_t)(loop_now_ds() - then_ds);
+
+	return gone > 0 ? (uint32_t)gone / 10 : 0;
+}
+
 /* Reads the clocks again: for use before the loop runs, and in a child. */
 void loop_clock(void);
 

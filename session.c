@@ -593,11 +593,11 @@ session_follow_tunnel(sess_id id)
 uint32_t
 session_age(const struct session *s)
 {
-	return (loop_now_ds() - s->began_ds) / 10;
+	return loop_seconds_since(s->began_ds);
 }
 
 uint32_t
 session_idle(sess_id id)
 {
-	return (loop_now_ds() - fast[id].last_data) / 10;
+	return loop_seconds_since(fast[id].last_data);
 }

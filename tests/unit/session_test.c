@@ -84,6 +84,21 @@ age_over_the_wrap_of_the_clock(void **state)
 	now_ms = then;
 }
 
+/* A CLI child's clock stands still while it lists: who came since is 0 seconds old. */
+static void
+age_of_one_from_the_future(void **state)
+{
+	sess_id s = session_new(tunnel, PEER_SID);
+
+	(void)state;
+	now_ms -= 5000;
+	assert_int_equal(session_age(session_get(s)), 0);
+	session_fast(s)->last_data = loop_now_ds() + 10;
+	assert_int_equal(session_idle(s), 0);
+	now_ms += 5000;
+	session_free(s);
+}
+
 /* Notes of both chains come back to the pool. */
 static void
 notes_go_with_the_session(void **state)
@@ -113,6 +128,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(age_is_not_the_wall_clocks),
 		cmocka_unit_test(age_over_the_wrap_of_the_clock),
+		cmocka_unit_test(age_of_one_from_the_future),
 		cmocka_unit_test(notes_go_with_the_session),
 	};
 
