@@ -435,7 +435,7 @@ on_second(uint32_t unused)
 	(void)unused;
 	counter_second();
 	if (conf->dump_speed)
-		plog(LOG_CRITICAL, "UDP-ETH:%.1f/%.1f ETH-UDP:%.1f/%.1f Mbit/s IN:%u OUT:%u",
+		log_record("UDP-ETH:%.1f/%.1f ETH-UDP:%.1f/%.1f Mbit/s IN:%u OUT:%u",
 		    (double)counters->rate_udp_rx * 8e-6, (double)counters->rate_tun_tx * 8e-6,
 		    (double)counters->rate_tun_rx * 8e-6, (double)counters->rate_udp_tx * 8e-6,
 		    (unsigned)counters->rate_in_packets, (unsigned)counters->rate_out_packets);

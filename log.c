@@ -95,23 +95,43 @@ put_line(int level, char *line, size_t len)
 	lost++;
 }
 
+static size_t
+format(char line[LINE_SIZE + 64], int level, sess_id sid, tunn_id tid, const char *fmt, va_list ap)
+{
+	char text[LINE_SIZE];
+	size_t n = (size_t)line_head(line, LINE_SIZE + 64, level, sid, tid);
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	return n + utf8_escape(line + n, LINE_SIZE + 64 - n - 1, text, "\\");
+}
+
 void
 log_write(int level, sess_id sid, tunn_id tid, const char *fmt, ...)
 {
-	char text[LINE_SIZE], line[LINE_SIZE + 64];
+	char line[LINE_SIZE + 64];
 	va_list ap;
-	int head;
 	size_t len;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	len = format(line, level, sid, tid, fmt, ap);
 	va_end(ap);
-	head = line_head(line, sizeof(line), level, sid, tid);
-	len = (size_t)head + utf8_escape(line + head, sizeof(line) - (size_t)head - 1, text, "\\");
 	if (level <= wanted_level)
 		put_line(level, line, len);
 	if (sink_fn && level <= sink_level)
 		sink_fn(level, line, len);
+}
+
+void
+log_record(const char *fmt, ...)
+{
+	char line[LINE_SIZE + 64];
+	va_list ap;
+	size_t len;
+
+	va_start(ap, fmt);
+	len = format(line, LOG_INFO, 0, 0, fmt, ap);
+	va_end(ap);
+	put_line(LOG_INFO, line, len);
 }
 
 void
