@@ -26,7 +26,7 @@ SANFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omi
 BUILD    = $(if $(SAN),build/san,build)
 ALLFLAGS = $(LANG_) $(WARN) $(CFLAGS) $(if $(SAN),$(SANFLAGS) -fPIE,$(HARDEN))
 ALLLINK  = $(if $(SAN),$(SANFLAGS) -pie,$(HARDLINK)) $(LDFLAGS)
-LIBS     = -lcli -lcrypt -lmnl -lnettle -lsystemd
+LIBS     = -lcli -lcrypt -ljansson -lmnl -lnettle -lsystemd
 
 OBJS = \
 	addr.o \
@@ -35,9 +35,13 @@ OBJS = \
 	avpair.o \
 	cli.o \
 	cli_child.o \
+	cli_filter.o \
 	cli_json.o \
+	cli_peers.o \
 	cli_policy.o \
 	cli_show.o \
+	cli_stats.o \
+	cli_tree.o \
 	command.o \
 	config.o \
 	config_acl.o \

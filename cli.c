@@ -153,6 +153,17 @@ change_policy(struct child *c, int argc, char **argv, char *answer, size_t size)
 	return done;
 }
 
+/* Suspending and restarting what this version does not speak. */
+static bool
+change_bgp(struct child *c, int argc, char **argv, char *answer, size_t size)
+{
+	(void)c;
+	(void)argc;
+	(void)argv;
+	snprintf(answer, size, "BGP is not configured");
+	return false;
+}
+
 static bool
 logged_in(struct child *c, int argc, char **argv, char *answer, size_t size)
 {
@@ -182,6 +193,7 @@ static const struct {
 	int argc;		   /* 0: any from 2 on */
 	request_fn fn;
 } requests[] = {
+	{ "bgp", NULL, 3, change_bgp },
 	{ "clear", "counters", 2, clear_counters },
 	{ "config", NULL, 2, config_command },
 	{ "drop", "session", 3, drop_session },
@@ -195,6 +207,7 @@ static const struct {
 	{ "throttle", NULL, 0, change_policy },
 };
 
+/* Everything that changes anything passes here: a slave will have to refuse in this one place. */
 static bool
 carry_out(struct child *c, int argc, char **argv, char *answer, size_t size)
 {

@@ -5,15 +5,16 @@
  * shared memory, the parent's scheduling; it logs nothing and dies with its parent.
  * It reads the tables through snapshots and asks the parent for every change.
  *
- * A command is a row of commands[] here or of cli_show.c's table; the row gives its
- * place in libcli's tree, `?`, the usage line and the check of the argument count.
+ * A command is a row of commands[] here or of another file's table, see cli_tree.c.
  * An alarm ends a child that is stuck in writing to a client who does not read.
  */
 #include "cli_child.h"
+#include "cli_peers.h"
 #include "cli_policy.h"
+#include "cli_stats.h"
+#include "cli_tree.h"
 #include "config.h"
 #include "config_item.h"
-#include "json.h"
 #include "log.h"
 #include "loop.h"
 #include "shm.h"
@@ -24,7 +25,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -137,8 +137,8 @@ tell(const char *what, const char *detail)
 	cli_ask(answer, ARRAY_LEN(words), words);
 }
 
-static void
-ask_and_print(struct cli_def *cli, int argc, const char *const *argv)
+void
+cli_ask_and_print(struct cli_def *cli, int argc, const char *const *argv)
 {
 	char answer[CLI_ANSWER];
 
@@ -146,6 +146,18 @@ ask_and_print(struct cli_def *cli, int argc, const char *const *argv)
 		cli_error(cli, "%s", answer);
 	else if (answer[0])
 		cli_print(cli, "%s", answer);
+}
+
+bool
+cli_may_enable(void)
+{
+	return may_enable;
+}
+
+void
+cli_not_stuck(void)
+{
+	alarm(STUCK_SEC);
 }
 
 unsigned long
@@ -258,7 +270,7 @@ do_drop(struct cli_def *cli, const char *what, const char *which)
 {
 	const char *const words[] = { "drop", what, which };
 
-	ask_and_print(cli, ARRAY_LEN(words), words);
+	cli_ask_and_print(cli, ARRAY_LEN(words), words);
 }
 
 static void
@@ -289,7 +301,7 @@ cmd_clear_counters(struct cli_def *cli, int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	ask_and_print(cli, ARRAY_LEN(words), words);
+	cli_ask_and_print(cli, ARRAY_LEN(words), words);
 }
 
 /* What is typed in configuration mode goes to the parent as a line of startup-config, in quotes
@@ -311,7 +323,7 @@ relay(struct cli_def *cli, const char *command, int argc, char **argv)
 		item_quote(argv[i], line + len, ITEM_TEXT);
 		len += strlen(line + len);
 	}
-	ask_and_print(cli, ARRAY_LEN(words), words);
+	cli_ask_and_print(cli, ARRAY_LEN(words), words);
 }
 
 static void
@@ -402,203 +414,15 @@ static const struct command commands[] = {
 	{ 0 },
 };
 
-/* ---- the table in libcli's tree ---- */
-
-static const char *
-group_help(const char *word)
-{
-	static const struct {
-		const char *word, *help;
-	} groups[] = {
-		{ "clear", "Set something back" },
-		{ "drop", "Disconnect something" },
-		{ "load", "Add something" },
-		{ "no", "Take something back" },
-		{ "remove", "Take something out" },
-		{ "show", "Show what is going on" },
-		{ "write", "Print the configuration" },
-	};
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(groups); i++)
-		if (strcmp(groups[i].word, word) == 0)
-			return groups[i].help;
-	return NULL;
-}
-
-static const struct command *
-find(const struct command *table, const char *words)
-{
-	for (; table->words; table++)
-		if (strcmp(table->words, words) == 0)
-			return table;
-	return NULL;
-}
-
-static void
-print_help(struct cli_def *cli, const struct command *row, int argc, char **argv)
-{
-	if (row->hint) {
-		row->hint(cli, argc, argv);
-		return;
-	}
-	if (row->max > 0 && argc <= row->max)
-		cli_print(cli, "  %-20s %s", row->args, row->args_help);
-	if (row->json)
-		cli_print(cli, "  %-20s %s", "[json]", "for programs");
-	if (argc > row->min)
-		cli_print(cli, "  <cr>");
-}
-
-static void
-run_json(struct cli_def *cli, const struct command *row, int argc, char **argv)
-{
-	struct json j = { 0 };
-
-	row->json(cli, &j, argc, argv);
-	if (j.failed)
-		cli_error(cli, "No memory");
-	else
-		cli_print(cli, "%s", j.text);
-	json_free(&j);
-}
-
-/* libcli calls this for every command of the tables. */
-static int
-run(struct cli_def *cli, const char *words, char **argv, int argc)
-{
-	const struct command *row = find(commands, words);
-	const char *last = argc > 0 ? argv[argc - 1] : "";
-	bool json;
-
-	if (!row)
-		row = find(cli_show_table(), words);
-	if (!row)
-		row = find(cli_policy_table(), words);
-	if (!row || (row->privilege == PRIVILEGE_PRIVILEGED && !may_enable))
-		return CLI_ERROR;
-	loop_clock();
-	alarm(STUCK_SEC);
-	json = row->json && strcmp(last, "json") == 0;
-	if (json)
-		argc--;
-	if (last[0] && last[strlen(last) - 1] == '?')
-		print_help(cli, row, argc, argv);
-	else if (argc < row->min || argc > row->max)
-		cli_error(cli, "usage: %s%s%s%s", row->words, row->args[0] ? " " : "", row->args,
-		    row->json ? " [json]" : "");
-	else if (json)
-		run_json(cli, row, argc, argv);
-	else
-		row->fn(cli, argc, argv);
-	return CLI_OK;
-}
-
-static struct cli_command *
-child_of(struct cli_def *cli, struct cli_command *parent, const char *word)
-{
-	struct cli_command *c = parent ? parent->children : cli->commands;
-
-	while (c && strcmp(c->command, word) != 0)
-		c = c->next;
-	return c;
-}
-
-/* A table has commands of one or two words. */
-static void
-add_table(struct cli_def *cli, const struct command *row)
-{
-	struct cli_command *group;
-	char first[32];
-	const char *last;
-
-	for (; row->words; row++) {
-		last = strchr(row->words, ' ');
-		group = NULL;
-		if (last) {
-			snprintf(
-			    first, sizeof(first), "%.*s", (int)(last - row->words), row->words);
-			group = child_of(cli, NULL, first);
-			if (!group)
-				group = cli_register_command(cli, NULL, first, NULL, row->privilege,
-				    row->mode, group_help(first));
-			else if (group->mode != row->mode)
-				group->mode = MODE_ANY;
-		}
-		cli_register_command(cli, group, last ? last + 1 : row->words, run, row->privilege,
-		    row->mode, row->help);
-	}
-}
-
-/* ---- filters ---- */
-
-/*
- * `| include WORDS` and `| exclude WORDS`. libcli's own know no abbreviation: "inc"
- * is taken for a filter of another kind, and shows nothing at all.
- */
-struct filter {
-	bool exclude;
-	char text[CLI_MAX_LINE_LENGTH];
-};
-
-/* CLI_OK lets a line through; NULL is the end of the output. */
-static int
-filter_line(struct cli_def *cli, const char *line, void *data)
-{
-	const struct filter *f = data;
-
-	(void)cli;
-	if (!line) {
-		free(data);
-		return CLI_OK;
-	}
-	return (strstr(line, f->text) != NULL) != f->exclude ? CLI_OK : CLI_ERROR;
-}
-
-static int
-start_filter(struct cli_def *cli, int argc, char **argv, struct cli_filter *filter)
-{
-	struct filter *f;
-	int i;
-
-	if (argc < 2) {
-		cli_error(cli, "%s: what?", argv[0]);
-		return CLI_ERROR;
-	}
-	f = calloc(1, sizeof(*f));
-	if (!f)
-		return CLI_ERROR;
-	f->exclude = argv[0][0] == 'e';
-	for (i = 1; i < argc; i++) { /* words of one line: they fit */
-		strcat(f->text, argv[i]);
-		if (i + 1 < argc)
-			strcat(f->text, " ");
-	}
-	filter->filter = filter_line;
-	filter->data = f;
-	return CLI_OK;
-}
-
-static void
-set_up_filters(struct cli_def *cli)
-{
-	cli_unregister_filter(cli, "include");
-	cli_unregister_filter(cli, "exclude");
-	cli_register_filter(cli, "include", start_filter, filter_line, PRIVILEGE_UNPRIVILEGED,
-	    MODE_ANY, "Show only lines with these words");
-	cli_register_filter(cli, "exclude", start_filter, filter_line, PRIVILEGE_UNPRIVILEGED,
-	    MODE_ANY, "Leave out lines with these words");
-}
-
 /* ---- the child's life ---- */
 
-/* Once a second while nothing is typed. */
+/* A tick of libcli while nothing is typed: a second, or less while debugging. */
 static int
-on_second(struct cli_def *cli)
+on_tick(struct cli_def *cli)
 {
 	(void)cli;
 	if (logged_in)
-		alarm(STUCK_SEC);
+		cli_not_stuck();
 	return CLI_OK;
 }
 
@@ -621,12 +445,15 @@ cli_child_run(const struct cli_peer *who)
 	cli = cli_init();
 	cli_telnet_protocol(cli, peer.telnet);
 	cli_set_hostname(cli, conf->hostname);
-	add_table(cli, cli_show_table());
-	add_table(cli, commands);
-	add_table(cli, cli_policy_table());
-	set_up_filters(cli);
+	cli_tree_init(cli);
+	cli_tree_add(cli, cli_show_table());
+	cli_tree_add(cli, cli_stats_table());
+	cli_tree_add(cli, cli_peers_table());
+	cli_tree_add(cli, commands);
+	cli_tree_add(cli, cli_policy_table());
+	cli_filter_add(cli);
 	set_up_login(cli);
-	cli_regular(cli, on_second);
+	cli_regular(cli, on_tick);
 	cli_set_idle_timeout_callback(cli, IDLE_SEC, on_idle);
 	cli_loop(cli, CLIENT_FD);
 	_exit(0);

@@ -24,7 +24,7 @@ struct json;
 struct command {
 	const char *words; /* "show session" */
 	int privilege;	   /* PRIVILEGE_UNPRIVILEGED or PRIVILEGE_PRIVILEGED */
-	int mode;	   /* MODE_EXEC or MODE_CONFIG */
+	int mode;	   /* MODE_EXEC, MODE_CONFIG or MODE_ANY */
 	void (*fn)(struct cli_def *cli, int argc, char **argv);
 	int min, max;						  /* how many arguments */
 	const char *args;					  /* "[ID]..." */
@@ -52,6 +52,15 @@ void cli_child_run(const struct cli_peer *peer) __attribute__((noreturn));
  * `answer` has the parent's text either way.
  */
 bool cli_ask(char answer[CLI_ANSWER], int argc, const char *const *argv);
+
+/* The same, and the answer goes to the operator. */
+void cli_ask_and_print(struct cli_def *cli, int argc, const char *const *argv);
+
+/* Whether this connection may use privileged commands once it has asked for them. */
+bool cli_may_enable(void);
+
+/* Somebody is there and takes what we write: the child may live on. */
+void cli_not_stuck(void);
 
 /* Seconds since the daemon started. */
 unsigned long cli_uptime(void);

@@ -308,89 +308,91 @@ cli_policy_show(struct cli_def *cli, sess_id id, const struct session *s)
 
 /* ---- the same for programs ---- */
 
-void
-cli_policy_json(struct json *j, sess_id id, const struct session *s)
+static void
+put_rates(json_t *o, sess_id id, const struct session *s)
 {
-	json_bool(j, "intercepted", s->snoop_ip);
-	if (s->snoop_ip) {
-		json_text(j, "snoop_ip", ip4_text(s->snoop_ip));
-		json_number(j, "snoop_port", s->snoop_port);
-	}
-	json_bool(j, "throttled", cli_policy_throttled(id));
-	if (s->rate_in || s->rate_out) {
-		json_number(j, "rate_in_kbit", s->rate_in);
-		json_number(j, "rate_out_kbit", s->rate_out);
-		json_number(j, "bucket_in", tbf_bucket(id, TBF_IN));
-		json_number(j, "bucket_out", tbf_bucket(id, TBF_OUT));
-	}
-	json_bool(j, "garden", s->garden);
+	json_put_number(o, "rate_in_kbit", s->rate_in);
+	json_put_number(o, "rate_out_kbit", s->rate_out);
+	json_put_number(o, "bucket_in", tbf_bucket(id, TBF_IN));
+	json_put_number(o, "bucket_out", tbf_bucket(id, TBF_OUT));
 }
 
-static void
-put_bucket(struct json *j, uint32_t id, const struct tbf_row *row)
+void
+cli_policy_json(json_t *o, sess_id id, const struct session *s)
 {
-	json_open(j, NULL, '{');
-	json_number(j, "id", id);
-	json_number(j, "session", row->s);
-	json_text(j, "direction", row->dir == TBF_IN ? "in" : "out");
-	json_number(j, "rate_bits_per_second", (uint64_t)row->kbit * BITS_OF_KBIT);
-	json_number(j, "credit_bytes", credit_of(row));
-	json_number(j, "queued_packets", row->queued);
-	json_number(j, "in_bytes", row->in_bytes);
-	json_number(j, "in_packets", row->in_packets);
-	json_number(j, "sent_bytes", row->sent_bytes);
-	json_number(j, "sent_packets", row->sent_packets);
-	json_number(j, "dropped_packets", row->dropped);
-	json_number(j, "delayed_packets", row->delayed);
-	json_close(j, '}');
+	json_put_bool(o, "intercepted", s->snoop_ip);
+	if (s->snoop_ip) {
+		json_put_text(o, "snoop_ip", ip4_text(s->snoop_ip));
+		json_put_number(o, "snoop_port", s->snoop_port);
+	}
+	json_put_bool(o, "throttled", cli_policy_throttled(id));
+	if (s->rate_in || s->rate_out)
+		put_rates(o, id, s);
+	json_put_bool(o, "garden", s->garden);
+}
+
+static json_t *
+bucket_object(uint32_t id, const struct tbf_row *row)
+{
+	json_t *o = json_object();
+
+	json_put_number(o, "id", id);
+	json_put_number(o, "session", row->s);
+	json_put_text(o, "direction", row->dir == TBF_IN ? "in" : "out");
+	json_put_number(o, "rate_bits_per_second", (uint64_t)row->kbit * BITS_OF_KBIT);
+	json_put_number(o, "credit_bytes", credit_of(row));
+	json_put_number(o, "queued_packets", row->queued);
+	json_put_number(o, "in_bytes", row->in_bytes);
+	json_put_number(o, "in_packets", row->in_packets);
+	json_put_number(o, "sent_bytes", row->sent_bytes);
+	json_put_number(o, "sent_packets", row->sent_packets);
+	json_put_number(o, "dropped_packets", row->dropped);
+	json_put_number(o, "delayed_packets", row->delayed);
+	return o;
 }
 
 static void
 json_tbf(struct cli_def *cli, struct json *j, int argc, char **argv)
 {
+	json_t *head = json_object();
 	uint32_t id, used, total;
 	struct tbf_row row;
 
+	(void)cli;
 	(void)argc;
 	(void)argv;
 	tbf_counts(&used, &total);
-	json_open(j, NULL, '{');
-	json_number(j, "used", used);
-	json_number(j, "total", total);
-	json_open(j, "buckets", '[');
-	for (id = 1; id <= tbf_highest(); id++) {
+	json_put_number(head, "used", used);
+	json_put_number(head, "total", total);
+	json_begin(j, head, "buckets");
+	for (id = 1; id <= tbf_highest(); id++)
 		if (tbf_row(id, &row))
-			put_bucket(j, id, &row);
-		cli_json_emit(cli, j);
-	}
-	json_close(j, ']');
-	json_close(j, '}');
+			json_row(j, bucket_object(id, &row));
+	json_end(j);
 }
 
 static void
 json_throttle(struct cli_def *cli, struct json *j, int argc, char **argv)
 {
 	struct session s;
+	json_t *row;
 
+	(void)cli;
 	(void)argc;
 	(void)argv;
-	json_open(j, NULL, '[');
+	json_begin(j, NULL, NULL);
 	FOR_EACH_SESSION (id) {
 		if (!session_snapshot(id, &s) || (!s.rate_in && !s.rate_out))
 			continue;
-		json_open(j, NULL, '{');
-		json_number(j, "session", id);
-		json_number(j, "tunnel", s.tunnel);
+		row = json_object();
+		json_put_number(row, "session", id);
+		json_put_number(row, "tunnel", s.tunnel);
 		if (s.authed)
-			json_text(j, "user", s.user);
-		json_number(j, "rate_in_kbit", s.rate_in);
-		json_number(j, "rate_out_kbit", s.rate_out);
-		json_number(j, "bucket_in", tbf_bucket(id, TBF_IN));
-		json_number(j, "bucket_out", tbf_bucket(id, TBF_OUT));
-		json_close(j, '}');
-		cli_json_emit(cli, j);
+			json_put_text(row, "user", s.user);
+		put_rates(row, id, &s);
+		json_row(j, row);
 	}
-	json_close(j, ']');
+	json_end(j);
 }
 
 const struct command *

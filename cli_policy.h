@@ -15,7 +15,7 @@ const struct command *cli_policy_table(void);
 
 /* The lines of `show session ID`, and the members of its JSON form. */
 void cli_policy_show(struct cli_def *cli, sess_id id, const struct session *s);
-void cli_policy_json(struct json *j, sess_id id, const struct session *s);
+void cli_policy_json(json_t *o, sess_id id, const struct session *s);
 
 /* A session is being throttled: the column T. */
 bool cli_policy_throttled(sess_id id);

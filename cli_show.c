@@ -11,7 +11,6 @@
 #include "cli_show.h"
 #include "cli_policy.h"
 #include "config.h"
-#include "counter.h"
 #include "cp.h"
 #include "loop.h"
 #include "note.h"
@@ -26,13 +25,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { CLEAN_SIZE = 4 * USER_LEN, MAX_IDS = 16, MAX_NOTES = 256 };
 
-/* A name fit for a terminal. One of four static buffers: use it at once. */
-static const char *
-clean(const char *name)
+const char *
+cli_clean(const char *name)
 {
 	static char buf[4][CLEAN_SIZE];
 	static unsigned int turn;
@@ -47,7 +44,7 @@ clean(const char *name)
 const char *
 cli_user_of(const struct session *s)
 {
-	return s->authed ? clean(s->user) : "*";
+	return s->authed ? cli_clean(s->user) : "*";
 }
 
 uint32_t
@@ -77,7 +74,7 @@ session_line(struct cli_def *cli, sess_id id, const struct session *s)
 	    s->tunnel, cli_user_of(s), ip4_text(s->ip4), yes_no(s->snoop_ip),
 	    yes_no(cli_policy_throttled(id)), yes_no(s->garden), "N", session_age(s),
 	    (unsigned long long)f->tx_bytes, (unsigned long long)f->rx_bytes, session_idle(id),
-	    cli_time_left(s), "(L)", ip4_text(t.peer_ip), clean(s->calling));
+	    cli_time_left(s), "(L)", ip4_text(t.peer_ip), cli_clean(s->calling));
 }
 
 const char *
@@ -146,7 +143,7 @@ line_note(struct cli_def *cli, const struct note *n)
 		cli_print(cli, "\t%s:\t%llu", cli_line_name(n->tag), (unsigned long long)number);
 	else if (n->tag == CIRCUIT_ID || n->tag == REMOTE_ID)
 		cli_print(cli, "\tAgent-%s-Id:\t%s", n->tag == CIRCUIT_ID ? "Circuit" : "Remote",
-		    clean(text));
+		    cli_clean(text));
 	else
 		cli_print(cli, "\tAccess line %u:\t%u octets", n->tag, n->len);
 }
@@ -175,8 +172,8 @@ session_details(struct cli_def *cli, sess_id id, const struct session *s)
 {
 	cli_print(cli, "\nSession %u:", id);
 	cli_print(cli, "\tUser:\t\t%s", cli_user_of(s));
-	cli_print(cli, "\tCalling Num:\t%s", clean(s->calling));
-	cli_print(cli, "\tCalled Num:\t%s", clean(s->called));
+	cli_print(cli, "\tCalling Num:\t%s", cli_clean(s->calling));
+	cli_print(cli, "\tCalled Num:\t%s", cli_clean(s->called));
 	cli_print(cli, "\tTunnel ID:\t%u", s->tunnel);
 	cli_print(
 	    cli, "\tPPP Phase:\t%s", s->phase <= PPP_TERMINATE ? ppp_phase_names[s->phase] : "?");
@@ -222,7 +219,7 @@ show_users(struct cli_def *cli, int argc, char **argv)
 		if (!session_snapshot(id, &s) || !s.authed)
 			continue;
 		if (argc == 0)
-			cli_print(cli, "%s", clean(s.user));
+			cli_print(cli, "%s", cli_clean(s.user));
 		else if (strcmp(s.user, argv[0]) == 0)
 			session_details(cli, id, &s);
 	}
@@ -233,7 +230,8 @@ show_users(struct cli_def *cli, int argc, char **argv)
 static const char *
 tunnel_host(const struct tunnel *t)
 {
-	return t->state == TUNNEL_FREE || t->hostname[0] == '\0' ? "(none)" : clean(t->hostname);
+	return t->state == TUNNEL_FREE || t->hostname[0] == '\0' ? "(none)"
+								 : cli_clean(t->hostname);
 }
 
 static const char *
@@ -271,7 +269,7 @@ tunnel_session_ids(struct cli_def *cli, tunn_id tunnel)
 static void
 tunnel_details(struct cli_def *cli, tunn_id id, const struct tunnel *t)
 {
-	uint32_t age = t->state == TUNNEL_FREE ? 0 : (loop_now_ds() - t->last_packet) / 10;
+	uint32_t age = t->state == TUNNEL_FREE ? 0 : loop_seconds_since(t->last_packet);
 
 	cli_print(cli, "\nTunnel %u:", id);
 	cli_print(cli, "\tState:\t\t%s", tunnel_state(t));
@@ -373,10 +371,10 @@ pool_line(void *arg, uint32_t addr, const struct ippool_row *row)
 	if (!row)
 		cli_print(cli, "%-15s\tN", ip4_text(addr));
 	else if (row->s)
-		cli_print(cli, "%-15s\tY %8u %s", ip4_text(addr), row->s, clean(row->user));
+		cli_print(cli, "%-15s\tY %8u %s", ip4_text(addr), row->s, cli_clean(row->user));
 	else
-		cli_print(cli, "%-15s\tN %8s [%s] %us", ip4_text(addr), "", clean(row->user),
-		    (loop_now_ds() - row->freed) / 10);
+		cli_print(cli, "%-15s\tN %8s [%s] %us", ip4_text(addr), "", cli_clean(row->user),
+		    loop_seconds_since(row->freed));
 }
 
 static void
@@ -396,6 +394,69 @@ show_pool(struct cli_def *cli, int argc, char **argv)
 	ippool_counts(&free_count, &used_count);
 	cli_print(cli, "\nFree: %llu\nUsed: %llu", (unsigned long long)free_count,
 	    (unsigned long long)used_count);
+}
+
+/* ---- where addresses lead ---- */
+
+/* The routes of a session, from the notes: the chain may change under us. */
+static void
+walk_routes(sess_id id, const struct session *s, cli_ipcache_fn fn, void *arg)
+{
+	struct note_pos pos = note_first(s->notes);
+	struct note_route route;
+	struct note n;
+	int i;
+
+	for (i = 0; i < MAX_NOTES && note_next(&pos, &n); i++) {
+		if (n.kind != NOTE_ROUTE || n.len != sizeof(route))
+			continue;
+		memcpy(&route, n.data, sizeof(route));
+		fn(arg, id, route.addr, route.len);
+	}
+}
+
+/* From the sessions, since iptab.c's own map is the parent's: an entry there is one of these. */
+void
+cli_ipcache_walk(cli_ipcache_fn fn, void *arg)
+{
+	struct session s;
+
+	FOR_EACH_SESSION (id) {
+		if (!session_snapshot(id, &s))
+			continue;
+		if (s.ip4)
+			fn(arg, id, s.ip4, 32);
+		walk_routes(id, &s, fn, arg);
+	}
+}
+
+struct cached {
+	struct cli_def *cli;
+	uint32_t n;
+};
+
+static void
+cached_line(void *arg, sess_id id, uint32_t addr, unsigned int len)
+{
+	struct cached *c = arg;
+
+	if (len == 32)
+		cli_print(c->cli, "%7u %s", id, ip4_text(addr));
+	else
+		cli_print(c->cli, "%7u %s/%u", id, ip4_text(addr), len);
+	c->n++;
+}
+
+static void
+show_ipcache(struct cli_def *cli, int argc, char **argv)
+{
+	struct cached c = { .cli = cli };
+
+	(void)argc;
+	(void)argv;
+	cli_print(cli, "%7s %s", "Sess#", "IP Address");
+	cli_ipcache_walk(cached_line, &c);
+	cli_print(cli, "%u entries in cache", c.n);
 }
 
 /* ---- RADIUS ---- */
@@ -426,98 +487,7 @@ show_radius(struct cli_def *cli, int argc, char **argv)
 	cli_print(cli, "\nFree: %u\nUsed: %u", free_count, used_count);
 }
 
-/* ---- counters ---- */
-
-static void
-traffic_line(struct cli_def *cli, const char *name, uint64_t bytes, uint64_t packets,
-    uint64_t errors, uint64_t last)
-{
-	cli_print(cli, "%-10s %10llu %10llu %10llu %10llu", name, (unsigned long long)bytes,
-	    (unsigned long long)packets, (unsigned long long)errors, (unsigned long long)last);
-}
-
-static void
-show_counters(struct cli_def *cli, int argc, char **argv)
-{
-	const struct counters *c = counters;
-	const struct counter_row *row;
-	time_t reset = (time_t)c->reset_time;
-	char text[32];
-
-	(void)argc;
-	(void)argv;
-	cli_print(
-	    cli, "%-10s %10s %10s %10s %10s", "Ethernet", "Bytes", "Packets", "Errors", "Dropped");
-	traffic_line(
-	    cli, "RX", c->tun_rx_bytes, c->tun_rx_packets, c->tun_rx_errors, c->tun_rx_dropped);
-	traffic_line(
-	    cli, "TX", c->tun_tx_bytes, c->tun_tx_packets, c->tun_tx_errors, c->tun_tx_dropped);
-	cli_print(cli, " ");
-	cli_print(
-	    cli, "%-10s %10s %10s %10s %10s", "Tunnel", "Bytes", "Packets", "Errors", "Retries");
-	traffic_line(cli, "RX", c->tunnel_rx_bytes, c->tunnel_rx_packets, c->tunnel_rx_errors, 0);
-	traffic_line(cli, "TX", c->tunnel_tx_bytes, c->tunnel_tx_packets, c->tunnel_tx_errors,
-	    c->tunnel_retries);
-	cli_print(cli, " ");
-	cli_print(cli, "%-30s%-10s", "Counter", "Value");
-	cli_print(cli, "-----------------------------------------");
-	for (row = counter_rows(); row->name; row++)
-		cli_print(cli, "%-29s %llu", row->name, (unsigned long long)counter_value(row));
-	cli_print(cli, "%-29s %llu", "tunnel_rx_dropped", (unsigned long long)c->tunnel_rx_dropped);
-	cli_print(cli, " ");
-	cli_print(cli, "Last counter reset %.24s", ctime_r(&reset, text));
-}
-
 /* ---- the daemon ---- */
-
-/* "3 mins", "2:05", "1 day, 2:05" */
-static void
-uptime_text(char *text, size_t size, unsigned long seconds)
-{
-	unsigned long days = seconds / 86400, hours = seconds / 3600 % 24, mins = seconds / 60 % 60;
-	int n = 0;
-
-	if (days)
-		n = snprintf(text, size, "%lu day%s, ", days, days == 1 ? "" : "s");
-	if (days || hours)
-		snprintf(text + n, size - (size_t)n, "%lu:%02lu", hours, mins);
-	else
-		snprintf(text, size, "%lu min%s", mins, mins == 1 ? "" : "s");
-}
-
-static void
-show_uptime(struct cli_def *cli, int argc, char **argv)
-{
-	const struct counters *c = counters;
-	double load[3] = { 0 }, mbit = 8e-6;
-	time_t now = loop_time();
-	char clock[16], up[64];
-	uint32_t n = session_count();
-	struct tm tm;
-
-	(void)argc;
-	(void)argv;
-	localtime_r(&now, &tm);
-	strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
-	uptime_text(up, sizeof(up), cli_uptime());
-	getloadavg(load, ARRAY_LEN(load));
-	cli_print(cli, "%s up %s, %u user%s, load average: %.2f, %.2f, %.2f", clock, up, n,
-	    n == 1 ? "" : "s", load[0], load[1], load[2]);
-	cli_print(cli,
-	    "Bandwidth: UDP-ETH:%1.0f/%1.0f  ETH-UDP:%1.0f/%1.0f  TOTAL:%0.1f   IN:%u OUT:%u",
-	    (double)c->rate_udp_rx * mbit, (double)c->rate_tun_tx * mbit,
-	    (double)c->rate_tun_rx * mbit, (double)c->rate_udp_tx * mbit,
-	    (double)(c->rate_udp_rx + c->rate_tun_tx + c->rate_tun_rx + c->rate_udp_tx) * mbit,
-	    c->rate_in_packets, c->rate_out_packets);
-}
-
-static void
-show_version(struct cli_def *cli, int argc, char **argv)
-{
-	(void)argc;
-	(void)argv;
-	cli_print(cli, "L2TPNS %s", L2TPNS_VERSION);
-}
 
 static void
 show_plugins(struct cli_def *cli, int argc, char **argv)
@@ -551,8 +521,8 @@ cli_show_table(void)
 {
 	enum { USER = PRIVILEGE_UNPRIVILEGED, ENABLED = PRIVILEGE_PRIVILEGED, EXEC = MODE_EXEC };
 	static const struct command table[] = {
-		{ "show counters", USER, EXEC, show_counters, 0, 0, "", "",
-		    "Traffic and event counters", NULL, cli_json_counters },
+		{ "show ipcache", USER, EXEC, show_ipcache, 0, 0, "", "",
+		    "Addresses and routes, and the sessions they lead to", NULL, cli_json_ipcache },
 		{ "show plugins", USER, EXEC, show_plugins, 0, 0, "", "",
 		    "Plugins in the order in which they hear of events", NULL, cli_json_plugins },
 		{ "show pool", USER, EXEC, show_pool, 0, 1, "[all]", "addresses never used too",
@@ -567,10 +537,6 @@ cli_show_table(void)
 		    "closed ones too, or all about one", "Tunnels", NULL, cli_json_tunnels },
 		{ "show users", USER, EXEC, show_users, 0, 1, "[USER]", "all about his sessions",
 		    "Names of connected users", NULL, cli_json_users },
-		{ "show version", USER, EXEC, show_version, 0, 0, "", "", "Version of this program",
-		    NULL, cli_json_version },
-		{ "uptime", USER, EXEC, show_uptime, 0, 0, "", "",
-		    "Time since start, and bandwidth", NULL, cli_json_uptime },
 		{ "write terminal", USER, EXEC, show_config, 0, 0, "", "",
 		    "The configuration in force; secrets only when enabled", NULL, NULL },
 		{ 0 },

@@ -14,6 +14,9 @@
 /* Seconds until Session-Timeout ends it; 0: has none (or is about to end). */
 uint32_t cli_time_left(const struct session *s);
 
+/* A name fit for a terminal. One of four static buffers: use it at once. */
+const char *cli_clean(const char *name);
+
 /* The user's name, fit for a terminal; "*" before it is proven. Use it at once. */
 const char *cli_user_of(const struct session *s);
 
@@ -30,19 +33,18 @@ void cli_pool_walk(bool all, cli_pool_fn fn, void *arg);
 /* The name of an RFC 5515 rate or delay; NULL when the attribute is no number. */
 const char *cli_line_name(uint16_t tag);
 
-/* Puts out the JSON that has been written so far, as one line: a record at a time. */
-void cli_json_emit(struct cli_def *cli, struct json *j);
+/* Calls `fn` for each address and route that leads to a session. */
+typedef void (*cli_ipcache_fn)(void *arg, sess_id id, uint32_t addr, unsigned int len);
+void cli_ipcache_walk(cli_ipcache_fn fn, void *arg);
 
 /* Arguments are checked by the text form's rules; what is not there gives an empty value. */
 void cli_json_config(struct cli_def *cli, struct json *j, int argc, char **argv);
-void cli_json_counters(struct cli_def *cli, struct json *j, int argc, char **argv);
+void cli_json_ipcache(struct cli_def *cli, struct json *j, int argc, char **argv);
 void cli_json_plugins(struct cli_def *cli, struct json *j, int argc, char **argv);
 void cli_json_pool(struct cli_def *cli, struct json *j, int argc, char **argv);
 void cli_json_radius(struct cli_def *cli, struct json *j, int argc, char **argv);
 void cli_json_session(struct cli_def *cli, struct json *j, int argc, char **argv);
 void cli_json_tunnels(struct cli_def *cli, struct json *j, int argc, char **argv);
-void cli_json_uptime(struct cli_def *cli, struct json *j, int argc, char **argv);
 void cli_json_users(struct cli_def *cli, struct json *j, int argc, char **argv);
-void cli_json_version(struct cli_def *cli, struct json *j, int argc, char **argv);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A JSON writer for output a piece at a time. It does not check that brackets match;
- * what it does see to are commas, escapes and UTF-8, as names come from peers and a
- * reader must get valid JSON whatever they are.
+ * The form in which jansson's values leave: compact, a row a line, so that the CLI's
+ * filters still mean something. All that is not ASCII is escaped, since a terminal may
+ * take a C1 control character for an order; names come from peers, and a reader must get
+ * valid JSON whatever they are.
  */
 #include "json.h"
 #include "utf8.h"
@@ -11,126 +12,115 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { DIGITS = 6 }; /* of a real number: none here is more exact */
+
+static const size_t dump_flags =
+    JSON_COMPACT | JSON_ENSURE_ASCII | JSON_ENCODE_ANY | JSON_REAL_PRECISION(DIGITS);
+
+/* Text of a value, which is given up; to be freed, NULL without memory. */
+static char *
+dump(json_t *value)
+{
+	char *text = value ? json_dumps(value, dump_flags) : NULL;
+
+	json_decref(value);
+	return text;
+}
+
+/* Puts out `before` and the text, which is freed, as one line. */
 static void
-put(struct json *j, const char *s, size_t n)
+put_line(struct json *j, const char *before, char *text)
 {
-	char *more;
+	size_t size = strlen(before) + (text ? strlen(text) : 0) + 1;
+	char *line = text ? malloc(size) : NULL;
 
-	if (j->len + n + 1 > j->room) {
-		more = realloc(j->text, 2 * (j->len + n + 1));
-		if (!more) {
-			j->failed = true;
-			return;
-		}
-		j->text = more;
-		j->room = 2 * (j->len + n + 1);
+	if (line) {
+		snprintf(line, size, "%s%s", before, text);
+		j->out(j->arg, line);
+	} else {
+		j->failed = true;
 	}
-	memcpy(j->text + j->len, s, n);
-	j->len += n;
-	j->text[j->len] = '\0';
+	free(line);
+	free(text);
 }
 
-static void
-put_string(struct json *j, const char *s)
+void
+json_whole(struct json *j, json_t *value)
 {
-	char escape[8];
-	size_t n;
+	put_line(j, "", dump(value));
+}
 
-	put(j, "\"", 1);
-	for (; *s; s += n ? n : 1) {
-		n = utf8_len(s);
-		if (n == 0) {
-			put(j, "\\ufffd", 6);
-		} else if (*s == '"' || *s == '\\') {
-			put(j, *s == '"' ? "\\\"" : "\\\\", 2);
-		} else if (utf8_control(s)) {
-			snprintf(escape, sizeof(escape), "\\u%04x", (uint8_t)s[n - 1]);
-			put(j, escape, 6);
-		} else {
-			put(j, s, n);
-		}
+void
+json_begin(struct json *j, json_t *head, const char *key)
+{
+	char *text;
+
+	j->rows = false;
+	j->member = head != NULL;
+	if (!head) {
+		j->out(j->arg, "[");
+		return;
 	}
-	put(j, "\"", 1);
+	json_object_set_new(head, key, json_array());
+	text = dump(head);
+	if (text)
+		text[strlen(text) - strlen("]}")] = '\0';
+	put_line(j, "", text);
 }
 
-/* What stands in front of a value. */
-static void
-begin(struct json *j, const char *key)
+void
+json_row(struct json *j, json_t *row)
 {
-	if (j->comma)
-		put(j, ",", 1);
-	j->comma = true;
-	if (key) {
-		put_string(j, key);
-		put(j, ":", 1);
+	put_line(j, j->rows ? "," : "", dump(row));
+	j->rows = true;
+}
+
+void
+json_end(struct json *j)
+{
+	j->out(j->arg, j->member ? "]}" : "]");
+}
+
+json_t *
+json_text(const char *value)
+{
+	static const char unknown[] = "\xef\xbf\xbd"; /* U+FFFD */
+	size_t n, len = 0, room = strlen(value) * (sizeof(unknown) - 1) + 1;
+	char *text = malloc(room);
+	json_t *string;
+
+	if (!text)
+		return NULL;
+	for (; *value; value += n ? n : 1) {
+		n = utf8_len(value);
+		memcpy(text + len, n ? value : unknown, n ? n : sizeof(unknown) - 1);
+		len += n ? n : sizeof(unknown) - 1;
 	}
+	string = json_stringn(text, len);
+	free(text);
+	return string;
 }
 
 void
-json_open(struct json *j, const char *key, char bracket)
+json_put_text(json_t *object, const char *key, const char *value)
 {
-	begin(j, key);
-	put(j, &bracket, 1);
-	j->comma = false;
+	json_object_set_new(object, key, json_text(value));
 }
 
 void
-json_close(struct json *j, char bracket)
+json_put_number(json_t *object, const char *key, uint64_t value)
 {
-	put(j, &bracket, 1);
-	j->comma = true;
+	json_object_set_new(object, key, json_integer((json_int_t)MIN(value, INT64_MAX)));
 }
 
 void
-json_text(struct json *j, const char *key, const char *value)
+json_put_real(json_t *object, const char *key, double value)
 {
-	begin(j, key);
-	put_string(j, value);
+	json_object_set_new(object, key, json_real(value));
 }
 
 void
-json_number(struct json *j, const char *key, uint64_t value)
+json_put_bool(json_t *object, const char *key, bool value)
 {
-	char text[24];
-
-	begin(j, key);
-	put(j, text, (size_t)snprintf(text, sizeof(text), "%llu", (unsigned long long)value));
-}
-
-void
-json_real(struct json *j, const char *key, double value)
-{
-	char text[64];
-
-	begin(j, key);
-	put(j, text, (size_t)snprintf(text, sizeof(text), "%.2f", value));
-}
-
-void
-json_bool(struct json *j, const char *key, bool value)
-{
-	begin(j, key);
-	put(j, value ? "true" : "false", value ? 4 : 5);
-}
-
-void
-json_null(struct json *j, const char *key)
-{
-	begin(j, key);
-	put(j, "null", 4);
-}
-
-void
-json_flush(struct json *j)
-{
-	j->len = 0;
-	if (j->text)
-		j->text[0] = '\0';
-}
-
-void
-json_free(struct json *j)
-{
-	free(j->text);
-	*j = (struct json){ 0 };
+	json_object_set_new(object, key, json_boolean(value));
 }

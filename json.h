@@ -1,33 +1,46 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Writes JSON (RFC 8259) into a buffer that grows: for CLI children, since it calls
- * malloc. A key is NULL inside an array and at the top. Commas are seen to here.
+ * JSON for programs, on jansson: a small value is put out as a whole, a list a row at a
+ * time, so that its length is no matter. For CLI children, since it calls malloc.
+ *
+ *	json_begin(j, NULL, NULL);		[
+ *	json_row(j, row);			{"id":1}
+ *	json_row(j, row);			,{"id":2}
+ *	json_end(j);				]
  */
 #ifndef JSON_H
 #define JSON_H
 
 #include "l2tpns.h"
 
+#include <jansson.h>
+
+typedef void (*json_out_fn)(void *arg, const char *line);
+
+/* A document under way. Set `out` and `arg`, the rest to zero. */
 struct json {
-	char *text; /* always ends with NUL; NULL: nothing was written yet */
-	size_t len, room;
-	bool comma;  /* one is due before the next value */
-	bool failed; /* no memory: the text is not whole */
+	json_out_fn out; /* gets each line */
+	void *arg;
+	bool rows;   /* one was put out: the next begins with a comma */
+	bool member; /* the list is the last member of an object */
+	bool failed; /* no memory: what was put out is not whole */
 };
 
-/* '{' or '[' opens, '}' or ']' closes. */
-void json_open(struct json *j, const char *key, char bracket);
-void json_close(struct json *j, char bracket);
+/* The whole document. Here and below a value given is taken over. */
+void json_whole(struct json *j, json_t *value);
+
+/* A document that is a list; with `head`, an object that ends with the list `key`. */
+void json_begin(struct json *j, json_t *head, const char *key);
+void json_row(struct json *j, json_t *row);
+void json_end(struct json *j);
 
 /* A string; octets that are not UTF-8 become U+FFFD. */
-void json_text(struct json *j, const char *key, const char *value);
-void json_number(struct json *j, const char *key, uint64_t value);
-void json_real(struct json *j, const char *key, double value);
-void json_bool(struct json *j, const char *key, bool value);
-void json_null(struct json *j, const char *key);
+json_t *json_text(const char *value);
 
-/* Forgets the text but not where we are: what was written has been put out. */
-void json_flush(struct json *j);
-void json_free(struct json *j);
+/* Members of an object. */
+void json_put_text(json_t *object, const char *key, const char *value);
+void json_put_number(json_t *object, const char *key, uint64_t value);
+void json_put_real(json_t *object, const char *key, double value);
+void json_put_bool(json_t *object, const char *key, bool value);
 
 #endif

@@ -353,8 +353,8 @@ def test_filters(lns, online):
 
 
 def test_abbreviations(lns):
-    assert lns.run("sh ver") == lns.run("show version")
-    assert lns.run("sh ver | inc TPNS") == lns.run("show version")
+    assert lns.run("sho ver") == lns.run("show version")
+    assert lns.run("sho ver | inc TPNS") == lns.run("show version")
     assert [line for line in lns.run("show version | exc TPNS") if line] == []
     assert lns.run("show counters | i session_created") == lns.run("show counters | include session_created")
 
