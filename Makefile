@@ -35,6 +35,7 @@ OBJS = \
 	avpair.o \
 	cli.o \
 	cli_child.o \
+	cli_debug.o \
 	cli_filter.o \
 	cli_json.o \
 	cli_peers.o \

@@ -14,6 +14,7 @@
  */
 #include "cli.h"
 #include "cli_child.h"
+#include "cli_debug.h"
 #include "cli_policy.h"
 #include "config.h"
 #include "counter.h"
@@ -41,7 +42,7 @@ enum {
 	MAX_CHILDREN = 20,
 	MAX_REMOTE = 16, /* the rest is kept for this machine, so that nobody can lock it out */
 	ACCEPTS_A_TURN = 4,
-	BACKLOG = 16,
+	BACKLOG = 128,
 	CLOSED_BY_OPERATOR = 3, /* CDN result code: administrative reasons */
 };
 
@@ -153,6 +154,21 @@ change_policy(struct child *c, int argc, char **argv, char *answer, size_t size)
 	return done;
 }
 
+/* Lines of the log for a connection. */
+static bool
+change_debug(struct child *c, int argc, char **argv, char *answer, size_t size)
+{
+	int level = cli_debug_level(argv[1]);
+
+	(void)argc;
+	if (level < -1) {
+		snprintf(answer, size, "Invalid debugging flag \"%.64s\"", argv[1]);
+		return false;
+	}
+	cli_debug_set((unsigned int)(c - children), level);
+	return true;
+}
+
 /* Suspending and restarting what this version does not speak. */
 static bool
 change_bgp(struct child *c, int argc, char **argv, char *answer, size_t size)
@@ -162,6 +178,18 @@ change_bgp(struct child *c, int argc, char **argv, char *answer, size_t size)
 	(void)argv;
 	snprintf(answer, size, "BGP is not configured");
 	return false;
+}
+
+/* As SIGTERM, and once the answer is on its way. */
+static bool
+shut_down(struct child *c, int argc, char **argv, char *answer, size_t size)
+{
+	(void)argc;
+	(void)argv;
+	plog(LOG_WARNING, "CLI %s: shutdown", c->who);
+	kill(getpid(), SIGTERM);
+	snprintf(answer, size, "Shutting down");
+	return true;
 }
 
 static bool
@@ -196,6 +224,7 @@ static const struct {
 	{ "bgp", NULL, 3, change_bgp },
 	{ "clear", "counters", 2, clear_counters },
 	{ "config", NULL, 2, config_command },
+	{ "debug", NULL, 2, change_debug },
 	{ "drop", "session", 3, drop_session },
 	{ "drop", "tunnel", 3, drop_tunnel },
 	{ "drop", "user", 3, drop_user },
@@ -203,6 +232,7 @@ static const struct {
 	{ "login-failed", NULL, 2, login_failed },
 	{ "no", "snoop", 3, change_policy },
 	{ "no", "throttle", 3, change_policy },
+	{ "shutdown", NULL, 1, shut_down },
 	{ "snoop", NULL, 4, change_policy },
 	{ "throttle", NULL, 0, change_policy },
 };
@@ -233,6 +263,7 @@ close_pair(struct child *c)
 	loop_del(c->fd);
 	close(c->fd);
 	c->fd = -1;
+	cli_debug_set((unsigned int)(c - children), -1);
 }
 
 static void
@@ -345,6 +376,7 @@ start_child(struct child *c, int client, bool telnet)
 		return -1;
 	}
 	peer.pair = pair[1];
+	peer.place = (unsigned int)(c - children);
 	peer.parent = getpid();
 	peer.started = started;
 	c->fd = pair[0];
@@ -357,6 +389,7 @@ start_child(struct child *c, int client, bool telnet)
 		close_pair(c);
 		return -1;
 	}
+	cli_debug_set(peer.place, DEBUG_START);
 	return 0;
 }
 
@@ -518,6 +551,7 @@ int
 cli_start(char *why, size_t why_size)
 {
 	started = loop_time();
+	cli_debug_init(MAX_CHILDREN);
 	return listen_tcp(why, why_size) < 0 || listen_unix(why, why_size) < 0 ? -1 : 0;
 }
 

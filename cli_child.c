@@ -9,6 +9,7 @@
  * An alarm ends a child that is stuck in writing to a client who does not read.
  */
 #include "cli_child.h"
+#include "cli_debug.h"
 #include "cli_peers.h"
 #include "cli_policy.h"
 #include "cli_stats.h"
@@ -20,12 +21,14 @@
 #include "shm.h"
 #include "users.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -304,6 +307,41 @@ cmd_clear_counters(struct cli_def *cli, int argc, char **argv)
 	cli_ask_and_print(cli, ARRAY_LEN(words), words);
 }
 
+/* Asks on the operator's terminal; all but y and yes is no. */
+static bool
+confirm(struct cli_def *cli, const char *question)
+{
+	char typed[8] = "", c;
+	size_t n = 0;
+
+	fprintf(cli->client, "%s [y/N] ", question);
+	fflush(cli->client);
+	while (recv(CLIENT_FD, &c, 1, 0) == 1 && c != '\r') {
+		if (!isprint((unsigned char)c)) /* the end of the line before, too */
+			continue;
+		if (n < sizeof(typed) - 1)
+			typed[n++] = c;
+		fputc(c, cli->client);
+		fflush(cli->client);
+	}
+	fputs("\r\n", cli->client);
+	fflush(cli->client);
+	return strcasecmp(typed, "y") == 0 || strcasecmp(typed, "yes") == 0;
+}
+
+static void
+cmd_shutdown(struct cli_def *cli, int argc, char **argv)
+{
+	const char *const words[] = { "shutdown" };
+
+	(void)argc;
+	(void)argv;
+	if (confirm(cli, "Stop l2tpns on this machine?"))
+		cli_ask_and_print(cli, ARRAY_LEN(words), words);
+	else
+		cli_print(cli, "Not stopped");
+}
+
 /* What is typed in configuration mode goes to the parent as a line of startup-config, in quotes
  * again. */
 static void
@@ -411,6 +449,8 @@ static const struct command commands[] = {
 	    "as in show plugins", "Unload a plugin", NULL, NULL },
 	{ "set", PRIVILEGE_PRIVILEGED, MODE_CONFIG, cmd_set, 2, CLI_WORDS, "NAME VALUE",
 	    "as in startup-config", "Change a setting", hint_set, NULL },
+	{ "shutdown", PRIVILEGE_PRIVILEGED, MODE_EXEC, cmd_shutdown, 0, 0, "", "",
+	    "Stop the daemon; tunnels stay as they are", NULL, NULL },
 	{ 0 },
 };
 
@@ -420,9 +460,10 @@ static const struct command commands[] = {
 static int
 on_tick(struct cli_def *cli)
 {
-	(void)cli;
-	if (logged_in)
-		cli_not_stuck();
+	if (!logged_in)
+		return CLI_OK;
+	cli_not_stuck();
+	cli_debug_drain(cli);
 	return CLI_OK;
 }
 
@@ -440,6 +481,7 @@ cli_child_run(const struct cli_peer *who)
 	struct cli_def *cli;
 
 	peer = *who;
+	cli_debug_attach(peer.place);
 	give_up_rights();
 	setsockopt(PAIR_FD, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
 	cli = cli_init();
@@ -451,6 +493,7 @@ cli_child_run(const struct cli_peer *who)
 	cli_tree_add(cli, cli_peers_table());
 	cli_tree_add(cli, commands);
 	cli_tree_add(cli, cli_policy_table());
+	cli_tree_add(cli, cli_debug_table());
 	cli_filter_add(cli);
 	set_up_login(cli);
 	cli_regular(cli, on_tick);

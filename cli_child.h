@@ -39,9 +39,10 @@ struct command {
 struct cli_peer {
 	int client, pair; /* his socket; ours to the parent */
 	pid_t parent;
-	time_t started; /* the daemon, by the wall clock */
-	bool local;	/* from this machine */
-	bool telnet;	/* not the local socket */
+	unsigned int place; /* among the connections, for cli_debug.h */
+	time_t started;	    /* the daemon, by the wall clock */
+	bool local;	    /* from this machine */
+	bool telnet;	    /* not the local socket */
 };
 
 /* The child's life from the fork on. */
