@@ -79,6 +79,20 @@ is_shared(const void *addr)
 	return false;
 }
 
+/* Pages that are locked (lock_pages) are let loose first, and what comes in their place locked. */
+static int
+give_back(void *p, size_t size, int advice)
+{
+	int result = madvise(p, size, advice);
+
+	if (result == 0 || errno != EINVAL || munlock(p, size) < 0)
+		return result;
+	result = madvise(p, size, advice);
+	if (mlock2(p, size, MLOCK_ONFAULT) < 0)
+		plog(LOG_WARNING, "mlock2: %s", strerror(errno));
+	return result;
+}
+
 void
 shm_trim(void *addr, size_t size, size_t used)
 {
@@ -87,7 +101,7 @@ shm_trim(void *addr, size_t size, size_t used)
 	size = page_round(size);
 	if (from >= size)
 		return;
-	if (madvise((char *)addr + from, size - from,
+	if (give_back((char *)addr + from, size - from,
 		is_shared(addr) ? MADV_REMOVE : MADV_DONTNEED) < 0)
 		plog(LOG_WARNING, "madvise: %s; memory stays in use", strerror(errno));
 }
