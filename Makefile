@@ -66,6 +66,7 @@ OBJS = \
 	filter.o \
 	frame.o \
 	gso.o \
+	handover.o \
 	hash.o \
 	hook.o \
 	icmp.o \
@@ -87,10 +88,12 @@ OBJS = \
 	loop.o \
 	mschap.o \
 	note.o \
+	pidfile.o \
 	plugin.o \
 	plugin_func.o \
 	policy.o \
 	ppp.o \
+	privilege.o \
 	proxy.o \
 	rad_auth.o \
 	rad_reply.o \

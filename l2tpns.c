@@ -25,8 +25,10 @@
 #include "log_target.h"
 #include "loop.h"
 #include "note.h"
+#include "pidfile.h"
 #include "plugin_host.h"
 #include "ppp.h"
+#include "privilege.h"
 #include "radius.h"
 #include "rtnl.h"
 #include "session.h"
@@ -40,7 +42,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +49,6 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -263,30 +263,6 @@ warn_of_settings(void)
 
 /* --- start --- */
 
-/* The first of the capabilities we need that we have not; NULL when all are there. */
-static const char *
-missing_capability(void)
-{
-	static const struct {
-		int cap;
-		const char *name;
-	} needed[] = {
-		{ CAP_NET_ADMIN, "CAP_NET_ADMIN" },
-		{ CAP_NET_BIND_SERVICE, "CAP_NET_BIND_SERVICE" },
-		{ CAP_NET_RAW, "CAP_NET_RAW" },
-	};
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-	size_t i;
-
-	if (syscall(SYS_capget, &head, data) < 0)
-		return NULL; /* no capabilities here: what fails will say so */
-	for (i = 0; i < ARRAY_LEN(needed); i++)
-		if (!(data[needed[i].cap / 32].effective & 1U << needed[i].cap % 32))
-			return needed[i].name;
-	return NULL;
-}
-
 /* So that no socket of ours gets the number of stdout, and log lines with it. */
 static void
 fill_standard_descriptors(void)
@@ -338,20 +314,6 @@ detached(int fd)
 	if (write(fd, "", 1) != 1)
 		plog(LOG_WARNING, "nobody waited for us to start");
 	close(fd);
-}
-
-static void
-write_pid_file(void)
-{
-	FILE *f;
-
-	if (conf->pid_file[0] == '\0')
-		return;
-	f = fopen(conf->pid_file, "we");
-	if (!f || fprintf(f, "%d\n", (int)getpid()) < 0)
-		plog(LOG_ERROR, "pid_file %s: %s", conf->pid_file, strerror(errno));
-	if (f)
-		fclose(f);
 }
 
 /* One process a state_dir: what is spilled there is one's own. The lock ends with the process. */
@@ -474,6 +436,7 @@ on_quit(int signo)
 	if (timer_running(&quit_timer))
 		return;
 	plog(LOG_WARNING, "stopping: closing %u tunnels", (unsigned)tunnel_count());
+	sd_notifyf(0, "STATUS=Closing %u tunnels", (unsigned)tunnel_count());
 	quit_began = loop_time();
 	l2tp_stop();
 	timer_set(&quit_timer, MS(TIMER_TICK_MS));
@@ -552,7 +515,7 @@ main(int argc, char **argv)
 		config_force_hostname(o.hostname);
 	if (o.test)
 		return test_configuration(o.config);
-	missing = missing_capability();
+	missing = privilege_missing();
 	if (missing)
 		fatal("%s is needed: run as root", missing);
 	if (o.detach)
@@ -563,6 +526,7 @@ main(int argc, char **argv)
 	apply_debug();
 	apply_log_file();
 	config_share();
+	privilege_raise();
 	lock_state_dir();
 	open_tables();
 	stage_files(conf, log_line);
@@ -572,13 +536,16 @@ main(int argc, char **argv)
 	watch_settings();
 	start_clock();
 	start_plugins();
-	write_pid_file();
+	pidfile_open();
+	privilege_drop(o.config);
+	pidfile_write();
 	warn_of_settings();
 	plog(LOG_WARNING, "l2tpns %s serves on %s port %u", L2TPNS_VERSION,
 	    ip4_text(conf->bind_address), (unsigned)L2TP_PORT);
 	if (word >= 0)
 		detached(word);
-	sd_notify(0, "READY=1");
+	sd_notifyf(0, "READY=1\nMAINPID=%d\nSTATUS=Serving L2TP on %s port %u", (int)getpid(),
+	    ip4_text(conf->bind_address), (unsigned)L2TP_PORT);
 
 	loop_run();
 
@@ -593,7 +560,6 @@ main(int argc, char **argv)
 	rtnl_fini();
 	icmp_fini();
 	snoop_fini();
-	if (conf->pid_file[0])
-		unlink(conf->pid_file);
+	pidfile_remove();
 	return 0;
 }

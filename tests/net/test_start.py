@@ -427,12 +427,17 @@ def test_detach(plant):
     daemon.settings["log_file"] = os.path.join(daemon.folder, "logfile")
     daemon.write_config()
     pid_file = daemon.settings["pid_file"]
-    with daemon.ns:
-        done = subprocess.run([binary(), "-d", "-c", daemon.config], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30)
+    path = os.path.join(daemon.folder, "notify")
+    with daemon.ns, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(path)
+        notify.settimeout(10)
+        done = subprocess.run([binary(), "-d", "-c", daemon.config], stdin=subprocess.DEVNULL, text=True, timeout=30,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**os.environ, "NOTIFY_SOCKET": path})
+        ready = notify.recv(4096).decode().split("\n")
     assert done.returncode == 0, done.stdout
     pid = int(wait_for(lambda: os.path.exists(pid_file) and open(pid_file).read(), "the pid file"))
     try:
+        assert "READY=1" in ready and "MAINPID=%d" % pid in ready
         status = open("/proc/%d/stat" % pid).read().rsplit(")", 1)[1].split()
         assert int(status[3]) != os.getsid(0), "it is in our session still"
         pylac.subscriber(plant.network).ping(plant.network.CORE)
@@ -462,7 +467,8 @@ def test_watchdog(plant):
         notify.bind(path)
         notify.settimeout(10)
         process = daemon.ns.start(binary(), "-c", daemon.config, env={"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "400000"})
-        assert notify.recv(4096) == b"READY=1"
+        ready = notify.recv(4096).decode().split("\n")
+        assert ready[:2] == ["READY=1", "MAINPID=%d" % process.pid] and ready[2].startswith("STATUS=Serving"), ready
         begun = time.monotonic()
         for _ in range(5):
             assert notify.recv(4096) == b"WATCHDOG=1"
@@ -472,7 +478,7 @@ def test_watchdog(plant):
             pass
         assert process.wait() == 0
         process = daemon.ns.start(binary(), "-c", daemon.config, env={"NOTIFY_SOCKET": path})
-        assert notify.recv(4096) == b"READY=1"
+        assert notify.recv(4096).startswith(b"READY=1\n")
         process.send_signal(signal.SIGTERM)
         assert notify.recv(4096) == b"STOPPING=1"
         assert process.wait() == 0
