@@ -59,7 +59,8 @@ class Module:
         return thing
 
     def lns(self, settings=None, **kwargs):
-        return self.keep(Lns(self.network, self.folder("lns"), settings, **kwargs))
+        folder = kwargs.pop("folder", None) or self.folder("lns")
+        return self.keep(Lns(self.network, folder, settings, **kwargs))
 
     def uml(self, **kwargs):
         return self.keep(Uml(self.network, self.folder("uml"), **kwargs))

@@ -191,6 +191,7 @@ class Lns:
             os.unlink(path)
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
             notify.bind(path)
+            os.chmod(path, 0o777)  # as systemd makes its own: `setuid` does not matter
             self.process = self.ns.start(
                 binary(), "-c", self.config, *self.argv, log=self._path("log"),
                 env={"NOTIFY_SOCKET": path,
