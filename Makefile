@@ -260,7 +260,9 @@ bench: deps
 install: all
 	install -D -m 755 build/l2tpns $(SBINDIR)/l2tpns
 	install -D -m 755 build/nsctl $(SBINDIR)/nsctl
+	install -D -m 644 Docs/l2tpns.8 $(MANDIR)/man8/l2tpns.8
 	install -D -m 644 Docs/nsctl.8 $(MANDIR)/man8/nsctl.8
+	install -D -m 644 Docs/startup-config.5 $(MANDIR)/man5/startup-config.5
 	install -d -m 755 $(PLUGDIR)
 	install -m 644 $(patsubst %,build/plugins/%.so,$(PLUGINS)) $(PLUGDIR)
 	install -D -m 644 plugin.h $(INCDIR)/plugin.h
