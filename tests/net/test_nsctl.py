@@ -173,10 +173,8 @@ def test_help_option(site):
 
 
 def test_manual(site):
-    """The man page is clean, and has the options and arguments that --help has, and no others."""
+    """The man page has the options and arguments that --help has, and no others."""
     page = os.path.join(ROOT, "Docs", "nsctl.8")
-    lint = subprocess.run(["mandoc", "-T", "lint", "-W", "style", page], stdout=subprocess.PIPE, text=True).stdout
-    assert [line for line in lint.splitlines() if "referenced manual not found" not in line] == []
     usage = nsctl(site.network.core, "--help")[1]
     text = subprocess.run(["mandoc", "-T", "ascii", page], stdout=subprocess.PIPE, text=True, check=True).stdout
     text = re.sub(".\b", "", text)
