@@ -1,13 +1,17 @@
 """What the documents say is what the code does: settings, commands, options, counters, log lines, examples."""
 
 import html
+import json
 import os
 import re
+import socket
 import subprocess
 
 import pytest
 
-from lns import ROOT, binary
+from lns import ROOT, Cli, binary, plugin_dir
+from netns import wait_for
+from pylac import Lac
 
 DOCS = os.path.join(ROOT, "Docs")
 PAGES = "l2tpns.8", "nsctl.8", "startup-config.5"
@@ -175,11 +179,6 @@ def test_commands():
         assert not more, "%s: no such command: %s" % (title, more)
 
 
-@pytest.fixture(scope="module")
-def daemon(module):
-    return module.lns()
-
-
 def offers(cli, words=""):
     """The words that `?` offers behind these."""
     cli.sock.sendall(words.encode() + b"?")
@@ -188,9 +187,10 @@ def offers(cli, words=""):
     return re.findall(r"(?m)^  ([a-z][a-z-]*) ", text)
 
 
-def test_commands_offered(daemon):
+def test_commands_offered(plant):
     """What `?` offers in each mode, and behind the words that begin several commands, is in l2tpns(8)."""
     entries = {title: [entry.split() for entry, _ in tags(section("l2tpns.8", title))] for title in MODES}
+    daemon = plant.lns()
     cli = daemon.open_cli(enable=False)
     for title, command in ("User mode", None), ("Privileged mode", "enable"), ("Configuration mode", "configure terminal"):
         if command:
@@ -232,8 +232,9 @@ def test_pages_are_installed(tmp_path):
 
 def strings():
     """The literal texts of the sources, pieces that are apart in the source joined."""
-    joined = re.sub(r'"\s*\n\s*"', "", "\n".join(sources().values()))
-    return "\n".join(re.findall(r'"((?:[^"\\]|\\.)*)"', joined))
+    code = re.sub(r"(?s)/\*.*?\*/|'\"'|^#include.*?$", "", "\n".join(sources().values()))
+    found = re.findall(r'"((?:[^"\\\n]|\\.)*)"(\s*)', code)
+    return "".join(text + ("" if "\n" in gap else "\n") for text, gap in found)
 
 
 def test_diagnostics():
@@ -245,3 +246,207 @@ def test_diagnostics():
         for piece in re.split(r"\b[A-Z][A-Z:_]*\b|\d+", line):
             if len(piece.strip()) > 4:
                 assert piece.strip(" :/,") in texts, (line, piece)
+
+
+# ---------------------------------------------------------------------------- the manual
+
+def test_counters():
+    """The manual's table has each counter with its meaning, in the order of `show counters json`."""
+    rows = re.findall(r'X\((\w+),\s*(?:\\\s*)?"([^"]*)"\)', text_of("counter.h"))
+    table = re.findall(r"(?m)^\| `(\w+)` \| (.*) \|$", text_of("Docs", "manual.md").split("\n## Counters\n")[1])
+    assert table == rows and len(rows) > 100
+
+
+def texts():
+    """The documents that people read, by name."""
+    names = [os.path.join("Docs", name) for name in sorted(os.listdir(DOCS)) if name.endswith((".md", ".5", ".8"))]
+    return {name: text_of(name) for name in ["README.md"] + names}
+
+
+def test_names_in_texts(settings):
+    """Each setting that a text sets is one that exists; each counter it tells to watch too; each link leads somewhere."""
+    counters = re.findall(r"X\((\w+),", text_of("counter.h"))
+    for name, text in texts().items():
+        for setting in re.findall(r"(?m)(?:^\s*|`|\) )set ([a-z]\w+) ", text):
+            assert setting in settings or setting in ("nexthop", "nexthop6"), (name, setting)
+        for target in re.findall(r"\]\(([^)#:]+)\)", text):
+            assert os.path.exists(os.path.join(ROOT, os.path.dirname(name), target)), (name, target)
+        heads = {re.sub(r"[^\w -]", "", head).strip().lower().replace(" ", "-") for head in re.findall(r"(?m)^#+ (.*)$", text)}
+        assert set(re.findall(r"\]\(#([^)]+)\)", text)) <= heads, name
+    watch = text_of("Docs", "manual.md").split("\n## Watching it\n")[1].split("\n## ")[0]
+    for row in re.findall(r"(?m)^\| (`.*?) \|", watch):
+        assert set(re.findall(r"`(\w+)`", row)) <= set(counters), row
+
+
+def blocks():
+    """The files that the manual gives whole, {path: text}. The paragraph before each has its path."""
+    found = {}
+    paragraph = ""
+    for part in re.split(r"(?s)(?:^|\n)```\n", text_of("Docs", "manual.md")):
+        if paragraph:
+            path, = re.findall(r"`(/\S+)`", paragraph)
+            found[path] = part + "\n"
+        paragraph = "" if paragraph else part.strip().split("\n\n")[-1]
+    return found
+
+
+class Machine:
+    """A program that runs where files lie at their absolute paths, as on a machine of its own. What it writes vanishes
+    with it."""
+
+    SCRIPT = """
+set -e
+mount -t tmpfs tmpfs "$1"
+for dir in etc usr/lib var; do
+    mkdir -p "$1/$dir" "$1/work/$dir"
+    mount -t overlay overlay -o "lowerdir=/$dir,upperdir=$1/$dir,workdir=$1/work/$dir" "/$dir"
+done
+mount -t tmpfs tmpfs /run
+cp -r "$2"/. /
+echo mounted
+read go
+eval "$3"
+"""
+
+    def __init__(self, ns, folder, files, script):
+        self.tree, room = os.path.join(str(folder), "tree"), os.path.join(str(folder), "room")
+        os.makedirs(room)
+        for path, text in files.items():
+            os.makedirs(os.path.dirname(self.tree + path), exist_ok=True)
+            with open(self.tree + path, "w") as f:
+                f.write(text)
+        self.process = ns.start("unshare", "--mount", "--propagation", "private", "sh", "-c", self.SCRIPT, "sh", room,
+                                self.tree, script, stdin=subprocess.PIPE)
+        self.process.wait_line("^mounted$")
+        self.root = os.open("/proc/%d/root" % self.process.pid, os.O_PATH)  # what it becomes may not let us
+        self.process.popen.stdin.write(b"go\n")
+        self.process.popen.stdin.close()
+
+    def path(self, path):
+        """A path of its, as we can open it."""
+        return "/proc/self/fd/%d%s" % (self.root, path)
+
+    def read(self, path):
+        try:
+            return text_of(self.path(path))
+        except OSError:
+            return ""
+
+    def close(self):
+        self.process.kill()
+        os.close(self.root)
+
+
+@pytest.fixture(scope="module")
+def first(module):
+    """The manual's first set-up: its addresses, and programs that run with exactly its files."""
+    files, net = blocks(), module.network
+    net.lns.sysctl("ipv4.ip_forward", 0)
+    net.lns.ip("addr add 192.0.2.1/24 dev lac", "addr add 198.51.100.1/24 dev core")
+    net.lac.ip("addr add 192.0.2.2/24 dev br0")
+    net.core.ip("addr add 198.51.100.10/24 dev lns")
+    net.core.ip("route del default", *re.findall(r"(?m)^    ip (route add .* via 198.51.100.1)$", text_of("Docs", "manual.md")))
+    module.radius = module.keep(Machine(
+        net.core, module.folder("radius"), {path: files[path] for path in files if path.startswith("/etc/freeradius/")},
+        "mkdir -m 755 /run/freeradius; chown freerad: /run/freeradius; chown -R freerad: /etc/freeradius; "
+        "exec freeradius -f -l stdout"))
+    module.radius.process.wait_line("Ready to process requests", timeout=60)
+    module.daemon = module.keep(Machine(
+        net.lns, module.folder("lns"),
+        {path: files[path] for path in files if path.startswith(("/etc/l2tpns/", "/etc/sysctl.d/"))},
+        "mkdir -p /usr/lib/l2tpns /var/lib/l2tpns; cp %s/*.so /usr/lib/l2tpns; sysctl -q -p /etc/sysctl.d/90-l2tpns.conf; "
+        "%s -t; exec %s" % (plugin_dir(), binary(), binary())))
+    socket_path = module.daemon.path("/run/l2tpns.sock")
+    wait_for(lambda: os.path.exists(socket_path) or not module.daemon.process.alive(), "the daemon")
+    assert module.daemon.process.alive(), module.daemon.process.output
+    module.cli = Cli.unix(socket_path)
+    module.cli.prompt()
+    module.files = files
+    yield module
+    assert module.daemon.process.alive(), module.daemon.read("/var/log/l2tpns.log")
+
+
+def session(cli, user):
+    lines = [line.split() for line in cli.run("show session")]
+    return next((dict(zip(lines[0], line)) for line in lines[1:] if user in line), None)
+
+
+def test_first_subscriber(first):
+    """The test client of the manual comes online with exactly the manual's files, and reaches the LNS and the net."""
+    guest = first.uml()
+    guest.run("ip addr add 192.0.2.3/24 dev vec0; ip route add 192.0.2.0/24 dev vec0 table 50; ip rule add to 192.0.2.0/24 "
+              "lookup 50 pref 1001; rm -f /etc/ppp/ip-up /etc/ppp/ip-down")
+    for path in first.files:
+        if path.startswith(("/etc/xl2tpd/", "/etc/ppp/")):
+            guest.write("block", first.files[path])
+            guest.run("cp /run/host/block " + path)
+    guest.spawn("xl2tpd -D", "xl2tpd.log")
+    found = wait_for(lambda: session(first.cli, "joe@example.net"), "joe", 30)
+    assert found["IP"].startswith("100.64.")
+    wait_for(lambda: found["IP"] in guest.run("ip addr show ppp0 2>/dev/null", check=False), "ppp0", 30)
+    first.network.lns.run("ping", "-c2", "-i0.2", "-W5", found["IP"])
+    guest.run("ping -c2 -i0.2 -W5 -I ppp0 100.64.0.1")
+    guest.run("ip route add 198.51.100.10 dev ppp0; ping -c2 -i0.2 -W5 198.51.100.10")
+
+
+def test_first_policies(first):
+    """The other users of the manual get what their lines say."""
+    lac = Lac(first.network, address="192.0.2.2", lns="192.0.2.1")
+    tunnel = lac.tunnel(secret="of-the-tunnel", challenge=True)
+    ann = tunnel.session().up("ann@example.net", "secret-of-ann")
+    assert ann.address == "203.0.113.77"
+    ann.ping("198.51.100.10", source="203.0.113.130")
+    routes = first.network.lns.run("ip", "route", "show", "dev", "tun0")
+    assert "203.0.113.77" in routes and "203.0.113.128/28" in routes and "100.64.0.0/16" in routes
+    tunnel.session().up("max@example.net", "secret-of-max")
+    found = session(first.cli, "max@example.net")
+    assert found["T"] == "Y" and "(2048kbps/2048kbps)" in "\n".join(first.cli.run("show session " + found["SID"]))
+    assert not tunnel.session().authenticate("joe@example.net", "wrong")
+    assert "login of joe@example.net refused" in first.daemon.read("/var/log/l2tpns.log")
+
+
+def test_first_operators(first):
+    """The operator of the manual logs in from elsewhere, and may enable."""
+    cli = Cli.tcp(first.network.lac, "192.0.2.1")
+    assert cli.login("admin", "letmein") and cli.enable("sesame")
+    cli.close()
+
+
+def test_json_by_pipe(first):
+    """What a collector gets: the manual's command, with a socket in the place of nc."""
+    line, = re.findall(r"(?m)^    printf '(.*)' \| nc -U /run/l2tpns.sock \| grep -o '\{\.\*\}'$", text_of("Docs", "manual.md"))
+    answer = b""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(10)
+        sock.connect(first.daemon.path("/run/l2tpns.sock"))
+        sock.sendall(line.encode().decode("unicode_escape").encode())
+        try:
+            while not answer.endswith(b"quit\r\n"):
+                answer += sock.recv(65536)
+        except ConnectionResetError:
+            pass
+    answer = answer.decode()
+    counters = json.loads(re.search("{.*}", answer).group())
+    assert counters["tunnel_created"] > 0 and "loop_longest_us" in counters
+
+
+def test_first_garden(first):
+    """With the garden loaded who is refused is let in, and his packets go through the rules of build-garden."""
+    cli = Cli.unix(first.daemon.path("/run/l2tpns.sock"))
+    cli.prompt()
+    assert cli.enable("sesame")
+    cli.run("configure terminal")
+    cli.run("load plugin garden")
+    cli.run("exit")
+
+    def rules():
+        return first.network.lns.run("iptables", "-t", "nat", "-S", check=False)
+    wait_for(lambda: "-A PREROUTING -j garden_users" in rules(), "the chains")
+    assert len(re.findall("-A garden ", rules())) == first.files["/etc/l2tpns/build-garden"].count("iptables ")
+    lac = Lac(first.network, address="192.0.2.2", lns="192.0.2.1")
+    refused = lac.tunnel().session().up("nobody@example.net", "wrong")
+    assert session(cli, "nobody@example.net")["G"] == "Y"
+    wait_for(lambda: "-A garden_users -s %s/32 -j garden" % refused.address in rules(), "his rule")
+    cli.run("configure terminal")
+    cli.run("remove plugin garden")
+    cli.close()
