@@ -188,8 +188,8 @@ struct pluginfuncs {
 	/* A setting's value as text, without quotes; "" for an unknown one. A static buffer. */
 	const char *(*get_config)(const char *name);
 
-	/* Sessions: by name of the user (the first of several), by number, by address; NULL: none.
-	 */
+	/* Sessions: by name of the user (the first of several), by number, by address; NULL: none,
+	 * or it has ended. */
 	plugin_session (*get_session_by_user)(const char *username);
 	plugin_session (*get_session_by_id)(uint32_t sid);
 	plugin_session (*get_session_by_ip)(uint32_t ip);

@@ -89,10 +89,24 @@ plugin_tunnel_of(sess_id id)
 	return s ? (plugin_tunnel)(uintptr_t)s->tunnel : NULL;
 }
 
+/* For who looks for one: a session that has ended lies about until its peer has said good-bye, but
+ * plugins have heard the last of it and its address may be another's. */
+static plugin_session
+living(sess_id id)
+{
+	const struct session *s = session_get(id);
+
+	return s && !s->down ? plugin_handle(id) : NULL;
+}
+
 static plugin_session
 by_user(const char *user)
 {
-	return plugin_handle(session_by_user(user));
+	sess_id id = session_by_user(user);
+
+	while (id && session_get(id)->down)
+		id = session_next_of_user(id);
+	return plugin_handle(id);
 }
 
 static plugin_session
@@ -110,7 +124,7 @@ next_session(plugin_session s)
 	sess_id id = (uint32_t)(uintptr_t)s, last = session_highest();
 
 	while (++id <= last)
-		if (session_get(id))
+		if (living(id))
 			return plugin_handle(id);
 	return NULL;
 }
@@ -431,7 +445,7 @@ const struct pluginfuncs plugin_funcs = {
 	.log = write_log,
 	.get_config = get_config,
 	.get_session_by_user = by_user,
-	.get_session_by_id = plugin_handle,
+	.get_session_by_id = living,
 	.get_session_by_ip = by_ip,
 	.next_session = next_session,
 	.session_id = id_of,

@@ -278,6 +278,30 @@ stale_handles(void **state)
 	assert_int_equal(closed.cause, TERM_ADMIN_RESET);
 }
 
+/* It has ended, and waits for its peer's good-bye: nobody finds it, who has it may read it. */
+static void
+ended_sessions(void **state)
+{
+	const struct pluginfuncs *f = &plugin_funcs;
+	plugin_session older = f->get_session_by_id(s), h;
+	sess_id other = session_new(tunnel, 8);
+
+	(void)state;
+	session_set_user(other, "joe");
+	session_set_authed(other);
+	h = f->get_session_by_user("joe");
+	assert_int_equal(f->session_id(h), other);
+	session_set_down(other);
+	assert_ptr_equal(f->get_session_by_user("joe"), older);
+	assert_null(f->get_session_by_id(other));
+	assert_null(f->next_session(older));
+	assert_string_equal(f->session_user(h), "joe");
+	session_set_down(s);
+	assert_null(f->get_session_by_user("joe"));
+	assert_null(f->next_session(NULL));
+	session_free(other);
+}
+
 static void
 settings(void **state)
 {
@@ -504,6 +528,7 @@ main(int argc, char **argv)
 		TEST(no_packets_for_nobody),
 		TEST(handles),
 		TEST(stale_handles),
+		TEST(ended_sessions),
 		TEST(settings),
 		TEST(stripdomain),
 		TEST(setrxspeed),
