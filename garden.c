@@ -304,6 +304,18 @@ tear_down(void)
 	state = DOWN;
 }
 
+/* Who has no address yet is put in when he has one, by new_session. That event comes once: one who
+ * negotiates PPP anew is not up, but has his address, and needs his rule now. */
+static void
+set(plugin_session s, int on)
+{
+	f->set_garden(s, on);
+	if (on)
+		put_in(s);
+	else
+		take_out(s);
+}
+
 /* ---- events ---- */
 
 int
@@ -347,7 +359,7 @@ plugin_post_auth(struct param_post_auth *p)
 	if (p->auth_allowed || p->protocol == PLUGIN_MSCHAPV2)
 		return PLUGIN_RET_OK;
 	f->log(PLUGIN_LOG_INFO, p->s, "%s is refused: into the garden", p->username);
-	f->set_garden(p->s, 1);
+	set(p->s, 1);
 	p->auth_allowed = 1;
 	return PLUGIN_RET_OK;
 }
@@ -365,16 +377,6 @@ plugin_kill_session(struct param_kill_session *p)
 {
 	take_out(p->s);
 	return PLUGIN_RET_OK;
-}
-
-static void
-set(plugin_session s, int on)
-{
-	f->set_garden(s, on);
-	if (!on)
-		take_out(s);
-	else if (f->session_up(s))
-		put_in(s);
 }
 
 int

@@ -20,6 +20,7 @@ from fakeradius import USER_NAME, VENDOR, FakeRadius, attribute
 from lns import ROOT, plugin_dir
 from netns import wait_for
 from pylac import Lac
+from test_nsctl import nsctl
 
 SECRET = "radsecret"
 KINDS = {"nft": "/usr/sbin/xtables-nft-multi", "legacy": "/usr/sbin/xtables-legacy-multi"}
@@ -302,6 +303,22 @@ def test_garden_and_the_rightful_owner(plant, tmp_path):
     assert sorted(s["G"] for s in site.lns.sessions()) == ["N", "Y"]
     joe.ping(site.network.CORE)
     site.wait_inside(other.address)
+
+
+def test_garden_and_a_new_negotiation(plant, tmp_path):
+    """Refused when he logs in again on his link, or put in by nsctl in the midst of it: his rule is there."""
+    site = Garden(plant, tmp_path)
+    site.built()
+    joe, joan = site.up("joe"), site.up("joe2")
+    site.server.answer = lambda server, request: [server.reject(request)]
+    joe.renegotiate().up("joe", "wrong")
+    assert site.lns.session("joe")["G"] == "Y"
+    site.wait_inside(joe.address)
+    joan.renegotiate()
+    assert nsctl(site.network.lns, "garden", "joe2") == (0, "", "")
+    site.wait_inside(joe.address, joan.address)
+    assert nsctl(site.network.lns, "ungarden", site.lns.session("joe")["SID"]) == (0, "", "")
+    site.wait_inside(joan.address)
 
 
 def test_garden_is_closed_to_mschapv2(plant, tmp_path):
