@@ -15,8 +15,9 @@
  * The chains are made in one transaction of iptables-restore, which also empties those
  * a crashed daemon has left behind. Addresses are put in and taken out in batches: while
  * iptables works on one, the next one grows, so that a rush of sessions costs a handful
- * of processes. When iptables fails, all is made anew a while later, from what the
- * sessions say.
+ * of processes. When iptables fails, all is made anew a while later, from the list of
+ * addresses, which is kept whatever iptables does: there is no walk over all sessions
+ * but when we begin.
  */
 #include "plugin.h"
 
@@ -42,9 +43,9 @@ static enum {
 static unsigned int retry_in, retry_after; /* s */
 static int chains_failed;
 
-/* Address of each session in the chain, by session id; 0: not in. Network order. */
+/* Address of each session that is to be in the chain, by session id; 0: not in. Network order. */
 static uint32_t *listed;
-static uint32_t listed_room;
+static uint32_t listed_room, n_listed;
 
 /* What iptables is yet to be told, in order. */
 static struct change {
@@ -183,7 +184,7 @@ change(uint32_t ip, int in)
 	struct change *more;
 
 	if (state == DOWN || state == BROKEN)
-		return; /* chains are made from what the sessions say */
+		return; /* the chains will be made from the list */
 	if (n_changes == changes_room) {
 		more = realloc(changes, (changes_room * 2 + 64) * sizeof(*changes));
 		if (!more) {
@@ -206,6 +207,7 @@ take_out(plugin_session s)
 	if (!ip)
 		return;
 	*at = 0;
+	n_listed--;
 	change(ip, 0);
 }
 
@@ -218,41 +220,35 @@ put_in(plugin_session s)
 		return;
 	take_out(s);
 	*at = ip;
+	n_listed++;
 	change(ip, 1);
 }
 
-/* ---- the chains ---- */
-
-static size_t
-count_gardened(void)
+/* Who is in the garden already. */
+static void
+list_sessions(void)
 {
 	plugin_session s;
-	size_t n = 0;
 
 	for (s = f->next_session(NULL); s; s = f->next_session(s))
-		n += f->in_garden(s) != 0;
-	return n;
+		if (f->in_garden(s))
+			put_in(s);
 }
+
+/* ---- the chains ---- */
 
 /* Both chains empty, whatever was in them, then the addresses. */
 static int
 make_chains(void)
 {
-	struct text t = text_new(RULE_SIZE * (count_gardened() + 4));
-	plugin_session s;
+	struct text t = text_new(RULE_SIZE * ((size_t)n_listed + 4));
+	uint32_t id;
 
 	n_changes = 0;
-	if (listed)
-		memset(listed, 0, listed_room * sizeof(*listed));
 	text_add(&t, "*nat\n:garden - [0:0]\n:garden_users - [0:0]\n");
-	for (s = f->next_session(NULL); s; s = f->next_session(s)) {
-		uint32_t *at = f->in_garden(s) && f->session_ip(s) ? place(s) : NULL;
-
-		if (!at)
-			continue;
-		*at = f->session_ip(s);
-		text_add_rule(&t, 1, *at);
-	}
+	for (id = 0; id < listed_room; id++)
+		if (listed[id])
+			text_add_rule(&t, 1, listed[id]);
 	return restore(&t, on_chains);
 }
 
@@ -322,6 +318,7 @@ int
 plugin_init(const struct pluginfuncs *funcs)
 {
 	f = funcs;
+	list_sessions();
 	if (f->is_master())
 		build();
 	return 1;
@@ -366,6 +363,14 @@ plugin_post_auth(struct param_post_auth *p)
 
 int
 plugin_new_session(struct param_new_session *p)
+{
+	if (f->in_garden(p->s))
+		put_in(p->s);
+	return PLUGIN_RET_OK;
+}
+
+int
+plugin_new_session_master(struct param_new_session_master *p)
 {
 	if (f->in_garden(p->s))
 		put_in(p->s);

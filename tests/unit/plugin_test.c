@@ -12,6 +12,7 @@
 #include "tunnel.h"
 #include "util.h"
 
+#include <dlfcn.h>
 #include <libgen.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -486,6 +487,104 @@ garden_of_the_refused(void **state)
 	assert_int_equal(session_get(s)->garden, 1);
 }
 
+/* A daemon of the test's own round the garden. */
+static unsigned int walked;
+static char told[1024];
+static plugin_command_done ended;
+
+static plugin_session
+count_next(plugin_session h)
+{
+	walked++;
+	return plugin_funcs.next_session(h);
+}
+
+static int
+keep_input(char *const argv[], const void *input, size_t len, plugin_command_done done, void *arg)
+{
+	(void)argv;
+	(void)arg;
+	snprintf(told, sizeof(told), "%.*s", (int)len, (const char *)input);
+	ended = done ? done : ended;
+	return 0;
+}
+
+static int
+keep_command(char *const argv[], plugin_command_done done, void *arg)
+{
+	(void)argv;
+	(void)arg;
+	ended = done ? done : ended;
+	return 0;
+}
+
+static int
+yes(void)
+{
+	return 1;
+}
+
+static void
+find_function(void *dl, const char *name, void *to)
+{
+	void *address = dlsym(dl, name);
+
+	assert_non_null(address);
+	memcpy(to, &address, sizeof(address));
+}
+
+static void
+seconds(int (*timer)(struct param_timer *), int n)
+{
+	struct param_timer p = { 0 };
+
+	told[0] = '\0';
+	while (n--)
+		timer(&p);
+}
+
+/* When iptables has failed: from the list, which follows the sessions in the meantime. */
+static void
+garden_made_anew(void **state)
+{
+	struct pluginfuncs own = plugin_funcs;
+	struct param_kill_session down = { NULL, plugin_handle(s) };
+	int (*init)(const struct pluginfuncs *), (*timer)(struct param_timer *);
+	int (*kill_session)(struct param_kill_session *);
+	void (*done)(void);
+	char path[600];
+	void *dl;
+
+	(void)state;
+	own.next_session = count_next;
+	own.run_with_input = keep_input;
+	own.run_command = keep_command;
+	own.is_master = yes;
+	session_set_garden(s, true);
+	snprintf(path, sizeof(path), "%s/garden.so", plugin_dir);
+	dl = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	assert_non_null(dl);
+	find_function(dl, "plugin_init", &init);
+	find_function(dl, "plugin_done", &done);
+	find_function(dl, "plugin_timer", &timer);
+	find_function(dl, "plugin_kill_session", &kill_session);
+	assert_int_equal(init(&own), 1);
+	assert_non_null(strstr(told, "-A garden_users -s 10.9.0.1 -j garden\n"));
+	assert_int_equal(walked, 2);
+	ended(NULL, 1);
+	seconds(timer, 4);
+	assert_string_equal(told, "");
+	seconds(timer, 1);
+	assert_non_null(strstr(told, "-A garden_users -s 10.9.0.1 -j garden\n"));
+	ended(NULL, 1);
+	kill_session(&down);
+	seconds(timer, 10);
+	assert_non_null(strstr(told, ":garden_users - [0:0]\nCOMMIT\n"));
+	assert_int_equal(walked, 2);
+	done();
+	dlclose(dl);
+}
+
 /* The last one: from here on we are the master. */
 static void
 garden_commands(void **state)
@@ -536,6 +635,7 @@ main(int argc, char **argv)
 		TEST(autothrottle_in_accounting),
 		TEST(autosnoop),
 		TEST(garden_of_the_refused),
+		TEST(garden_made_anew),
 		TEST(garden_commands),
 	};
 
