@@ -6,7 +6,8 @@
  * ended finds nothing, and what is done with it does nothing.
  *
  * A plugin may want to end a session while an engine is in the midst of it. So
- * kill_session() notes it down, and a tick later hook_close() is called.
+ * kill_session() notes it down, and a tick later hook_close() is called; for so many in a
+ * tick and no more, as a plugin may want to end them all.
  *
  * Owns the notes of sessions to end and of programs under way. Called by plugins.
  */
@@ -29,7 +30,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOG_TEXT = 1024, CLOSED_BY_OPERATOR = 3, VENDOR_HEAD = 8 };
+enum {
+	LOG_TEXT = 1024,
+	CLOSED_BY_OPERATOR = 3,
+	VENDOR_HEAD = 8,
+	END_BATCH = 128,  /* sessions ended in one tick */
+	END_LOOKS = 4096, /* the same with those that had ended by themselves */
+};
 
 static struct plugin_caller caller;
 static bool is_master;
@@ -48,12 +55,12 @@ static struct call {
 	void *arg;
 } calls[COMMAND_QUEUE];
 
-/* Sessions to end. */
+/* Sessions to end: those from first_doomed on. */
 static struct doomed {
 	plugin_session s;
 	char reason[sizeof(((struct sess_end *)0)->message)];
 } * doomed;
-static size_t n_doomed, doomed_room;
+static size_t n_doomed, first_doomed, doomed_room;
 static struct timer kill_timer;
 
 /* ---- names ---- */
@@ -245,48 +252,70 @@ set_user(plugin_session handle, const char *user)
 		session_set_authed(session_id(s));
 }
 
+/* True when there was something to end. */
+static bool
+end_one(const struct doomed *d)
+{
+	const struct session *s = get(d->s);
+	struct sess_end end = {
+		.cause = TERM_ADMIN_RESET,
+		.result = CLOSED_BY_OPERATOR,
+	};
+
+	str_copy(end.message, sizeof(end.message), d->reason);
+	if (s)
+		hook_close(session_id(s), &end);
+	return s != NULL;
+}
+
 static void
 end_doomed(uint32_t unused)
 {
-	size_t i, n = n_doomed;
+	unsigned int ends = 0, looks;
 
 	(void)unused;
-	for (i = 0; i < n; i++) {
-		const struct session *s = get(doomed[i].s);
-		struct sess_end end = {
-			.cause = TERM_ADMIN_RESET,
-			.result = CLOSED_BY_OPERATOR,
-		};
-
-		str_copy(end.message, sizeof(end.message), doomed[i].reason);
-		if (s)
-			hook_close(session_id(s), &end);
-	}
-	/* a plugin may have asked for more while it heard of those */
-	n_doomed -= n;
-	memmove(doomed, doomed + n, n_doomed * sizeof(*doomed));
-	if (n_doomed)
+	/* a plugin may ask for more while it hears of these */
+	for (looks = 0; looks < END_LOOKS && ends < END_BATCH && first_doomed < n_doomed; looks++)
+		ends += end_one(&doomed[first_doomed++]);
+	if (first_doomed < n_doomed)
 		timer_set(&kill_timer, MS(TIMER_TICK_MS));
+	else
+		first_doomed = n_doomed = 0;
+}
+
+/* Room for one more; NULL when there is no memory. */
+static struct doomed *
+new_doomed(void)
+{
+	struct doomed *more;
+
+	if (n_doomed == doomed_room && first_doomed > doomed_room / 2) {
+		n_doomed -= first_doomed;
+		memmove(doomed, doomed + first_doomed, n_doomed * sizeof(*doomed));
+		first_doomed = 0;
+	}
+	if (n_doomed == doomed_room) {
+		more = realloc(doomed, (doomed_room * 2 + 16) * sizeof(*doomed));
+		if (!more)
+			return NULL;
+		doomed = more;
+		doomed_room = doomed_room * 2 + 16;
+	}
+	return &doomed[n_doomed++];
 }
 
 static void
 kill_session(plugin_session s, const char *reason)
 {
-	struct doomed *more;
+	struct doomed *d = new_doomed();
 
-	if (n_doomed == doomed_room) {
-		more = realloc(doomed, (doomed_room * 2 + 16) * sizeof(*doomed));
-		if (!more) {
-			plog(LOG_ERROR, "%s: no memory to end a session", caller.name);
-			return;
-		}
-		doomed = more;
-		doomed_room = doomed_room * 2 + 16;
+	if (!d) {
+		plog(LOG_ERROR, "%s: no memory to end a session",
+		    caller.name ? caller.name : "plugin");
+		return;
 	}
-	doomed[n_doomed].s = s;
-	str_copy(doomed[n_doomed].reason, sizeof(doomed->reason),
-	    reason && reason[0] ? reason : "ended by a plugin");
-	n_doomed++;
+	d->s = s;
+	str_copy(d->reason, sizeof(d->reason), reason && reason[0] ? reason : "ended by a plugin");
 	if (!timer_running(&kill_timer))
 		timer_set(&kill_timer, MS(TIMER_TICK_MS));
 }

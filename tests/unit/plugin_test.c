@@ -30,7 +30,7 @@ static sess_id s;
 /* ---- the daemon round it ---- */
 
 static struct sess_end closed;
-static unsigned int changes;
+static unsigned int changes, closes;
 
 static void
 note_change(sess_id id, enum sess_event ev)
@@ -44,6 +44,7 @@ note_close(sess_id id, const struct sess_end *end)
 {
 	(void)id;
 	closed = *end;
+	closes++;
 }
 
 static const struct hook_table table = {
@@ -301,6 +302,39 @@ ended_sessions(void **state)
 	assert_null(f->get_session_by_user("joe"));
 	assert_null(f->next_session(NULL));
 	session_free(other);
+}
+
+/* However many a plugin wants to end, a turn of the loop ends so many only. */
+static void
+many_to_end(void **state)
+{
+	enum { MANY = 500, MOST_A_TICK = 128 };
+	uint64_t now = loop_now_ms() + 1000;
+	unsigned int before = closes, turn_began, left;
+	sess_id ids[MANY];
+	int i;
+
+	(void)state;
+	timer_run(now);
+	for (i = 0; i < MANY; i++) {
+		ids[i] = session_new(tunnel, (uint16_t)(1000 + i));
+		assert_int_not_equal(ids[i], 0);
+		plugin_funcs.kill_session(plugin_handle(ids[i]), "all of them");
+	}
+	for (left = MANY; left; left = MANY - (closes - before)) {
+		turn_began = closes;
+		timer_run(now += TIMER_TICK_MS);
+		assert_in_range(closes - turn_began, 0, MOST_A_TICK);
+		assert_true(now < loop_now_ms() + 5000);
+		/* more come in the midst of it */
+		if (left == MANY)
+			for (i = 0; i < MANY; i++)
+				plugin_funcs.kill_session(NULL, "nobody");
+	}
+	timer_run(now += 1000);
+	assert_int_equal(closes - before, MANY);
+	for (i = 0; i < MANY; i++)
+		session_free(ids[i]);
 }
 
 static void
@@ -628,6 +662,7 @@ main(int argc, char **argv)
 		TEST(handles),
 		TEST(stale_handles),
 		TEST(ended_sessions),
+		TEST(many_to_end),
 		TEST(settings),
 		TEST(stripdomain),
 		TEST(setrxspeed),
@@ -651,7 +686,7 @@ main(int argc, char **argv)
 	counter_init();
 	note_init(100);
 	tunnel_init(10);
-	session_init(100);
+	session_init(1000);
 	hook_init(&table);
 	command_init();
 	plugin_start();
