@@ -117,6 +117,20 @@ answers_outlive_nonces(void **state)
 	assert_null(ctlguard_find(&id));
 }
 
+/* The ring comes round many times: what has left it is not in the index either. */
+static void
+the_index_does_not_fill(void **state)
+{
+	enum { ALL = 8 * SLOT_MS / 1000 * RATE };
+	struct ctlguard_id id = joe;
+
+	(void)state;
+	for (id.id = 1; id.id <= ALL; id.id++) {
+		(void)ctlguard_new(&id);
+		assert_non_null(ctlguard_find(&id));
+	}
+}
+
 int
 main(void)
 {
@@ -126,6 +140,7 @@ main(void)
 		cmocka_unit_test_setup(an_answer_is_found_again, set_up),
 		cmocka_unit_test_setup(the_rate_is_kept, set_up),
 		cmocka_unit_test_setup(answers_outlive_nonces, set_up),
+		cmocka_unit_test_setup(the_index_does_not_fill, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

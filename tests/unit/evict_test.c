@@ -195,6 +195,27 @@ later_ones_stay(void **state)
 	assert_int_equal(alive(), 0);
 }
 
+/* The session it was to go on with goes by itself: it begins anew at the front, where later ones
+ * are. */
+static void
+where_it_stopped_has_gone(void **state)
+{
+	unsigned int s;
+
+	(void)state;
+	for (s = 1; s <= 1000; s++)
+		login(s, 1);
+	evict_user("u1", 0, &end);
+	free_session(1000 - EVICT_BATCH);
+	for (s = 1001; s <= 1100; s++)
+		login(s, 1);
+	while (turn() > 0)
+		continue;
+	assert_int_equal(alive(), 100);
+	for (s = 1001; s <= 1100; s++)
+		assert_false(sessions[s].down);
+}
+
 /* A second call while the first is at work means all up to then. */
 static void
 again_in_between(void **state)
@@ -274,6 +295,7 @@ main(void)
 		TEST(many),
 		{ "many, gone at once", many, clean, NULL, &logins },
 		TEST(later_ones_stay),
+		TEST(where_it_stopped_has_gone),
 		TEST(again_in_between),
 		TEST(many_names),
 		TEST(random_changes),

@@ -601,6 +601,47 @@ cells_run_out(void **state)
 	assert_in_range(fill_all(), first, first); /* none has got lost */
 }
 
+/* A queue has its share of the cells, however small the packets are. */
+static void
+one_queue_does_not_take_all(void **state)
+{
+	uint64_t refused = counters->throttle_pool_empty;
+	unsigned int i;
+
+	(void)state;
+	begin(102400, 0);
+	for (i = 0; i < 20000; i++)
+		offer(1, TBF_IN, 48);
+	assert_in_range(row_of(1, TBF_IN).queued, 1000, 32768 / 8);
+	assert_true(counters->throttle_pool_empty > refused);
+	end_turn();
+}
+
+/* What has waited while the loop stood still is of no use to anybody. */
+static void
+too_late(void **state)
+{
+	uint32_t queued, dropped;
+	uint64_t out;
+
+	(void)state;
+	begin(2048, 0);
+	while (offer(1, TBF_IN, 1000) >= 0)
+		continue;
+	end_turn();
+	out = count_out;
+	queued = row_of(1, TBF_IN).queued;
+	dropped = (uint32_t)row_of(1, TBF_IN).dropped;
+	assert_true(queued > 5);
+	tick(200);
+	end_turn();
+	assert_int_equal(row_of(1, TBF_IN).queued, 0);
+	assert_int_equal(row_of(1, TBF_IN).dropped, dropped + queued);
+	assert_int_equal(count_out, out);
+	assert_int_equal(offer(1, TBF_IN, 1000), 1);
+	end_turn();
+}
+
 /* --- settings --- */
 
 static void
@@ -663,6 +704,8 @@ main(void)
 		TEST(session_ends_with_a_full_queue),
 		TEST(buckets_run_out),
 		TEST(cells_run_out),
+		TEST(one_queue_does_not_take_all),
+		TEST(too_late),
 		TEST(local_traffic_may_be_free),
 	};
 
