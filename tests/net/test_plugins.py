@@ -525,6 +525,40 @@ void plugin_done(void) { f->log(PLUGIN_LOG_ERROR, NULL, "ends"); }
     assert re.findall(r"([abc]: ends)", lns.log)[-2:] == ["c: ends", "b: ends"]
 
 
+@pytest.mark.san
+def test_unloaded_while_its_program_runs(plant, folder):
+    """Nobody calls into what is gone: neither for the program that runs nor for those that wait, nor its kill."""
+    compile_plugin(folder, "runs", GOOD + """
+static const struct pluginfuncs *f;
+static void done(void *arg, int status) { f->log(PLUGIN_LOG_ERROR, NULL, "ended with %d", status); }
+int plugin_init(const struct pluginfuncs *g)
+{
+	char *argv[] = { "sh", "-c", "read x; echo did $x", NULL };
+	char *wait[] = { "sleep", "1", NULL };
+
+	f = g;
+	f->run_command(wait, done, NULL);
+	return f->run_with_input(argv, "it", 2, done, NULL) == 0;
+}
+void plugin_done(void)
+{
+	if (f->get_session_by_user("joe"))
+		f->kill_session(f->get_session_by_user("joe"), "his plugin has gone");
+}
+""")
+    site = Site(plant, [], {"plugin_dir": folder})
+    joe = site.up("joe")
+    for _ in range(2):
+        assert not "".join(site.lns.set("load plugin runs")).strip()
+        assert not "".join(site.lns.set("remove plugin runs")).strip()
+    site.lac.wait(lambda: joe.gone, "the end of joe")
+    wait_for(lambda: site.lns.log.count("sh: did it") == 2, "both programs")
+    assert "runs: ended" not in site.lns.log
+    site.lns.check()
+    assert not "".join(site.lns.set("load plugin runs")).strip()
+    site.lns.wait_log("runs: ended with 0")
+
+
 # ---------------------------------------------------------------------------- events
 
 def test_pre_auth(plant, folder):
