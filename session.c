@@ -269,12 +269,30 @@ forget_user(sess_id id)
 	*user_link(id) = (struct id_link){ 0 };
 }
 
+/* Behind the one who is found first. */
+static void
+link_behind(sess_id head, sess_id id)
+{
+	sess_id next = user_link(head)->next;
+
+	*user_link(id) = (struct id_link){ .prev = head, .next = next };
+	user_link(head)->next = id;
+	if (next)
+		user_link(next)->prev = id;
+}
+
+/* The newest is found first; but one in the garden may only claim the name, and gives way to
+ * others. */
 static void
 remember_user(sess_id id)
 {
 	uint64_t key = hash_text(sessions[id].user);
 	sess_id head = hash_get(&by_user, key);
 
+	if (head && sessions[id].garden) {
+		link_behind(head, id);
+		return;
+	}
 	*user_link(id) = (struct id_link){ .next = head };
 	if (head)
 		sessions[head].user_link.prev = id;

@@ -99,6 +99,30 @@ age_of_one_from_the_future(void **state)
 	session_free(s);
 }
 
+/* Of one name the newest login is found first, but never one in the garden before another. */
+static void
+gardened_is_found_last(void **state)
+{
+	sess_id s[4];
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(s); i++) {
+		s[i] = session_new(tunnel, (uint16_t)(PEER_SID + i));
+		session_set_user(s[i], "joe");
+		session_set_garden(s[i], i == 1 || i == 3);
+		session_set_authed(s[i]);
+	}
+	assert_int_equal(session_by_user("joe"), s[2]);
+	session_free(s[2]);
+	assert_int_equal(session_next_of_user(session_by_user("joe")) != 0, 1);
+	session_free(s[3]);
+	session_free(s[0]);
+	assert_int_equal(session_by_user("joe"), s[1]);
+	session_free(s[1]);
+	assert_int_equal(session_by_user("joe"), 0);
+}
+
 /* Notes of both chains come back to the pool. */
 static void
 notes_go_with_the_session(void **state)
@@ -129,6 +153,7 @@ main(void)
 		cmocka_unit_test(age_is_not_the_wall_clocks),
 		cmocka_unit_test(age_over_the_wrap_of_the_clock),
 		cmocka_unit_test(age_of_one_from_the_future),
+		cmocka_unit_test(gardened_is_found_last),
 		cmocka_unit_test(notes_go_with_the_session),
 	};
 
