@@ -41,7 +41,6 @@
 enum {
 	MAX_CHILDREN = 20,
 	MAX_REMOTE = 16, /* the rest is kept for this machine, so that nobody can lock it out */
-	ACCEPTS_A_TURN = 4,
 	BACKLOG = 128,
 	CLOSED_BY_OPERATOR = 3, /* CDN result code: administrative reasons */
 };
@@ -437,21 +436,18 @@ serve(int client, bool telnet)
 		COUNT(cli_connections);
 }
 
+/* One a turn: a fork takes a millisecond when there are many sessions. */
 static void
 on_connection(int fd, void *arg)
 {
-	int i, client;
+	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 
 	(void)arg;
-	for (i = 0; i < ACCEPTS_A_TURN; i++) {
-		client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-		if (client < 0) {
-			if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-				plog_limit(LOG_ERROR, "CLI: accept: %s", strerror(errno));
-			return;
-		}
+	if (client >= 0) {
 		serve(client, fd == tcp_fd);
 		close(client);
+	} else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+		plog_limit(LOG_ERROR, "CLI: accept: %s", strerror(errno));
 	}
 }
 
