@@ -175,7 +175,8 @@ change_bgp(struct child *c, int argc, char **argv, char *answer, size_t size)
 	(void)c;
 	(void)argc;
 	(void)argv;
-	snprintf(answer, size, "BGP is not configured");
+	snprintf(
+	    answer, size, "BGP is not %s", conf->bgp_as ? "served by this version" : "configured");
 	return false;
 }
 

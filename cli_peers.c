@@ -12,9 +12,11 @@
 #include "tunnel.h"
 #include "util.h"
 
+#include <arpa/inet.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- cluster ---- */
 
@@ -85,25 +87,93 @@ json_cluster(struct cli_def *cli, struct json *j, int argc, char **argv)
 
 /* ---- BGP ---- */
 
+enum { KEEPALIVE = 60, HOLD = 180 }; /* s, of a neighbour without `timers` */
+
+static const char not_served[] = "BGP is not served by this version";
+
+/* The peer's address as far as nobody needs to be asked. */
+static const char *
+peer_address(const struct conf_peer *p)
+{
+	struct in6_addr addr;
+
+	return inet_pton(AF_INET, p->name, &addr) == 1 || inet_pton(AF_INET6, p->name, &addr) == 1
+		   ? p->name
+		   : "-";
+}
+
+/* All of them, or the one that was asked for. */
+static bool
+wants_peer(const struct conf_peer *p, int argc, char **argv)
+{
+	return argc == 0 || strcasecmp(p->name, argv[0]) == 0;
+}
+
+static void
+bgp_line(struct cli_def *cli, const struct conf_peer *p)
+{
+	bool own = p->keepalive || p->hold;
+
+	cli_print(cli, "%-18s %5u %15s %-11s %7u %7us %5s %4s %4u %4u", p->name, p->as,
+	    peer_address(p), "Idle", 0, 0, "no", "no", own ? p->keepalive : KEEPALIVE,
+	    own ? p->hold : HOLD);
+}
+
 static void
 show_bgp(struct cli_def *cli, int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
-	cli_print(cli, "BGP is not configured");
+	unsigned int i;
+
+	if (!conf->bgp_as) {
+		cli_print(cli, "BGP is not configured");
+		return;
+	}
+	cli_print(cli, "BGPv4 router identifier %s, local AS number %u", ip4_text(member_address()),
+	    conf->bgp_as);
+	cli_print(cli, " ");
+	cli_print(cli, "%-18s %5s %15s %-11s %7s %8s %5s %4s %9s", "Peer", "AS", "Address", "State",
+	    "Retries", "Retry in", "Route", "Pend", "Timers");
+	cli_print(cli,
+	    "------------------ ----- --------------- ----------- ------- -------- ----- "
+	    "---- ---------");
+	for (i = 0; i < MIN(conf->n_peers, CONF_PEERS); i++)
+		if (wants_peer(&conf->peers[i], argc, argv))
+			bgp_line(cli, &conf->peers[i]);
+	cli_print(cli, "%s", not_served);
+}
+
+static json_t *
+peer_object(const struct conf_peer *p)
+{
+	bool own = p->keepalive || p->hold;
+	json_t *o = json_object();
+
+	json_put_text(o, "name", p->name);
+	json_put_number(o, "as", p->as);
+	json_put_text(o, "state", "Idle");
+	json_put_number(o, "keepalive_seconds", own ? p->keepalive : KEEPALIVE);
+	json_put_number(o, "hold_seconds", own ? p->hold : HOLD);
+	return o;
 }
 
 static void
 json_bgp(struct cli_def *cli, struct json *j, int argc, char **argv)
 {
-	json_t *o = json_object();
+	json_t *head = json_object();
+	unsigned int i;
 
 	(void)cli;
-	(void)argc;
-	(void)argv;
-	json_put_bool(o, "configured", false);
-	json_object_set_new(o, "peers", json_array());
-	json_whole(j, o);
+	json_put_bool(head, "configured", conf->bgp_as != 0);
+	json_put_bool(head, "served", false);
+	if (conf->bgp_as) {
+		json_put_text(head, "router_id", ip4_text(member_address()));
+		json_put_number(head, "as", conf->bgp_as);
+	}
+	json_begin(j, head, "peers");
+	for (i = 0; i < MIN(conf->n_peers, CONF_PEERS); i++)
+		if (wants_peer(&conf->peers[i], argc, argv))
+			json_row(j, peer_object(&conf->peers[i]));
+	json_end(j);
 }
 
 static void

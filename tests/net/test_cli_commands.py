@@ -368,6 +368,27 @@ def test_shutdown(plant):
     cli.close()
 
 
+def test_bgp(plant):
+    """Neighbours that are configured are shown; that nobody serves them is said."""
+    daemon = plant.lns(local_users=USERS, extra=[
+        "router bgp 64512", " neighbour 127.0.0.2 remote-as 64513", " neighbour 127.0.0.2 timers 30 90",
+        " neighbour router.example remote-as 4200000000"])
+    head = [r"BGPv4 router identifier 10\.2\.0\.1, local AS number 64512", " ",
+            "Peer                  AS         Address State       Retries Retry in Route Pend    Timers",
+            "------------------ ----- --------------- ----------- ------- -------- ----- ---- ---------"]
+    rows = [text("127.0.0.2          64513       127.0.0.2 Idle              0       0s    no   no   30   90"),
+            text("router.example     4200000000               - Idle              0       0s    no   no   60  180")]
+    end = ["BGP is not served by this version"]
+
+    def shown(command):
+        return [line for line in daemon.run(command) if line]
+    assert match(shown("show bgp"), head + rows + end) is None, shown("show bgp")
+    assert match(shown("show bgp 127.0.0.2"), head + rows[:1] + end) is None
+    assert [p["name"] for p in json.loads("\n".join(daemon.run("show bgp router.example json")))["peers"]] == ["router.example"]
+    for command in "suspend bgp", "no suspend bgp", "restart bgp 127.0.0.2":
+        assert shown(command) == end
+
+
 def test_show_cluster_json(lns):
     value = json.loads("\n".join(lns.run("show cluster json")))
     assert (value["status"], value["address"], value["peers"]) == ("master", "10.2.0.1", [])
