@@ -160,7 +160,8 @@ def commands():
             continue
         for words, privilege, mode, args in ROW.findall(text):
             privilege = privilege.replace("PRIVILEGE_UNPRIVILEGED", "USER").replace("PRIVILEGE_PRIVILEGED", "ENABLED")
-            title = [t for t, (p, m) in MODES.items() if p == privilege and m == mode.replace("MODE_", "")]
+            mode = mode.replace("MODE_", "").replace("ANY", "EXEC")
+            title = [t for t, (p, m) in MODES.items() if p == privilege and m == mode]
             assert title, (name, words, privilege, mode)
             found.append((title[0], words, "".join(re.findall(r'"([^"]*)"', args))))
     return found
