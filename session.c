@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The session table, its indices and all writing to it. Owns struct session, struct
- * sess_fast and the maps (wire ids, the LAC's ids, user names) that find a session.
+ * sess_fast and the maps (wire ids, the LAC's ids, numbers since start, user names, calling
+ * numbers) that find a session.
  * Ids are given lowest first, so that the table stays dense and its upper pages can
  * be given back after a rush; a slow timer does that, for the private tables of the
  * engines too.
@@ -37,7 +38,7 @@ static struct sess_fast *fast;
 static struct shared *shared;
 static uint32_t limit;
 static struct idset ids;
-static struct hash by_wire, by_peer, by_user;
+static struct hash by_wire, by_peer, by_unique, by_user, by_calling;
 static uint32_t next_unique = 1;
 static uint32_t last_login;
 
@@ -112,7 +113,9 @@ session_init(uint32_t max_sessions)
 	idset_init(&ids, "session ids", max_sessions);
 	hash_init(&by_wire, "sessions by wire id", max_sessions);
 	hash_init(&by_peer, "sessions by LAC id", max_sessions);
+	hash_init(&by_unique, "sessions by number", max_sessions);
 	hash_init(&by_user, "sessions by user", max_sessions);
+	hash_init(&by_calling, "sessions by calling number", max_sessions);
 	timer_init(&trim_timer, give_back_memory, 0);
 	timer_set(&trim_timer, SEC(TRIM_SECONDS));
 }
@@ -167,6 +170,12 @@ session_by_peer(tunn_id t, uint16_t peer_sid)
 	return hash_get(&by_peer, pair_key(t, peer_sid));
 }
 
+sess_id
+session_by_unique(uint32_t unique)
+{
+	return hash_get(&by_unique, unique);
+}
+
 uint32_t
 session_count(void)
 {
@@ -210,6 +219,12 @@ user_link(uint32_t id)
 	return &sessions[id].user_link;
 }
 
+static struct id_link *
+calling_link(uint32_t id)
+{
+	return &sessions[id].calling_link;
+}
+
 static void
 update_shared(void)
 {
@@ -243,60 +258,79 @@ session_new(tunn_id tid, uint16_t peer_sid)
 	seq_end(&s->seq);
 	hash_put(&by_wire, pair_key(t->wire_tid, wire_sid), id);
 	hash_put(&by_peer, pair_key(tid, peer_sid), id);
+	hash_put(&by_unique, s->unique, id);
 	ll_append(tunnel_sessions(tid), id, tunnel_link);
 	update_shared();
 	COUNT(session_created);
 	return id;
 }
 
-/* The list of sessions of one name hangs on its first member, which the map knows. */
-static void
-forget_user(sess_id id)
-{
-	struct session *s = &sessions[id];
-	uint64_t key = hash_text(s->user);
-
-	if (!s->authed)
-		return;
-	if (s->user_link.prev)
-		sessions[s->user_link.prev].user_link.next = s->user_link.next;
-	else if (s->user_link.next)
-		hash_put(&by_user, key, s->user_link.next);
-	else
-		hash_del(&by_user, key);
-	if (s->user_link.next)
-		sessions[s->user_link.next].user_link.prev = s->user_link.prev;
-	*user_link(id) = (struct id_link){ 0 };
-}
+/*
+ * Sessions of one name, or of one calling number: a list that hangs on its first member,
+ * which the map knows. Another text of the same hash may be in it.
+ */
+typedef struct id_link *(*link_fn)(uint32_t id);
 
 /* Behind the one who is found first. */
 static void
-link_behind(sess_id head, sess_id id)
+link_behind(sess_id head, sess_id id, link_fn link)
 {
-	sess_id next = user_link(head)->next;
+	sess_id next = link(head)->next;
 
-	*user_link(id) = (struct id_link){ .prev = head, .next = next };
-	user_link(head)->next = id;
+	*link(id) = (struct id_link){ .prev = head, .next = next };
+	link(head)->next = id;
 	if (next)
-		user_link(next)->prev = id;
+		link(next)->prev = id;
 }
 
-/* The newest is found first; but one in the garden may only claim the name, and gives way to
- * others. */
+/*
+ * The newest is found first; but one in the garden may only claim the name, and gives
+ * way to others.
+ */
 static void
-remember_user(sess_id id)
+list_add(struct hash *heads, const char *text, sess_id id, link_fn link)
 {
-	uint64_t key = hash_text(sessions[id].user);
-	sess_id head = hash_get(&by_user, key);
+	uint64_t key = hash_text(text);
+	sess_id head = hash_get(heads, key);
 
 	if (head && sessions[id].garden) {
-		link_behind(head, id);
+		link_behind(head, id, link);
 		return;
 	}
-	*user_link(id) = (struct id_link){ .next = head };
+	*link(id) = (struct id_link){ .next = head };
 	if (head)
-		sessions[head].user_link.prev = id;
-	hash_put(&by_user, key, id);
+		link(head)->prev = id;
+	hash_put(heads, key, id);
+}
+
+static void
+list_remove(struct hash *heads, const char *text, sess_id id, link_fn link)
+{
+	struct id_link *l = link(id);
+
+	if (l->prev)
+		link(l->prev)->next = l->next;
+	else if (l->next)
+		hash_put(heads, hash_text(text), l->next);
+	else
+		hash_del(heads, hash_text(text));
+	if (l->next)
+		link(l->next)->prev = l->prev;
+	*l = (struct id_link){ 0 };
+}
+
+static void
+forget_user(sess_id id)
+{
+	if (sessions[id].authed)
+		list_remove(&by_user, sessions[id].user, id, user_link);
+}
+
+static void
+forget_calling(sess_id id)
+{
+	if (sessions[id].calling[0])
+		list_remove(&by_calling, sessions[id].calling, id, calling_link);
 }
 
 void
@@ -306,10 +340,13 @@ session_free(sess_id id)
 	const struct tunnel *t = tunnel_get(s->tunnel);
 
 	forget_user(id);
+	forget_calling(id);
 	ll_remove(tunnel_sessions(s->tunnel), id, tunnel_link);
 	hash_del(&by_wire, pair_key(t->wire_tid, s->wire_sid));
 	if (session_by_peer(s->tunnel, s->peer_sid) == id)
 		hash_del(&by_peer, pair_key(s->tunnel, s->peer_sid));
+	if (session_by_unique(s->unique) == id)
+		hash_del(&by_unique, s->unique);
 	note_free(&s->notes);
 	note_free(&s->scratch);
 	seq_begin(&s->seq);
@@ -338,6 +375,27 @@ session_next_of_user(sess_id id)
 	do
 		id = sessions[id].user_link.next;
 	while (id && strcmp(sessions[id].user, user) != 0);
+	return id;
+}
+
+sess_id
+session_by_calling(const char *calling)
+{
+	sess_id id = calling[0] ? hash_get(&by_calling, hash_text(calling)) : 0;
+
+	while (id && strcmp(sessions[id].calling, calling) != 0)
+		id = sessions[id].calling_link.next;
+	return id;
+}
+
+sess_id
+session_next_of_calling(sess_id id)
+{
+	const char *calling = sessions[id].calling;
+
+	do
+		id = sessions[id].calling_link.next;
+	while (id && strcmp(sessions[id].calling, calling) != 0);
 	return id;
 }
 
@@ -422,8 +480,11 @@ session_set_cp(sess_id id, enum sess_cp cp, uint8_t state)
 void
 session_set_numbers(sess_id id, const char *called, const char *calling, uint32_t serial)
 {
+	forget_calling(id);
 	WRITE(id, str_copy(s->called, sizeof(s->called), called);
 	      str_copy(s->calling, sizeof(s->calling), calling); s->call_serial = serial);
+	if (sessions[id].calling[0])
+		list_add(&by_calling, sessions[id].calling, id, calling_link);
 }
 
 void
@@ -463,7 +524,7 @@ session_set_authed(sess_id id)
 {
 	forget_user(id);
 	WRITE(id, s->authed = 1; s->login = ++last_login);
-	remember_user(id);
+	list_add(&by_user, sessions[id].user, id, user_link);
 }
 
 void

@@ -141,10 +141,10 @@ struct sess_rec {
 };
 
 struct session {
-	uint32_t seq;	/* odd while being written */
-	uint32_t login; /* number of its login since start; 0: none yet */
+	uint32_t seq;	  /* odd while being written */
+	uint32_t login;	  /* number of its login since start; 0: none yet */
 	uint32_t scratch; /* chain of note.h: what only PPP needs, and for a while */
-	struct id_link tunnel_link, user_link;
+	struct id_link tunnel_link, user_link, calling_link;
 	uint32_t began_ds; /* 0.1 s of the loop clock: what its age is counted from */
 	struct sess_rec;
 };
@@ -181,10 +181,17 @@ void session_prefetch(uint16_t wire_tid, uint16_t wire_sid);
 /* The call that a LAC names by its own session id, for repeated ICRQs; 0: none. */
 sess_id session_by_peer(tunn_id t, uint16_t peer_sid);
 
+/* The session of that number since start (sess_rec.unique); 0: none. */
+sess_id session_by_unique(uint32_t unique);
+
 /* The first session of a user who has logged in; session_next_of_user() gives the others, then 0.
  */
 sess_id session_by_user(const char *user);
 sess_id session_next_of_user(sess_id id);
+
+/* The same for those from a calling number, logged in or not. */
+sess_id session_by_calling(const char *calling);
+sess_id session_next_of_calling(sess_id id);
 
 /* The number of the latest login: who comes later has a higher one. */
 uint32_t session_last_login(void);

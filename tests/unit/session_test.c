@@ -13,6 +13,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,6 +147,65 @@ notes_go_with_the_session(void **state)
 	assert_int_equal(counters->notes_full, 0);
 }
 
+static void
+call_from(sess_id s, const char *calling)
+{
+	session_set_numbers(s, "0800", calling, 1);
+}
+
+static void
+by_number_since_start(void **state)
+{
+	sess_id a = session_new(tunnel, 1), b = session_new(tunnel, 2);
+	uint32_t gone = session_get(a)->unique;
+
+	(void)state;
+	assert_int_equal(session_by_unique(session_get(a)->unique), a);
+	assert_int_equal(session_by_unique(session_get(b)->unique), b);
+	session_free(a);
+	assert_int_equal(session_by_unique(gone), 0);
+	a = session_new(tunnel, 1);
+	assert_int_equal(session_by_unique(gone), 0);
+	assert_int_equal(session_by_unique(session_get(a)->unique), a);
+	session_free(a);
+	session_free(b);
+}
+
+/* However they come and go, the list of a number is those that have it. */
+static void
+by_calling_number(void **state)
+{
+	sess_id ids[SESSIONS / 2] = { 0 }, s;
+	unsigned int numbers[SESSIONS / 2] = { 0 }, run, i, n, listed;
+	char text[NUMBER_LEN];
+
+	(void)state;
+	srand(1);
+	for (run = 0; run < 3000; run++) {
+		i = (unsigned int)rand() % ARRAY_LEN(ids);
+		numbers[i] = (unsigned int)rand() % 5; /* 0: says none */
+		snprintf(text, sizeof(text), numbers[i] ? "0733%u" : "", numbers[i]);
+		if (ids[i] && rand() % 2) {
+			session_free(ids[i]);
+			ids[i] = 0;
+			continue;
+		}
+		if (!ids[i])
+			ids[i] = session_new(tunnel, (uint16_t)(i + 1));
+		call_from(ids[i], text);
+		for (n = 1, i = 0; i < ARRAY_LEN(ids); i++)
+			n += ids[i] && numbers[i] == 1;
+		for (s = session_by_calling("07331"), listed = 1; s; s = session_next_of_calling(s))
+			listed++;
+		assert_int_equal(listed, n);
+	}
+	assert_int_equal(session_by_calling(""), 0);
+	for (i = 0; i < ARRAY_LEN(ids); i++)
+		if (ids[i])
+			session_free(ids[i]);
+	assert_int_equal(session_by_calling("07331"), 0);
+}
+
 int
 main(void)
 {
@@ -155,6 +215,8 @@ main(void)
 		cmocka_unit_test(age_of_one_from_the_future),
 		cmocka_unit_test(gardened_is_found_last),
 		cmocka_unit_test(notes_go_with_the_session),
+		cmocka_unit_test(by_number_since_start),
+		cmocka_unit_test(by_calling_number),
 	};
 
 	note_init(CELLS);
