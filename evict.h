@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Ending all sessions of a user, however many those are, without keeping the loop. */
+/*
+ * Ending all sessions of a user, or from a calling number, however many those are, without
+ * keeping the loop.
+ */
 #ifndef EVICT_H
 #define EVICT_H
 
@@ -16,5 +19,17 @@ void evict_init(void);
  * whose login it is that ends the others.
  */
 void evict_user(const char *user, sess_id spared, const struct sess_end *end);
+
+/* Whose sessions: all that is not "" must be so; user or calling is needed. */
+struct evict_who {
+	char user[USER_LEN];
+	char called[NUMBER_LEN], calling[NUMBER_LEN];
+};
+
+/*
+ * The same for all these sessions that have logged in. False when too many such requests
+ * are in hand: nothing was done then.
+ */
+bool evict_matching(const struct evict_who *who, const struct sess_end *end);
 
 #endif

@@ -63,6 +63,27 @@ session_next_of_user(sess_id id)
 	return sessions[id].user_link.prev;
 }
 
+static sess_id
+from_calling(const char *calling, sess_id s)
+{
+	for (; s <= SESSIONS; s++)
+		if (sessions[s].state != SESS_FREE && strcmp(sessions[s].calling, calling) == 0)
+			return s;
+	return 0;
+}
+
+sess_id
+session_by_calling(const char *calling)
+{
+	return from_calling(calling, 1);
+}
+
+sess_id
+session_next_of_calling(sess_id id)
+{
+	return from_calling(sessions[id].calling, id + 1);
+}
+
 uint32_t
 session_last_login(void)
 {
@@ -284,6 +305,57 @@ random_changes(void **state)
 			assert_int_equal(sessions[s].down, sessions[s].login <= meant);
 }
 
+/* All from one number that have logged in, of which some have the user's name too. */
+static void
+by_number(void **state)
+{
+	const struct evict_who number = { .calling = "0733" };
+	const struct evict_who both = { .user = "u2", .calling = "0733" };
+	unsigned int s;
+
+	(void)state;
+	for (s = 1; s <= 1000; s++) {
+		login(s, s % 4);
+		strcpy(sessions[s].calling, s % 2 ? "0733" : "0734");
+	}
+	login(1001, 2);
+	strcpy(sessions[1001].calling, "0733");
+	sessions[1002] = (struct session){ .state = SESS_OPENING, .calling = "0733" };
+	assert_true(evict_matching(&both, &end));
+	assert_int_equal(ended, 1);
+	assert_true(sessions[1001].down);
+	assert_true(evict_matching(&number, &end));
+	assert_int_equal(ended, 1 + EVICT_BATCH);
+	login(1003, 1);
+	strcpy(sessions[1003].calling, "0733"); /* came later */
+	while (turn() > 0)
+		assert_in_range(ended, 1, EVICT_BATCH);
+	assert_int_equal(alive(), 500 + 1);
+	assert_false(sessions[1002].down);
+}
+
+/* No more are taken than there is room to go on with. */
+static void
+too_many_matching(void **state)
+{
+	struct evict_who who = { .user = "u1" };
+	unsigned int s, taken = 0;
+
+	(void)state;
+	for (s = 1; s <= SESSIONS; s++) {
+		login(s, 1);
+		snprintf(sessions[s].called, NUMBER_LEN, "%u", s % 100);
+	}
+	for (s = 0; s < 100; s++) {
+		snprintf(who.called, sizeof(who.called), "%u", s);
+		taken += evict_matching(&who, &end);
+	}
+	assert_in_range(taken, 32, 64);
+	for (s = 0; s < 1000; s++) /* in some of them it looks only */
+		assert_in_range(turn(), 0, EVICT_BATCH);
+	assert_int_equal(alive(), SESSIONS - taken * (SESSIONS / 100));
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, clean)
 
 int
@@ -299,6 +371,8 @@ main(void)
 		TEST(again_in_between),
 		TEST(many_names),
 		TEST(random_changes),
+		TEST(by_number),
+		TEST(too_many_matching),
 	};
 
 	timer_run(now_ms);
