@@ -2,8 +2,8 @@
 /*
  * Doors for the policy of one session. Each compares with what is in force, so that
  * asking twice is harmless, then sets, logs and raises SESS_EV_CHANGED: tbf.c takes or
- * gives back buckets then. Lists are counted as used by filter.c. Called by the CLI's parent side,
- * RADIUS and plugins.
+ * gives back buckets then, ppp.c sets its clock. Lists are counted as used by filter.c.
+ * Called by the CLI's parent side, RADIUS and plugins.
  */
 #include "policy.h"
 #include "counter.h"
@@ -123,5 +123,19 @@ policy_garden(sess_id id, bool on)
 		return;
 	slog(s, LOG_INFO, on ? "put into the garden" : "let out of the garden");
 	session_set_garden(id, on);
+	hook_session(id, SESS_EV_CHANGED);
+}
+
+void
+policy_timeouts(sess_id id, uint32_t session_sec, uint32_t idle_sec)
+{
+	const struct session *s = session_get(id);
+
+	if (session_sec == s->session_timeout && idle_sec == s->idle_timeout)
+		return;
+	slog(s, LOG_INFO, "Session-Timeout %u --> %u s, Idle-Timeout %u --> %u s",
+	    (unsigned)s->session_timeout, (unsigned)session_sec, (unsigned)s->idle_timeout,
+	    (unsigned)idle_sec);
+	session_set_timeouts(id, session_sec, idle_sec);
 	hook_session(id, SESS_EV_CHANGED);
 }

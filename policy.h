@@ -34,4 +34,7 @@ int policy_filter_ids(sess_id s, const struct auth_result *res, int *in, int *ou
 /* In the walled garden or out of it: the flag; who keeps the garden acts on it. */
 void policy_garden(sess_id s, bool on);
 
+/* Seconds since the call began, and without data, after which he is dropped; 0: never. */
+void policy_timeouts(sess_id s, uint32_t session_sec, uint32_t idle_sec);
+
 #endif

@@ -127,11 +127,23 @@ ppp_close(sess_id s, const struct sess_end *end)
 		hook_call_close(s);
 }
 
+/* Has passed all that is negotiated: its clock is for echoes and timeouts now. */
+static bool
+is_served(sess_id s)
+{
+	const struct session *sess = session_get(s);
+
+	return sess->state == SESS_OPEN && sess->phase == PPP_NETWORK &&
+	       ppps[s].ipcp.state == CP_OPENED;
+}
+
 void
 ppp_session(sess_id s, enum sess_event ev)
 {
 	struct ppp *p = &ppps[s];
 
+	if (ev == SESS_EV_CHANGED && is_served(s)) /* a timeout, perhaps */
+		timer_set(&p->watch, MS(TIMER_TICK_MS));
 	if (ev != SESS_EV_GONE)
 		return;
 	timer_stop(&p->watch);
@@ -302,7 +314,7 @@ on_watch(uint32_t s)
 
 	if (!sess || sess->state != SESS_OPEN)
 		return;
-	if (sess->phase != PPP_NETWORK || p->ipcp.state != CP_OPENED) {
+	if (!is_served(s)) {
 		end_timed(s, sess->phase == PPP_NETWORK	       ? PPP_END_SLOW_IPCP
 			     : sess->phase == PPP_AUTHENTICATE ? PPP_END_SLOW_AUTH
 							       : PPP_END_SLOW_LCP);
