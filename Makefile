@@ -60,6 +60,7 @@ OBJS = \
 	cpopt.o \
 	ctlguard.o \
 	ctlmsg.o \
+	dae_guard.o \
 	dae_msg.o \
 	data.o \
 	dump.o \

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A ring of the latest answers with an index. Of an answer its Error-Cause is kept and no
+ * more: a request that comes again is the same octets - its authenticator is a digest of
+ * them - and makes the same answer. As many requests are taken in 30 seconds as the ring has
+ * places, so none is overwritten while it may be asked for.
+ *
+ * Owns the ring and its index. Called by dae.c.
+ */
+#include "dae_guard.h"
+#include "hash.h"
+#include "shm.h"
+
+#include <string.h>
+
+enum { ANSWERS = 65536, KEEP_MS = 30000 };
+
+struct answer {
+	uint64_t when_ms; /* 0: place was never used */
+	struct dae_id of;
+	uint16_t cause;
+};
+
+static struct answer *answers; /* [ANSWERS + 1]; 0 is none */
+static struct hash index_of;   /* key_of() a request -> its answer */
+static uint32_t last;	       /* the newest answer */
+
+void
+dae_guard_init(void)
+{
+	answers = shm_map_parent("answers to DAE", (ANSWERS + 1) * sizeof(*answers));
+	hash_init(&index_of, "answers to DAE", ANSWERS);
+	last = 0;
+}
+
+/* The map is seeded, and only who has the secret makes authenticators that come here. */
+static uint64_t
+key_of(const struct dae_id *id)
+{
+	uint64_t key;
+
+	memcpy(&key, id->authenticator, sizeof(key));
+	return key ^ ((uint64_t)id->ip << 32 | (uint32_t)id->port << 8 | id->id);
+}
+
+static bool
+same(const struct dae_id *a, const struct dae_id *b)
+{
+	return a->ip == b->ip && a->port == b->port && a->id == b->id &&
+	       memcmp(a->authenticator, b->authenticator, RAD_AUTH_LEN) == 0;
+}
+
+static bool
+is_kept(const struct answer *a, uint64_t now_ms)
+{
+	return a->when_ms && now_ms - a->when_ms < KEEP_MS;
+}
+
+bool
+dae_guard_find(const struct dae_id *id, uint64_t now_ms, uint16_t *cause)
+{
+	const struct answer *a = &answers[hash_get(&index_of, key_of(id))];
+
+	if (a == answers || !is_kept(a, now_ms) || !same(&a->of, id))
+		return false;
+	*cause = a->cause;
+	return true;
+}
+
+static struct answer *
+oldest(void)
+{
+	return &answers[last % ANSWERS + 1];
+}
+
+bool
+dae_guard_room(uint64_t now_ms)
+{
+	return !is_kept(oldest(), now_ms);
+}
+
+void
+dae_guard_keep(const struct dae_id *id, uint64_t now_ms, uint16_t cause)
+{
+	struct answer *a = oldest();
+	uint64_t key = key_of(&a->of);
+
+	last = last % ANSWERS + 1;
+	if (a->when_ms && hash_get(&index_of, key) == last)
+		(void)hash_del(&index_of, key);
+	*a = (struct answer){ .when_ms = now_ms, .of = *id, .cause = cause };
+	(void)hash_put(&index_of, key_of(id), last);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The requests answered in the last 30 seconds, so that one sent again is not done again
+ * (RFC 5176 2.3). Time is the caller's.
+ */
+#ifndef DAE_GUARD_H
+#define DAE_GUARD_H
+
+#include "radattr.h"
+
+/* Whose request, and which: the authenticator is a digest of all the rest of it. */
+struct dae_id {
+	uint32_t ip;   /* network order */
+	uint16_t port; /* host order */
+	uint8_t id;
+	uint8_t authenticator[RAD_AUTH_LEN];
+};
+
+/* Start-up only. */
+void dae_guard_init(void);
+
+/* True when it was answered; with what Error-Cause. The answer is made of that and of the request.
+ */
+bool dae_guard_find(const struct dae_id *id, uint64_t now_ms, uint16_t *cause);
+
+/* Whether one more answer can be kept: false when too many come. */
+bool dae_guard_room(uint64_t now_ms);
+
+/* Keeps the answer of a new request; after dae_guard_room(). */
+void dae_guard_keep(const struct dae_id *id, uint64_t now_ms, uint16_t cause);
+
+#endif
