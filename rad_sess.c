@@ -58,17 +58,23 @@ put_tagged(struct wr *w, uint8_t type, const char *text)
 		rad_put(w, type, value, MIN((size_t)n, sizeof(value) - 1));
 }
 
+void
+rad_sess_port_id(const struct session *s, char text[RAD_PORT_ID_TEXT])
+{
+	snprintf(text, RAD_PORT_ID_TEXT, "l2tp:%u:%u", s->tunnel, session_id(s));
+}
+
 static void
 put_nas(struct wr *w, const struct session *s)
 {
-	char port[32];
+	char port[RAD_PORT_ID_TEXT];
 
 	if (config_nas_ip())
 		rad_put_be32(w, RAD_NAS_IP_ADDRESS, config_nas_ip());
 	put_text(w, RAD_NAS_IDENTIFIER, conf->hostname);
 	rad_put_u32(w, RAD_NAS_PORT, session_id(s));
 	rad_put_u32(w, RAD_NAS_PORT_TYPE, PORT_VIRTUAL);
-	snprintf(port, sizeof(port), "l2tp:%u:%u", s->tunnel, session_id(s));
+	rad_sess_port_id(s, port);
 	rad_put_str(w, RAD_NAS_PORT_ID, port);
 }
 

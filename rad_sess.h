@@ -9,7 +9,7 @@
 #include "session.h"
 #include "wire.h"
 
-enum { RAD_ACCT_ID_TEXT = 17 };
+enum { RAD_ACCT_ID_TEXT = 17, RAD_PORT_ID_TEXT = 32 };
 
 /* Appends NAS-*, Service-Type, station ids, speeds, tunnel, Acct-Session-Id and access line
  * attributes. */
@@ -17,5 +17,8 @@ void rad_sess_put(struct wr *w, const struct session *s);
 
 /* Acct-Session-Id: 8 hex digits of the time the call came in and 8 of its number. */
 void rad_sess_acct_id(const struct session *s, char text[RAD_ACCT_ID_TEXT]);
+
+/* NAS-Port-Id: "l2tp:TUNNEL:SESSION". NAS-Port is the sess_id. */
+void rad_sess_port_id(const struct session *s, char text[RAD_PORT_ID_TEXT]);
 
 #endif
