@@ -60,6 +60,8 @@ OBJS = \
 	cpopt.o \
 	ctlguard.o \
 	ctlmsg.o \
+	dae.o \
+	dae_find.o \
 	dae_guard.o \
 	dae_msg.o \
 	data.o \

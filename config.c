@@ -677,6 +677,19 @@ config_is_own_address(uint32_t addr)
 	return false;
 }
 
+bool
+config_is_dae_client(uint32_t addr)
+{
+	const char *pos = conf->radius_dae_client;
+	char word[IP4_TEXT];
+	uint32_t client;
+
+	while (item_list_next(&pos, word, sizeof(word)))
+		if (ip4_parse(word, &client) && client == addr)
+			return true;
+	return false;
+}
+
 uint32_t
 config_nas_ip(void)
 {

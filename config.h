@@ -330,6 +330,9 @@ enum { CONF_OWN_ADDRESSES = 40 };
 unsigned int config_own_addresses(uint32_t addrs[CONF_OWN_ADDRESSES]);
 bool config_is_own_address(uint32_t addr);
 
+/* True for an address that radius_dae_client names. */
+bool config_is_dae_client(uint32_t addr);
+
 /* Authentication protocols to offer, in order; returns how many (at least 1). */
 unsigned int config_authtypes(enum auth_proto *protos, unsigned int most);
 

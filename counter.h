@@ -113,6 +113,15 @@
 	X(radius_no_message_authenticator,                                                         \
 	    "RADIUS replies dropped: Message-Authenticator missing or wrong")                      \
 	X(radius_failover, "RADIUS requests moved to the next server")                             \
+	X(dae_received, "Disconnect and CoA packets received")                                     \
+	X(dae_acked, "Disconnect and CoA requests carried out")                                    \
+	X(dae_refused, "Disconnect and CoA requests refused")                                      \
+	X(dae_repeated, "Disconnect and CoA requests received again")                              \
+	X(dae_foreign, "Disconnect and CoA packets dropped: not from a known client")              \
+	X(dae_malformed, "Disconnect and CoA packets dropped as malformed")                        \
+	X(dae_bad_authenticator, "Disconnect and CoA packets dropped: wrong authenticator")        \
+	X(dae_stale, "Disconnect and CoA packets dropped: Event-Timestamp too old or ahead")       \
+	X(dae_busy, "Disconnect and CoA packets dropped: too many at a time")                      \
 	X(command_refused, "outside programs not run: queue full")                                 \
 	X(command_failed, "outside programs that failed or were killed")                           \
 	X(cli_connections, "CLI connections served")                                               \

@@ -10,6 +10,7 @@
 #include "config.h"
 #include "control.h"
 #include "counter.h"
+#include "dae.h"
 #include "data.h"
 #include "evict.h"
 #include "filter.h"
@@ -369,7 +370,8 @@ open_ports(void)
 	    tundev_init(conf->tundevicename, data_from_tun, why, sizeof(why)) < 0 ||
 	    rtnl_link_up(tundev_ifindex(), config_mru(), why, sizeof(why)) < 0 ||
 	    rtnl_addr_add(config_tun_address(), why, sizeof(why)) < 0 ||
-	    cli_start(why, sizeof(why)) < 0 || control_start(why, sizeof(why)) < 0)
+	    cli_start(why, sizeof(why)) < 0 || control_start(why, sizeof(why)) < 0 ||
+	    dae_start(addrs, n, why, sizeof(why)) < 0)
 		fatal("%s", why);
 	rtnl_settle();
 }
@@ -550,6 +552,7 @@ main(int argc, char **argv)
 	loop_run();
 
 	sd_notify(0, "STOPPING=1");
+	dae_stop();
 	control_stop();
 	cli_stop();
 	plugin_fini();

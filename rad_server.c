@@ -108,6 +108,17 @@ rad_server_configured(void)
 	return n_servers > 0 && conf->radius_secret[0];
 }
 
+const char *
+rad_server_secret(uint32_t ip)
+{
+	unsigned int i;
+
+	for (i = 0; i < n_servers; i++)
+		if (servers[i].dest.ip == ip)
+			return conf->radius_secret;
+	return NULL;
+}
+
 /* Whether a dead server is due for its probe; the answer yes is given once in PROBE_SEC. */
 static bool
 probe_due(struct server *srv)

@@ -23,6 +23,10 @@ void rad_server_init(void);
 /* Whether there is a server, and a secret for it. */
 bool rad_server_configured(void);
 
+/* The secret that is shared with the server at this address, on whatever port; NULL: there is none.
+ */
+const char *rad_server_secret(uint32_t ip);
+
 /*
  * The servers for a new request, the one to ask first in front; returns how many. A
  * dead one comes last, unless it is time for its probe or all are dead.

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The server of Disconnect- and CoA-Requests, RFC 5176. What is in a packet is dae_msg.c's,
+ * which sessions it means dae_find.c's, what was answered already dae_guard.c's. Here: the
+ * sockets, who may ask, and doing it.
+ *
+ * Requests are heard from the addresses of radius_dae_client, or from the RADIUS servers when
+ * that is empty, with the secret that is shared with the server. What comes from elsewhere,
+ * is malformed, wrongly signed or out of time (Event-Timestamp) gets no answer: it is counted,
+ * and told in the log at a limited rate. All else is answered at once, from the address that
+ * was asked; a request that comes again is not carried out again.
+ *
+ * A request is decoded and checked as a whole, and its session found, before anything is
+ * changed. A Disconnect-Request may mean many sessions, and ends all; those beyond a few are
+ * evict.c's. A CoA-Request must mean one. Cisco-AVPairs of a CoA are the plugins': they are
+ * told to forget the pairs that were in force (hook_avpair_reset()), then get the new ones.
+ *
+ * A turn of the loop takes so many packets of a socket, looks at so many sessions and ends so
+ * many, and no more: the rest waits in the socket.
+ *
+ * Owns the sockets. Called by the loop; started by l2tpns.c.
+ */
+#include "dae.h"
+#include "config.h"
+#include "counter.h"
+#include "dae_find.h"
+#include "dae_guard.h"
+#include "evict.h"
+#include "hook.h"
+#include "log.h"
+#include "loop.h"
+#include "policy.h"
+#include "rad_server.h"
+#include "util.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	MAX_SOCKETS = 32,
+	TURN_PACKETS = 32,	/* of a socket in a turn, at most */
+	TURN_ENDS = DAE_MOST,	/* sessions ended in a turn; the last request may go beyond */
+	WINDOW_SEC = 300,	/* an Event-Timestamp may be so far off */
+	CLOSED_BY_OPERATOR = 3, /* CDN result code: administrative reasons */
+	NAMES_TEXT = 512,
+};
+
+struct client {
+	int fd;		/* socket it came to */
+	uint32_t ip;	/* network order */
+	uint16_t port;	/* host order */
+	uint32_t asked; /* the address of ours it sent to, network order */
+	char who[32];	/* for the log */
+};
+
+union control {
+	char buf[CMSG_SPACE(sizeof(struct in_pktinfo))];
+	struct cmsghdr align;
+};
+
+static int socks[MAX_SOCKETS];
+static unsigned int n_socks;
+
+/* What this turn has cost up to now. */
+static struct {
+	unsigned int looks, ends;
+} turn;
+
+/* --- the answer --- */
+
+static void
+send_packet(const struct client *c, void *packet, size_t len)
+{
+	struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_port = htons(c->port),
+		.sin_addr.s_addr = c->ip,
+	};
+	struct in_pktinfo from = { .ipi_spec_dst.s_addr = c->asked };
+	struct iovec iov = { .iov_base = packet, .iov_len = len };
+	union control control = { 0 };
+	struct msghdr msg = {
+		.msg_name = &to,
+		.msg_namelen = sizeof(to),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = IPPROTO_IP;
+	cmsg->cmsg_type = IP_PKTINFO;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(from));
+	memcpy(CMSG_DATA(cmsg), &from, sizeof(from));
+	if (sendmsg(c->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		plog_limit(LOG_WARNING, "DAE %s: cannot answer: %s", c->who, strerror(errno));
+}
+
+static void
+answer(const struct client *c, const struct rad_packet *p, enum dae_cause cause, bool sign,
+    const char *secret)
+{
+	uint8_t packet[RAD_MAX_PACKET];
+	size_t len = dae_encode(p, cause, sign, secret, packet);
+
+	if (len > 0)
+		send_packet(c, packet, len);
+}
+
+/* --- what is asked for --- */
+
+static enum dae_cause
+disconnect(const struct dae_request *r, const struct dae_found *f)
+{
+	struct sess_end end = {
+		.cause = TERM_ADMIN_RESET,
+		.result = CLOSED_BY_OPERATOR,
+		.disconnect = DISC_ADMIN,
+	};
+	struct evict_who who = { 0 };
+	unsigned int i;
+
+	str_copy(end.message, sizeof(end.message),
+	    r->message[0] ? r->message : "disconnected by RADIUS");
+	if (f->more) {
+		str_copy(who.user, sizeof(who.user), r->user);
+		str_copy(who.calling, sizeof(who.calling), r->calling);
+		str_copy(who.called, sizeof(who.called), r->called);
+		turn.ends += EVICT_BATCH;
+		return evict_matching(&who, &end) ? DAE_OK : DAE_NOT_REMOVABLE;
+	}
+	turn.ends += f->n;
+	for (i = 0; i < f->n; i++)
+		hook_close(f->ids[i], &end);
+	return DAE_OK;
+}
+
+/* Nothing of this can fail: all was checked. */
+static void
+change(sess_id id, const struct dae_request *r)
+{
+	const struct session *s = session_get(id);
+	unsigned int i;
+
+	policy_timeouts(id, r->has & DAE_SESSION_TIMEOUT ? r->session_timeout : s->session_timeout,
+	    r->has & DAE_IDLE_TIMEOUT ? r->idle_timeout : s->idle_timeout);
+	if (r->n_pairs > 0)
+		hook_avpair_reset(id);
+	for (i = 0; i < r->n_pairs; i++)
+		hook_avpair(id, r->pairs[i].p, r->pairs[i].len);
+}
+
+/* Whether the NAS that it names is us. */
+static bool
+is_for_us(const struct client *c, const struct dae_request *r)
+{
+	if (r->has & DAE_NAS_IP && r->nas_ip != config_nas_ip() && r->nas_ip != c->asked &&
+	    !config_is_own_address(r->nas_ip))
+		return false;
+	return !(r->has & DAE_NAS_ID) || strcmp(r->nas_id, conf->hostname) == 0;
+}
+
+static enum dae_cause
+carry_out(const struct client *c, const struct dae_request *r)
+{
+	struct dae_found f;
+
+	if (!is_for_us(c, r))
+		return DAE_OTHER_NAS;
+	if (r->cause != DAE_OK)
+		return (enum dae_cause)r->cause;
+	if (!(r->has & DAE_IDENTIFIES))
+		return DAE_MISSING_ATTRIBUTE;
+	dae_find(r, &f);
+	turn.looks += f.looks;
+	if (f.n == 0)
+		return f.more ? DAE_NO_RESOURCES : DAE_NOT_FOUND;
+	if (!r->is_coa)
+		return disconnect(r, &f);
+	if (f.n > 1 || f.more)
+		return DAE_SEVERAL;
+	change(f.ids[0], r);
+	return DAE_OK;
+}
+
+/* --- the log --- */
+
+/* Adds ", what value" when the request has it. */
+static void
+add_name(char text[NAMES_TEXT], const char *what, const char *value, bool is_there)
+{
+	size_t len = strlen(text);
+
+	if (is_there)
+		snprintf(text + len, NAMES_TEXT - len, "%s%s %s", len ? ", " : "", what, value);
+}
+
+static void
+log_request(const struct client *c, const struct dae_request *r, enum dae_cause cause)
+{
+	char names[NAMES_TEXT] = "", port[16], attribute[16] = "";
+
+	snprintf(port, sizeof(port), "%u", r->port);
+	if (cause == r->cause && cause != DAE_OK)
+		snprintf(attribute, sizeof(attribute), " %u", r->wrong);
+	add_name(names, "user", r->user, r->has & DAE_USER);
+	add_name(names, "session", r->acct_id, r->has & DAE_ACCT_ID);
+	add_name(names, "address", ip4_text(r->framed_ip), r->has & DAE_FRAMED_IP);
+	add_name(names, "port", port, r->has & DAE_PORT);
+	add_name(names, "port", r->port_id, r->has & DAE_PORT_ID);
+	add_name(names, "calling", r->calling, r->has & DAE_CALLING);
+	add_name(names, "called", r->called, r->has & DAE_CALLED);
+	plog_limit(LOG_INFO, "DAE %s: %s for %s: %s%s", c->who,
+	    r->is_coa ? "CoA-Request" : "Disconnect-Request", names[0] ? names : "nobody",
+	    dae_cause_text(cause), attribute);
+}
+
+/* --- who may ask, and when --- */
+
+/* The secret shared with a client; NULL: it is none. */
+static const char *
+secret_of(uint32_t ip)
+{
+	const char *secret = rad_server_secret(ip);
+
+	if (conf->radius_dae_client[0]) {
+		if (!config_is_dae_client(ip))
+			return NULL;
+		if (!secret)
+			secret = conf->radius_secret;
+	}
+	return secret && secret[0] ? secret : NULL;
+}
+
+static int
+refuse(const struct client *c, const char *why)
+{
+	plog_limit(LOG_WARNING, "DAE %s: dropped: %s", c->who, why);
+	return -1;
+}
+
+static bool
+is_stale(const struct dae_request *r)
+{
+	int64_t off = (int64_t)loop_time() - r->timestamp;
+
+	return r->has & DAE_TIMESTAMP && (off > WINDOW_SEC || off < -WINDOW_SEC);
+}
+
+/* A request that is genuine: once for all, however often it comes. */
+static int
+request(const struct client *c, const struct rad_packet *p, const struct dae_request *r, bool sign,
+    const char *secret)
+{
+	struct dae_id id = { .ip = c->ip, .port = c->port, .id = p->id };
+	uint16_t cause;
+
+	memcpy(id.authenticator, p->authenticator, sizeof(id.authenticator));
+	if (dae_guard_find(&id, loop_now_ms(), &cause)) {
+		COUNT(dae_repeated);
+		answer(c, p, (enum dae_cause)cause, sign, secret);
+		return 0;
+	}
+	if (is_stale(r)) {
+		COUNT(dae_stale);
+		return refuse(c, "its Event-Timestamp is more than 300 s off our clock");
+	}
+	if (!dae_guard_room(loop_now_ms()))
+		return DROP(dae_busy, "%s", c->who);
+	cause = (uint16_t)carry_out(c, r);
+	dae_guard_keep(&id, loop_now_ms(), cause);
+	if (cause == DAE_OK)
+		COUNT(dae_acked);
+	else
+		COUNT(dae_refused);
+	log_request(c, r, (enum dae_cause)cause);
+	answer(c, p, (enum dae_cause)cause, sign, secret);
+	return 0;
+}
+
+static int
+input(const struct client *c, const void *data, size_t len)
+{
+	const char *secret = secret_of(c->ip);
+	struct rad_packet p;
+	struct dae_request r;
+	bool has_ma;
+
+	COUNT(dae_received);
+	if (!secret) {
+		COUNT(dae_foreign);
+		return refuse(c, "it is no client of ours");
+	}
+	if (!rad_decode(data, len, &p) || !dae_decode(&p, &r))
+		return DROP(dae_malformed, "%s, %zu octets", c->who, len);
+	if (rad_check_request(&p, secret, &has_ma) != RAD_CHECK_OK) {
+		COUNT(dae_bad_authenticator);
+		return refuse(c, "it was signed with another secret");
+	}
+	return request(c, &p, &r, has_ma, secret);
+}
+
+/* --- the sockets --- */
+
+static void
+describe_client(int fd, struct msghdr *msg, const struct sockaddr_in *from, struct client *c)
+{
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
+	struct in_pktinfo info = { 0 };
+
+	if (cmsg && cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_PKTINFO)
+		memcpy(&info, CMSG_DATA(cmsg), sizeof(info));
+	c->fd = fd;
+	c->ip = from->sin_addr.s_addr;
+	c->port = ntohs(from->sin_port);
+	c->asked = info.ipi_spec_dst.s_addr;
+	snprintf(c->who, sizeof(c->who), "%s:%u", ip4_text(c->ip), (unsigned)c->port);
+}
+
+/* One packet; false when there is none. */
+static bool
+receive(int fd)
+{
+	uint8_t packet[RAD_MAX_PACKET]; /* what is longer has a length that is wrong, or padding */
+	struct iovec iov = { .iov_base = packet, .iov_len = sizeof(packet) };
+	struct sockaddr_in from = { 0 };
+	union control control;
+	struct msghdr msg = {
+		.msg_name = &from,
+		.msg_namelen = sizeof(from),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT);
+	struct client c;
+
+	if (n < 0)
+		return false;
+	describe_client(fd, &msg, &from, &c);
+	(void)input(&c, packet, (size_t)n);
+	return true;
+}
+
+static void
+on_readable(int fd, void *arg)
+{
+	unsigned int i;
+
+	(void)arg;
+	turn.looks = turn.ends = 0;
+	for (i = 0; i < TURN_PACKETS && turn.looks < DAE_LOOKS && turn.ends < TURN_ENDS; i++)
+		if (!receive(fd))
+			return;
+}
+
+static int
+open_socket(uint32_t addr, uint16_t port)
+{
+	struct sockaddr_in sa = {
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = addr,
+	};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int on = 1;
+
+	if (fd < 0)
+		return -1;
+	if (bind(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+	    setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) < 0 ||
+	    loop_add(fd, on_readable, NULL) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int
+dae_start(const uint32_t *addrs, unsigned int n, char *why, size_t why_size)
+{
+	uint16_t port = (uint16_t)conf->radius_dae_port;
+	unsigned int i;
+
+	dae_guard_init();
+	for (i = 0; i < n && n_socks < MAX_SOCKETS; i++) {
+		socks[n_socks] = open_socket(addrs[i], port);
+		if (socks[n_socks] < 0) {
+			snprintf(why, why_size, "radius_dae_port: cannot listen on %s port %u: %s",
+			    ip4_text(addrs[i]), (unsigned)port, strerror(errno));
+			return -1;
+		}
+		n_socks++;
+	}
+	return 0;
+}
+
+void
+dae_stop(void)
+{
+	while (n_socks > 0) {
+		n_socks--;
+		loop_del(socks[n_socks]);
+		close(socks[n_socks]);
+	}
+}
