@@ -115,3 +115,13 @@ shm_read_only(void)
 		if (maps[i].shared)
 			mprotect(maps[i].addr, maps[i].size, PROT_READ);
 }
+
+void
+shm_read_write(void *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < n_maps; i++)
+		if (maps[i].addr == p)
+			mprotect(p, maps[i].size, PROT_READ | PROT_WRITE);
+}

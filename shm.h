@@ -27,4 +27,7 @@ void shm_trim(void *map, size_t size, size_t used);
 /* In a child: from here on a write to any shared mapping is a crash of the child. */
 void shm_read_only(void);
 
+/* The exception: a mapping that the child is to fill. */
+void shm_read_write(void *map);
+
 #endif
