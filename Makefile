@@ -115,6 +115,8 @@ OBJS = \
 	tundev.o \
 	tunnel.o \
 	udp.o \
+	usage.o \
+	usage_file.o \
 	users.o \
 	utf8.o \
 	util.o

@@ -124,6 +124,9 @@
 	X(dae_busy, "Disconnect and CoA packets dropped: too many at a time")                      \
 	X(command_refused, "outside programs not run: queue full")                                 \
 	X(command_failed, "outside programs that failed or were killed")                           \
+	X(usage_files, "usage files written")                                                      \
+	X(usage_failed, "usage files that could not be written")                                   \
+	X(usage_merged, "ended sessions whose usage is told without a name: too many")             \
 	X(cli_connections, "CLI connections served")                                               \
 	X(cli_refused, "CLI connections refused: too many")                                        \
 	X(cli_login_failures, "CLI logins failed")                                                 \

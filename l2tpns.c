@@ -38,6 +38,7 @@
 #include "timer.h"
 #include "tundev.h"
 #include "tunnel.h"
+#include "usage.h"
 #include "users.h"
 #include "util.h"
 
@@ -69,8 +70,9 @@ static const char default_config[] = "/etc/l2tpns/startup-config";
 typedef void (*session_hook)(sess_id s, enum sess_event ev);
 
 static const struct hook_table hooks = {
-	.session = (const session_hook[]){ addr_session, radius_session, frame_session,
-	    filter_session, tbf_session, ppp_session, l2tp_session, plugin_session_event, NULL },
+	.session = (const session_hook[]){ usage_session, addr_session, radius_session,
+	    frame_session, filter_session, tbf_session, ppp_session, l2tp_session,
+	    plugin_session_event, NULL },
 	.control = (void (*const[])(
 	    const struct pkt *, const struct l2tp_hdr *, struct rd)){ l2tp_control, NULL },
 	.frame = (void (*const[])(sess_id, struct rd)){ ppp_frame, NULL },
@@ -345,6 +347,7 @@ open_tables(void)
 	iptab_init(conf->max_sessions * ROUTES_PER_SESSION);
 	rtnl_init(conf->max_sessions * ROUTES_PER_SESSION + IPPOOL_NETS);
 	addr_init();
+	usage_init();
 	evict_init();
 	filter_init();
 	frame_init();
@@ -474,7 +477,7 @@ on_child(int signo)
 
 	(void)signo;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (!cli_child_exit(pid, status))
+		if (!cli_child_exit(pid, status) && !usage_child_exit(pid, status))
 			command_exit(pid, status);
 }
 
@@ -557,6 +560,7 @@ main(int argc, char **argv)
 	cli_stop();
 	plugin_fini();
 	command_fini();
+	usage_fini();
 	radius_fini();
 	udp_fini();
 	tundev_fini(); /* takes its routes along */

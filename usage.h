@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * `accounting_dir`: every five minutes a file that tells what each session has moved since
+ * the last one. Every octet stands in one file, whatever fails; see usage.c.
+ */
+#ifndef USAGE_H
+#define USAGE_H
+
+#include "hook.h"
+
+#include <sys/types.h>
+
+/* Start-up, behind session_init(). */
+void usage_init(void);
+
+/* Hook: remembers what a session had moved that ends. In front of who takes its address. */
+void usage_session(sess_id id, enum sess_event ev);
+
+/* From SIGCHLD, with waitpid()'s status. False: it was not ours. */
+bool usage_child_exit(pid_t pid, int status);
+
+/* The daemon's end: the last file. Waits for it less than half a second; it is finished anyway. */
+void usage_fini(void);
+
+#endif
