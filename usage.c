@@ -36,6 +36,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -395,6 +396,9 @@ usage_init(void)
 {
 	size_t n = conf->max_sessions + (size_t)1;
 
+	/* folders in /run do not outlive the machine's restart */
+	if (conf->accounting_dir[0] && mkdir(conf->accounting_dir, 0755) < 0 && errno != EEXIST)
+		plog(LOG_ERROR, "accounting_dir %s: %s", conf->accounting_dir, strerror(errno));
 	outcome = shm_map("usage outcome", sizeof(*outcome));
 	reports[0] = shm_map("usage reports", n * sizeof(*reports[0]));
 	reports[1] = shm_map("usage reports", n * sizeof(*reports[1]));
