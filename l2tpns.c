@@ -547,10 +547,10 @@ main(int argc, char **argv)
 	warn_of_settings();
 	plog(LOG_WARNING, "l2tpns %s serves on %s port %u", L2TPNS_VERSION,
 	    ip4_text(conf->bind_address), (unsigned)L2TP_PORT);
-	if (word >= 0)
-		detached(word);
 	sd_notifyf(0, "READY=1\nMAINPID=%d\nSTATUS=Serving L2TP on %s port %u", (int)getpid(),
 	    ip4_text(conf->bind_address), (unsigned)L2TP_PORT);
+	if (word >= 0)
+		detached(word); /* the starter goes, now that systemd knows us */
 
 	loop_run();
 
