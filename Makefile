@@ -7,6 +7,7 @@ PLUGDIR  = $(DESTDIR)$(PREFIX)/lib/l2tpns
 INCDIR   = $(DESTDIR)$(PREFIX)/include/l2tpns
 MANDIR   = $(DESTDIR)$(PREFIX)/share/man
 ETCDIR   = $(DESTDIR)/etc/l2tpns
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 
 CC      ?= gcc
 CLANG   ?= clang
@@ -174,7 +175,7 @@ DEPS = gcc make libcli-dev nettle-dev libmnl-dev libcrypt-dev libsystemd-dev lib
        libcmocka-dev clang libclang-rt-14-dev llvm-14 clang-format clang-tidy bear pkg-config \
        freeradius freeradius-utils user-mode-linux kmod xl2tpd ppp iproute2 iptables iperf3 \
        iputils-ping ethtool tcpdump telnet procps python3 python3-pytest python3-pytest-xdist \
-       libcap2-bin mandoc
+       libcap2-bin mandoc systemd logrotate
 
 .PHONY: deps
 deps:
@@ -206,7 +207,14 @@ check-net: all tools
 	$(PYTEST) -n 2 -m 'not long'
 
 check-long: all tools
-	$(PYTEST) -n 2
+	$(PYTEST) -n 2 -m 'not package'
+
+# builds the Debian package, installs it in a bare Debian; wants Debian's mirror
+.PHONY: check-package
+check-package: DEPS += debhelper debootstrap dpkg-dev git lintian
+check-package: deps
+	$(MAKE) all tools
+	$(PYTEST) -m package
 
 check-fuzz: $(patsubst %,$(BUILD)/tests/fuzz/replay_%,$(CORPORA))
 	@for f in $(CORPORA); do \
@@ -273,7 +281,16 @@ install: all
 	install -m 644 $(patsubst %,build/plugins/%.so,$(PLUGINS)) $(PLUGDIR)
 	install -D -m 644 plugin.h $(INCDIR)/plugin.h
 	install -d -m 755 $(ETCDIR)
+	for f in startup-config users; do \
+	    [ -e $(ETCDIR)/$$f ] || install -m 600 etc/$$f $(ETCDIR); done
+	for f in ip_pool build-garden; do \
+	    [ -e $(ETCDIR)/$$f ] || install -m 644 etc/$$f $(ETCDIR); done
 	install -d -m 700 $(DESTDIR)/var/lib/l2tpns
+	install -d -m 755 $(DESTDIR)$(UNITDIR)
+	sed 's|/usr/sbin/|$(PREFIX)/sbin/|' etc/l2tpns.service >$(DESTDIR)$(UNITDIR)/l2tpns.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/l2tpns.service
+	[ -e $(DESTDIR)/etc/logrotate.d/l2tpns ] || \
+	    install -D -m 644 etc/l2tpns.logrotate $(DESTDIR)/etc/logrotate.d/l2tpns
 
 format:
 	clang-format -i *.[ch] tests/unit/*.c tests/fuzz/*.c tests/lac/*.[ch]

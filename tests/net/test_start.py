@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import socket
-import stat
 import subprocess
 import sys
 import time
@@ -517,17 +516,6 @@ def test_capabilities_instead_of_root(plant):
     # these files belong to root when a process of another user may not be dumped (proc(5))
     assert os.stat("/proc/%d/environ" % process.pid).st_uid == 0
     assert process.stop() == 0, process.output
-
-
-def test_make_install(tmp_path):
-    """`make install DESTDIR=`: the program, and the folders it needs with their modes."""
-    done = subprocess.run(["make", "-C", ROOT, "install", "DESTDIR=%s" % tmp_path], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout
-    for name, mode in ("usr/sbin/l2tpns", 0o755), ("etc/l2tpns", 0o755), ("var/lib/l2tpns", 0o700):
-        assert stat.S_IMODE(os.stat(str(tmp_path / name)).st_mode) == mode, name
-    said = subprocess.run([str(tmp_path / "usr/sbin/l2tpns"), "-V"], stdout=subprocess.PIPE, text=True, check=True)
-    assert said.stdout.startswith("L2TPNS ")
 
 
 def test_host_name_option(plant):
