@@ -17,6 +17,7 @@ from uml import Uml  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "san: part of the subset that runs under the sanitizers too")
+    config.addinivalue_line("markers", "package: builds and installs the Debian package; `make check-package`")
     config.addinivalue_line("markers", "long: takes a minute or more; left out of `make check`")
 
 

@@ -104,6 +104,14 @@ def test_make_install(tmp_path):
     assert (tmp_path / "usr/local/sbin/l2tpns").exists()
 
 
+def test_build_dependencies():
+    """What the Makefile wants of libraries the package builds with."""
+    def libraries(name):
+        with open(os.path.join(ROOT, name)) as f:
+            return set(re.findall(r"\b(lib[a-z]+-dev|nettle-dev)\b", f.read()))
+    assert libraries("Makefile") == libraries("debian/control")
+
+
 def test_samples(tmp_path, plant):
     """The samples have no error, also with every setting in them; with them as they are it starts, and serves nobody."""
     users = tmp_path / "chap-secrets"
