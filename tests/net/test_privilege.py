@@ -56,6 +56,7 @@ def policy(pid):
 
 # ---------------------------------------------------------------------------- the drop
 
+@pytest.mark.san
 def test_what_is_kept(plant, folder):
     """Ids, groups, capability sets, no_new_privs; not dumpable; the same of a helper."""
     lns = daemon(plant, folder, start=False, extra=['load plugin "garden"'])
@@ -84,6 +85,7 @@ def test_group_of_the_user(plant, folder):
     lns.stop()
 
 
+@pytest.mark.san
 def test_service_goes_on(plant, folder):
     """Subscribers, telnet on port 23, the socket, nsctl, another MTU: all works as that user."""
     lns = daemon(plant, folder, {"nsctl_bind_address": "127.0.0.1"}, extra=['load plugin "sessionctl"'])

@@ -7,6 +7,8 @@ import signal
 import tempfile
 import time
 
+import pytest
+
 import pylac
 from lns import binary
 from netns import wait_for
@@ -68,6 +70,7 @@ def pings(session, network, n):
         session.ping(network.CORE)
 
 
+@pytest.mark.san
 def test_form(plant):
     """Name, header and lines as 2.4.1 writes them; qos 2 of a throttled user; names that would break a line."""
     names = {"joe": "pw", "slow": "pw", "two words": "pw", "#hash": "pw", "zürich": "pw", "back\\slash": "pw"}
@@ -109,6 +112,7 @@ def test_origin(plant):
     lns.stop()
 
 
+@pytest.mark.san
 def test_adds_up(plant):
     """What was moved since the last file, of those that stay, come, go, and come and go within a period; once each."""
     network = plant.network
