@@ -444,14 +444,12 @@ static const struct item items[] = {
 	UINT(throttle_speed, 0, MAX_RATE, "0", 0, "kbit/s where no rate is named; 0: none"),
 	UINT(throttle_buckets, 0, 2 * MAX_SESSIONS_LIMIT, "6000", ITEM_RESTART,
 	    "token buckets; a throttled session needs two"),
-	STRING(accounting_dir, TEXT, NULL, "", ITEM_LATER,
-	    "directory for usage files every 5 minutes"),
-	BOOL(
-	    account_all_origin, "no", ITEM_LATER, "usage files tell of LAC and PPPoE sessions too"),
+	STRING(accounting_dir, TEXT, NULL, "", 0, "directory for usage files every 5 minutes"),
+	BOOL(account_all_origin, "no", 0, "usage files tell of LAC and PPPoE sessions too"),
 	BOOL(dump_speed, "no", 0, "log the bandwidth every second"),
 	UINT(multi_read_count, 1, 1000, "10", 0, "packets taken per readable descriptor a turn"),
-	BOOL(scheduler_fifo, "no", ITEM_RESTART | ITEM_LATER, "run under SCHED_FIFO"),
-	BOOL(lock_pages, "no", ITEM_RESTART | ITEM_LATER, "lock all memory"),
+	BOOL(scheduler_fifo, "no", ITEM_RESTART, "run under SCHED_FIFO"),
+	BOOL(lock_pages, "no", ITEM_RESTART, "lock all memory"),
 	UINT(icmp_rate, 0, 1000000, "0", 0, "host-unreachables per second at most; 0: none"),
 	UINT(packet_limit, 0, 1000000, "0", 0, "packets to a session per 0.1 s; 0: no limit"),
 	IP4(cluster_address, valid_group, "239.192.13.13", ITEM_RESTART | ITEM_LATER,
@@ -531,8 +529,7 @@ static const struct item items[] = {
 	ENUM(filter_unknown, filter_words, "ignore", 0, "a Filter-Id that names no access list"),
 	IP4(snoop_host, NULL, "0.0.0.0", 0, "where intercept=yes sends"),
 	UINT(snoop_port, 0, MAX_PORT, "0", 0, "the same: port"),
-	UINT(setuid, 0, INT32_MAX, "0", ITEM_RESTART | ITEM_LATER,
-	    "user id to run under after the start"),
+	UINT(setuid, 0, INT32_MAX, "0", ITEM_RESTART, "user id to run under after the start"),
 	STRING(
 	    cluster_secret, SECRET, NULL, "", ITEM_SECRET | ITEM_LATER, "key for cluster messages"),
 	STRING(
