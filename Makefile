@@ -35,7 +35,9 @@ OBJS = \
 	avp.o \
 	avpair.o \
 	cli.o \
+	cli_acl.o \
 	cli_child.o \
+	cli_config.o \
 	cli_debug.o \
 	cli_filter.o \
 	cli_json.o \
@@ -53,6 +55,7 @@ OBJS = \
 	config_item.o \
 	config_lac.o \
 	config_plugin.o \
+	config_save.o \
 	config_server.o \
 	config_show.o \
 	control.o \
@@ -106,6 +109,7 @@ OBJS = \
 	rad_sess.o \
 	radattr.o \
 	radius.o \
+	reload.o \
 	rtnl.o \
 	session.o \
 	shm.o \

@@ -14,6 +14,7 @@
  */
 #include "cli.h"
 #include "cli_child.h"
+#include "cli_config.h"
 #include "cli_debug.h"
 #include "cli_policy.h"
 #include "config.h"
@@ -127,22 +128,14 @@ clear_counters(struct child *c, int argc, char **argv, char *answer, size_t size
 	return true;
 }
 
-/* A line typed in configuration mode. */
+/* Lines of configuration, and what is done with its file. */
 static bool
-config_command(struct child *c, int argc, char **argv, char *answer, size_t size)
+change_config(struct child *c, int argc, char **argv, char *answer, size_t size)
 {
-	struct config_mode mode = { 0 };
-	bool done = config_line(&mode, argv[1], answer, size) == 0;
-	char command[32] = "", name[64] = "";
-
-	(void)argc;
-	sscanf(argv[1], "%31s %63s", command, name); /* values may be secrets */
-	if (done)
-		plog(LOG_INFO, "CLI %s: %s %s", c->who, command, name);
-	return done;
+	return cli_config_request(c->who, argc, argv, answer, size);
 }
 
-/* Throttling, interception: a user's service. */
+/* Access lists, throttling, interception: a user's service. */
 static bool
 change_policy(struct child *c, int argc, char **argv, char *answer, size_t size)
 {
@@ -223,18 +216,22 @@ static const struct {
 } requests[] = {
 	{ "bgp", NULL, 3, change_bgp },
 	{ "clear", "counters", 2, clear_counters },
-	{ "config", NULL, 2, config_command },
+	{ "config", NULL, 0, change_config },
 	{ "debug", NULL, 2, change_debug },
 	{ "drop", "session", 3, drop_session },
 	{ "drop", "tunnel", 3, drop_tunnel },
 	{ "drop", "user", 3, drop_user },
+	{ "filter", NULL, 0, change_policy },
 	{ "login", NULL, 2, logged_in },
 	{ "login-failed", NULL, 2, login_failed },
+	{ "no", "filter", 0, change_policy },
 	{ "no", "snoop", 3, change_policy },
 	{ "no", "throttle", 3, change_policy },
+	{ "reload", NULL, 1, change_config },
 	{ "shutdown", NULL, 1, shut_down },
 	{ "snoop", NULL, 4, change_policy },
 	{ "throttle", NULL, 0, change_policy },
+	{ "wrote", NULL, 2, change_config },
 };
 
 /* Everything that changes anything passes here: a slave will have to refuse in this one place. */

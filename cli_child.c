@@ -9,13 +9,14 @@
  * An alarm ends a child that is stuck in writing to a client who does not read.
  */
 #include "cli_child.h"
+#include "cli_acl.h"
+#include "cli_config.h"
 #include "cli_debug.h"
 #include "cli_peers.h"
 #include "cli_policy.h"
 #include "cli_stats.h"
 #include "cli_tree.h"
 #include "config.h"
-#include "config_item.h"
 #include "log.h"
 #include "loop.h"
 #include "shm.h"
@@ -342,92 +343,6 @@ cmd_shutdown(struct cli_def *cli, int argc, char **argv)
 		cli_print(cli, "Not stopped");
 }
 
-/* What is typed in configuration mode goes to the parent as a line of startup-config, in quotes
- * again. */
-static void
-relay(struct cli_def *cli, const char *command, int argc, char **argv)
-{
-	char line[CLI_MESSAGE - sizeof("config")];
-	size_t len = (size_t)snprintf(line, sizeof(line), "%s", command);
-	const char *const words[] = { "config", line };
-	int i;
-
-	for (i = 0; i < argc; i++) {
-		if (len + 1 + ITEM_TEXT > sizeof(line)) {
-			cli_error(cli, "The command is too long");
-			return;
-		}
-		line[len++] = ' ';
-		item_quote(argv[i], line + len, ITEM_TEXT);
-		len += strlen(line + len);
-	}
-	cli_ask_and_print(cli, ARRAY_LEN(words), words);
-}
-
-static void
-cmd_set(struct cli_def *cli, int argc, char **argv)
-{
-	char command[128];
-
-	/* the name as it is, since the parent logs it */
-	snprintf(command, sizeof(command), "set %.64s", argv[0]);
-	relay(cli, command, argc - 1, argv + 1);
-	cli_set_hostname(cli, conf->hostname);
-}
-
-static void
-cmd_lac(struct cli_def *cli, int argc, char **argv)
-{
-	relay(cli, "lac", argc, argv);
-}
-
-static void
-cmd_load_plugin(struct cli_def *cli, int argc, char **argv)
-{
-	relay(cli, "load plugin", argc, argv);
-}
-
-static void
-cmd_remove_plugin(struct cli_def *cli, int argc, char **argv)
-{
-	relay(cli, "remove plugin", argc, argv);
-}
-
-static void
-cmd_no_lac(struct cli_def *cli, int argc, char **argv)
-{
-	relay(cli, "no lac", argc, argv);
-}
-
-static void
-hint_value(struct cli_def *cli, const struct item *it)
-{
-	char value[ITEM_TEXT], range[64] = "";
-
-	item_print(it, conf_next, value, sizeof(value));
-	if (it->max && it->min < it->max && !it->valid)
-		snprintf(range, sizeof(range), " %llu..%llu", (unsigned long long)it->min,
-		    (unsigned long long)it->max);
-	cli_print(cli, "  %s%s  %s", it->type->name, range, it->help);
-	cli_print(cli, "  default %s, now %s", it->initial[0] ? it->initial : "\"\"",
-	    it->flags & ITEM_SECRET ? "****" : value);
-}
-
-/* Behind `set`: the names that begin so; behind a name: what it takes. */
-static void
-hint_set(struct cli_def *cli, int argc, char **argv)
-{
-	const struct item *it = item_find(argv[0]);
-	size_t typed = strcspn(argv[0], "?");
-	unsigned int i;
-
-	if (argc > 1 && it)
-		hint_value(cli, it);
-	for (i = 0; argc == 1 && (it = item_get(i)); i++)
-		if (strncmp(it->name, argv[0], typed) == 0)
-			cli_print(cli, "  %-36s %s", it->name, it->help);
-}
-
 static const struct command commands[] = {
 	{ "clear counters", PRIVILEGE_PRIVILEGED, MODE_EXEC, cmd_clear_counters, 0, 0, "", "",
 	    "Set all counters to zero", NULL, NULL },
@@ -438,17 +353,6 @@ static const struct command commands[] = {
 	    NULL, NULL },
 	{ "drop user", PRIVILEGE_PRIVILEGED, MODE_EXEC, cmd_drop_user, 1, 1, "USER",
 	    "name as in show users", "Disconnect all sessions of a user", NULL, NULL },
-	{ "lac", PRIVILEGE_PRIVILEGED, MODE_CONFIG, cmd_lac, 3, 5,
-	    "NETWORK|HOSTNAME secret S [max-sessions N]", "what one carrier has of its own",
-	    "Secret and limit of a carrier", NULL, NULL },
-	{ "load plugin", PRIVILEGE_PRIVILEGED, MODE_CONFIG, cmd_load_plugin, 1, 1, "NAME",
-	    "of a file NAME.so in plugin_dir", "Load a plugin", NULL, NULL },
-	{ "no lac", PRIVILEGE_PRIVILEGED, MODE_CONFIG, cmd_no_lac, 1, 1, "NETWORK|HOSTNAME",
-	    "as it was given", "Remove a carrier's line", NULL, NULL },
-	{ "remove plugin", PRIVILEGE_PRIVILEGED, MODE_CONFIG, cmd_remove_plugin, 1, 1, "NAME",
-	    "as in show plugins", "Unload a plugin", NULL, NULL },
-	{ "set", PRIVILEGE_PRIVILEGED, MODE_CONFIG, cmd_set, 2, CLI_WORDS, "NAME VALUE",
-	    "as in startup-config", "Change a setting", hint_set, NULL },
 	{ "shutdown", PRIVILEGE_PRIVILEGED, MODE_EXEC, cmd_shutdown, 0, 0, "", "",
 	    "Stop the daemon; tunnels stay as they are", NULL, NULL },
 	{ 0 },
@@ -493,6 +397,8 @@ cli_child_run(const struct cli_peer *who)
 	cli_tree_add(cli, cli_peers_table());
 	cli_tree_add(cli, commands);
 	cli_tree_add(cli, cli_policy_table());
+	cli_tree_add(cli, cli_acl_table());
+	cli_tree_add(cli, cli_config_table());
 	cli_tree_add(cli, cli_debug_table());
 	cli_filter_add(cli);
 	set_up_login(cli);

@@ -14,7 +14,7 @@
 
 enum {
 	CLI_MESSAGE = 8192, /* octets of a request: words, each with its final NUL */
-	CLI_ANSWER = 1024,  /* octets of an answer: '+' or '-', a text, NUL */
+	CLI_ANSWER = 16384, /* octets of an answer: '+' or '-', a text, NUL */
 	CLI_WORDS = 16,
 };
 
@@ -24,7 +24,7 @@ struct json;
 struct command {
 	const char *words; /* "show session" */
 	int privilege;	   /* PRIVILEGE_UNPRIVILEGED or PRIVILEGE_PRIVILEGED */
-	int mode;	   /* MODE_EXEC, MODE_CONFIG or MODE_ANY */
+	int mode;	   /* MODE_EXEC, MODE_CONFIG, one of cli_config.h, or MODE_ANY */
 	void (*fn)(struct cli_def *cli, int argc, char **argv);
 	int min, max;						  /* how many arguments */
 	const char *args;					  /* "[ID]..." */

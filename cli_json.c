@@ -9,6 +9,7 @@
  */
 #include "cli_show.h"
 #include "cli_policy.h"
+#include "cli_config.h"
 #include "config.h"
 #include "config_item.h"
 #include "loop.h"
@@ -396,5 +397,6 @@ cli_json_config(struct cli_def *cli, struct json *j, int argc, char **argv)
 	for (i = 0; i < MIN(conf->n_lacs, CONF_LACS); i++)
 		json_array_append_new(lacs, lac_object(&conf->lacs[i], secrets));
 	json_object_set_new(o, "lac", lacs);
+	cli_config_json(o, secrets);
 	json_whole(j, o);
 }

@@ -8,6 +8,7 @@
  * Columns are those operators' scripts know. Credit that is owed shows as 0.
  */
 #include "cli_policy.h"
+#include "cli_acl.h"
 #include "cli_show.h"
 #include "config.h"
 #include "iptab.h"
@@ -159,6 +160,8 @@ cli_policy_request(int argc, char **argv, char *text, size_t size)
 	bool no = strcmp(argv[0], "no") == 0;
 	const char *what = argv[no], *user = argv[no + 1];
 
+	if (strcmp(what, "filter") == 0)
+		return cli_acl_request(argc, argv, text, size);
 	if (argc >= 2 && !no && strcmp(what, "throttle") == 0)
 		return throttle(user, argc - 2, argv + 2, &a);
 	if (argc == 3 && no && strcmp(what, "throttle") == 0)
@@ -286,6 +289,7 @@ session_bucket(struct cli_def *cli, const char *name, uint32_t id)
 void
 cli_policy_show(struct cli_def *cli, sess_id id, const struct session *s)
 {
+	cli_acl_show(cli, s);
 	if (s->snoop_ip)
 		cli_print(cli, "\tIntercepted:\t%s:%u", ip4_text(s->snoop_ip), s->snoop_port);
 	else
@@ -320,6 +324,7 @@ put_rates(json_t *o, sess_id id, const struct session *s)
 void
 cli_policy_json(json_t *o, sess_id id, const struct session *s)
 {
+	cli_acl_json(o, s);
 	json_put_bool(o, "intercepted", s->snoop_ip);
 	if (s->snoop_ip) {
 		json_put_text(o, "snoop_ip", ip4_text(s->snoop_ip));

@@ -25,13 +25,16 @@ group_help(const char *word)
 		{ "clear", "Set something back" },
 		{ "drop", "Disconnect something" },
 		{ "histogram", "Sessions by their times" },
+		{ "ip", "Access lists" },
 		{ "load", "Add something" },
 		{ "no", "Take something back" },
+		{ "radius", "RADIUS servers" },
 		{ "remove", "Take something out" },
 		{ "restart", "Begin something anew" },
+		{ "router", "Routing protocols" },
 		{ "show", "Show what is going on" },
 		{ "suspend", "Stop something for a while" },
-		{ "write", "Print the configuration" },
+		{ "write", "Write or print the configuration" },
 	};
 	size_t i;
 

@@ -31,6 +31,7 @@
 #include "ppp.h"
 #include "privilege.h"
 #include "radius.h"
+#include "reload.h"
 #include "rtnl.h"
 #include "session.h"
 #include "snoop.h"
@@ -39,7 +40,6 @@
 #include "tundev.h"
 #include "tunnel.h"
 #include "usage.h"
-#include "users.h"
 #include "util.h"
 
 #include <errno.h>
@@ -163,46 +163,13 @@ log_line(const char *line)
 	plog(LOG_ERROR, "%s", line);
 }
 
-/* A file beside the startup-config. */
-static const char *
-beside(const char *name)
-{
-	static char path[PATH_SIZE];
-
-	snprintf(path, sizeof(path), "%s/%s", config_dir(), name);
-	return path;
-}
-
-/* Reads the files that a configuration leads to; commit_files() brings them into force. Returns the
- * number of errors. */
-static int
-stage_files(const struct config *c, void (*error)(const char *line))
-{
-	uint32_t addrs[MAX_ADDRESSES];
-	unsigned int n = config_bind_addresses(addrs, MAX_ADDRESSES);
-	int bad = 0;
-
-	bad += abs(ippool_stage(beside("ip_pool"), addrs, n, error));
-	bad += abs(users_stage(beside("users"), error));
-	bad += abs(local_users_stage(c->local_users, error));
-	return bad;
-}
-
-static void
-commit_files(void)
-{
-	addr_commit_pool();
-	users_commit();
-	local_users_commit();
-}
-
 static int
 test_configuration(const char *file)
 {
 	int bad = abs(config_read(file, report_line));
 
 	ippool_init(conf->max_sessions);
-	bad += stage_files(conf, report_line);
+	bad += reload_stage(conf, report_line);
 	return bad ? 1 : 0;
 }
 
@@ -255,11 +222,15 @@ watch_settings(void)
 static void
 warn_of_settings(void)
 {
+	char later[1024];
+
 	if (conf->primary_radius && !config_is_set(conf, "primary_radius_port"))
 		plog(LOG_ERROR, "primary_radius_port is not set: using the default 1645 "
 				"(l2tpns 2.4 used 1812)");
 	if (conf->primary_radius && conf->radius_secret[0] == '\0')
 		plog(LOG_ERROR, "radius_secret is empty: no login can be asked for");
+	if (config_unserved(conf, later, sizeof(later)))
+		plog(LOG_ERROR, "configured, but not served by this version: %s", later);
 	if (conf->require_tunnel_auth && conf->l2tp_secret[0] == '\0')
 		plog(LOG_ERROR, "require_tunnel_auth without l2tp_secret: every tunnel is refused");
 }
@@ -447,26 +418,15 @@ on_quit(int signo)
 	timer_set(&quit_timer, MS(TIMER_TICK_MS));
 }
 
-/* All files or none: what one says may need what another does. */
 static void
 on_hangup(int signo)
 {
 	char why[512];
-	int bad;
 
 	(void)signo;
 	if (log_target_reopen(why, sizeof(why)) < 0)
 		plog(LOG_ERROR, "log_file: %s; going on with the old one", why);
-	plog(LOG_WARNING, "reading the configuration again");
-	bad = abs(config_stage(log_line));
-	bad += stage_files(config_staged(), log_line);
-	if (bad) {
-		plog(LOG_ERROR, "%d errors: the old configuration stays in force", bad);
-		return;
-	}
-	commit_files();
-	config_commit(NULL, NULL);
-	cli_users_changed();
+	reload_all(NULL, NULL);
 }
 
 static void
@@ -534,8 +494,8 @@ main(int argc, char **argv)
 	privilege_raise();
 	lock_state_dir();
 	open_tables();
-	stage_files(conf, log_line);
-	commit_files(); /* at start what is good serves */
+	reload_stage(conf, log_line);
+	reload_commit(); /* at start what is good serves */
 	hook_init(&hooks);
 	open_ports();
 	watch_settings();

@@ -188,7 +188,7 @@ def test_bind_address_set_later(plant):
     assert Lac(plant.network).tunnel().session().up("joe").peer_address == plant.network.LNS
     daemon.settings["bind_address"] = "10.1.0.78"
     daemon.write_config()
-    hangup(daemon, "bind_address: the new value takes effect at restart")
+    hangup(daemon, r"set bind_address 10.1.0.78 \(was 10.1.0.77\); takes effect at restart")
     assert Lac(plant.network).tunnel().session().up("ann").peer_address == plant.network.LNS
     assert "set bind_address 10.1.0.78" in daemon.run("show running-config")
     daemon.stop()
