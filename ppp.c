@@ -15,7 +15,7 @@
 #include "loop.h"
 #include "util.h"
 
-enum { LOGIN_SEC = 60 };
+enum { LOGIN_SEC = 60, LOOK_SEC = 60 };
 
 static struct ppp *ppps;
 
@@ -92,6 +92,7 @@ ppp_network(sess_id s, bool up)
 	slog(session_get(s), LOG_INFO, "session of %s is up", session_get(s)->user);
 	if (!p->announced)
 		session_fast(s)->last_data = loop_now_ds();
+	p->echoed_ds = loop_now_ds();
 	timer_set(&p->watch, MS(TIMER_TICK_MS));
 	if (p->announced)
 		return;
@@ -290,13 +291,22 @@ limit_passed(sess_id s, const struct session *sess, uint32_t silent_ds)
 	return true;
 }
 
-/* Milliseconds until something of this session may be due. */
+/* Since the peer was asked last or, with ppp_keepalive, heard. */
+static uint32_t
+quiet_ds(sess_id s, uint32_t silent_ds)
+{
+	uint32_t unasked_ds = loop_now_ds() - ppps[s].echoed_ds;
+
+	return conf->ppp_keepalive ? MIN(silent_ds, unasked_ds) : unasked_ds;
+}
+
+/* Milliseconds until something of this session may be due; not so long that another echo_timeout
+ * would be noticed late. */
 static uint64_t
 next_look(sess_id s, const struct session *sess, uint32_t silent_ds)
 {
-	uint32_t echo_ds = echo_after_ds();
-	uint64_t next =
-	    MS(100) * (conf->ppp_keepalive && silent_ds < echo_ds ? echo_ds - silent_ds : echo_ds);
+	uint32_t echo_ds = echo_after_ds(), quiet = quiet_ds(s, silent_ds);
+	uint64_t next = MIN(MS(100) * (quiet < echo_ds ? echo_ds - quiet : 0), SEC(LOOK_SEC));
 
 	if (sess->session_timeout)
 		next = MIN(next, SEC(sess->session_timeout - session_age(sess)));
@@ -323,7 +333,9 @@ on_watch(uint32_t s)
 	silent_ds = loop_now_ds() - session_fast(s)->last_rx;
 	if (limit_passed(s, sess, silent_ds))
 		return;
-	if (!conf->ppp_keepalive || silent_ds >= echo_after_ds())
+	if (quiet_ds(s, silent_ds) >= echo_after_ds()) {
 		lcp_send_echo(s);
+		p->echoed_ds = loop_now_ds();
+	}
 	timer_set(&p->watch, next_look(s, sess, silent_ds));
 }

@@ -57,8 +57,9 @@ struct ppp {
 	bool has_address; /* his request named his address */
 
 	uint8_t echo_id;
-	bool announced; /* SESS_EV_UP was raised */
-	char pool[32];	/* Framed-Pool, while the address is to be chosen */
+	uint32_t echoed_ds; /* loop clock at the last echo, or when IPCP opened */
+	bool announced;	    /* SESS_EV_UP was raised */
+	char pool[32];	    /* Framed-Pool, while the address is to be chosen */
 };
 
 /* Why PPP ends a session. */
