@@ -70,6 +70,7 @@ config_line_request(const char *who, int argc, char **argv, char *answer, size_t
 struct report {
 	char *text;
 	size_t size, len;
+	bool full;
 };
 
 static void
@@ -79,11 +80,14 @@ add_line(void *arg, const char *line)
 	struct report *r = arg;
 	size_t n = strlen(line);
 
-	if (r->len + n + 1 + sizeof(more) < r->size)
+	if (r->full)
+		return;
+	r->full = r->len + n + 1 + sizeof(more) > r->size;
+	if (r->full)
+		snprintf(r->text + r->len, r->size - r->len, "%s", more);
+	else
 		r->len += (size_t)snprintf(
 		    r->text + r->len, r->size - r->len, "%s%s", r->len ? "\n" : "", line);
-	else if (!strstr(r->text, more))
-		r->len += (size_t)snprintf(r->text + r->len, r->size - r->len, "%s", more);
 }
 
 static bool
