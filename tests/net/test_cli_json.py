@@ -65,12 +65,13 @@ def fits(value, kind):
 def lns(module):
     """Two subscribers; one is throttled, intercepted, has an access line."""
     daemon = module.lns({"peer_address": "10.9.255.1"}, local_users=USERS,
-                        extra=["load plugin sessionctl", 'lac 10.44.0.0/16 secret "s" max-sessions 7', "router bgp 64512", " neighbour 127.0.0.2 remote-as 64513"])
+                        extra=["load plugin sessionctl", 'lac 10.44.0.0/16 secret "s" max-sessions 7', "router bgp 64512", " neighbour 127.0.0.2 remote-as 64513",
+                               "ip access-list standard std1", " permit any"])
     lac = Lac(module.network)
     tunnel = lac.tunnel()
     tunnel.session(calling="07330001", called="02010001").up("user1")
     tunnel.session().up("user2")
-    for command in "throttle user1 300", "snoop user1 10.2.0.2 9999":
+    for command in "filter user1 in std1 out std1", "throttle user1 300", "snoop user1 10.2.0.2 9999":
         daemon.run(command)
     yield daemon
     tunnel.stop()
