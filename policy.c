@@ -90,27 +90,34 @@ list_of_id(const char *id, bool *is_in)
 }
 
 int
-policy_filter_ids(sess_id s, const struct auth_result *res, int *in, int *out)
+policy_filter_id(sess_id s, const uint8_t *text, size_t len, int *in, int *out)
 {
 	char id[RAD_TEXT];
-	unsigned int i;
 	bool is_in, reject = conf->filter_unknown;
-	int result = 0;
 	uint8_t list;
 
-	*in = *out = POLICY_KEEP_LIST;
-	for (i = 0; i < res->n_filters; i++) {
-		str_copy_n(id, sizeof(id), res->filters[i].p, res->filters[i].len);
-		list = list_of_id(id, &is_in);
-		if (list) {
-			*(is_in ? in : out) = list;
-			continue;
-		}
-		COUNT(filter_unknown);
-		slog_limit(session_get(s), LOG_WARNING, "Filter-Id \"%s\" names no access list; %s",
-		    id, reject ? "refused" : "ignored");
-		result = reject ? -1 : result;
+	str_copy_n(id, sizeof(id), text, len);
+	list = list_of_id(id, &is_in);
+	if (list) {
+		*(is_in ? in : out) = list;
+		return 0;
 	}
+	COUNT(filter_unknown);
+	slog_limit(session_get(s), LOG_WARNING, "Filter-Id \"%s\" names no access list; %s", id,
+	    reject ? "refused" : "ignored");
+	return reject ? -1 : 0;
+}
+
+int
+policy_filter_ids(sess_id s, const struct auth_result *res, int *in, int *out)
+{
+	unsigned int i;
+	int result = 0;
+
+	*in = *out = POLICY_KEEP_LIST;
+	for (i = 0; i < res->n_filters; i++)
+		if (policy_filter_id(s, res->filters[i].p, res->filters[i].len, in, out) < 0)
+			result = -1;
 	return result;
 }
 
