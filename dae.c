@@ -140,19 +140,25 @@ disconnect(const struct dae_request *r, const struct dae_found *f)
 	return DAE_OK;
 }
 
-/* Nothing of this can fail: all was checked. */
-static void
+/* Nothing can fail but the names of access lists, which come first. */
+static enum dae_cause
 change(sess_id id, const struct dae_request *r)
 {
 	const struct session *s = session_get(id);
+	int in = POLICY_KEEP_LIST, out = POLICY_KEEP_LIST;
 	unsigned int i;
 
+	for (i = 0; i < r->n_filters; i++)
+		if (policy_filter_id(id, r->filters[i].p, r->filters[i].len, &in, &out) < 0)
+			return DAE_INVALID_VALUE;
+	policy_filter(id, in, out);
 	policy_timeouts(id, r->has & DAE_SESSION_TIMEOUT ? r->session_timeout : s->session_timeout,
 	    r->has & DAE_IDLE_TIMEOUT ? r->idle_timeout : s->idle_timeout);
 	if (r->n_pairs > 0)
 		hook_avpair_reset(id);
 	for (i = 0; i < r->n_pairs; i++)
 		hook_avpair(id, r->pairs[i].p, r->pairs[i].len);
+	return DAE_OK;
 }
 
 /* Whether the NAS that it names is us. */
@@ -184,8 +190,7 @@ carry_out(const struct client *c, const struct dae_request *r)
 		return disconnect(r, &f);
 	if (f.n > 1 || f.more)
 		return DAE_SEVERAL;
-	change(f.ids[0], r);
-	return DAE_OK;
+	return change(f.ids[0], r);
 }
 
 /* --- the log --- */

@@ -59,17 +59,30 @@ take_message(struct dae_request *r, const struct rad_attr *a)
 	return DAE_OK;
 }
 
+/* One more of what may come `most` times. */
 static enum dae_cause
-take_pair(struct dae_request *r, const struct rad_attr *a)
+append(struct dae_octets *list, unsigned int *n, unsigned int most, const struct rad_attr *a)
 {
 	if (a->len == 0)
 		return DAE_INVALID_VALUE;
-	if (r->n_pairs == DAE_MAX_PAIRS)
+	if (*n == most)
 		return DAE_INVALID_REQUEST;
-	r->pairs[r->n_pairs].p = a->value;
-	r->pairs[r->n_pairs].len = a->len;
-	r->n_pairs++;
+	list[*n].p = a->value;
+	list[*n].len = a->len;
+	++*n;
 	return DAE_OK;
+}
+
+static enum dae_cause
+take_pair(struct dae_request *r, const struct rad_attr *a)
+{
+	return append(r->pairs, &r->n_pairs, DAE_MAX_PAIRS, a);
+}
+
+static enum dae_cause
+take_filter(struct dae_request *r, const struct rad_attr *a)
+{
+	return append(r->filters, &r->n_filters, DAE_MAX_FILTERS, a);
 }
 
 /* clang-format off */
@@ -101,6 +114,7 @@ static const struct row rows[] = {
 	/* what to do */
 	NUMBER(RAD_SESSION_TIMEOUT, COA, KIND_U32, DAE_SESSION_TIMEOUT, session_timeout),
 	NUMBER(RAD_IDLE_TIMEOUT, COA, KIND_U32, DAE_IDLE_TIMEOUT, idle_timeout),
+	CALL(0, RAD_FILTER_ID, COA, take_filter),
 	CALL(RAD_VENDOR_CISCO, RAD_CISCO_AVPAIR, COA, take_pair),
 	CALL(0, RAD_REPLY_MESSAGE, BOTH, take_message),
 	/* what is so anyway; RFC 5176 3.5: no 405 in a Disconnect-NAK */
@@ -258,7 +272,7 @@ dae_cause_text(enum dae_cause cause)
 	case DAE_OTHER_NAS:
 		return "it is for another NAS";
 	case DAE_INVALID_REQUEST:
-		return "attribute repeated";
+		return "too many of attribute";
 	case DAE_UNSUPPORTED_SERVICE:
 		return "unsupported Service-Type";
 	case DAE_INVALID_VALUE:

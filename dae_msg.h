@@ -41,7 +41,7 @@ enum dae_has {
 	DAE_IDLE_TIMEOUT = 1 << 11,
 };
 
-enum { DAE_TEXT = RAD_MAX_VALUE + 1, DAE_MESSAGE = 64, DAE_MAX_PAIRS = 64 };
+enum { DAE_TEXT = RAD_MAX_VALUE + 1, DAE_MESSAGE = 64, DAE_MAX_PAIRS = 64, DAE_MAX_FILTERS = 8 };
 
 struct dae_request {
 	bool is_coa;	  /* else it is to end the session */
@@ -55,11 +55,12 @@ struct dae_request {
 	uint32_t timestamp;			/* Event-Timestamp: wall clock, s */
 	uint32_t session_timeout, idle_timeout; /* s; 0: none */
 	char message[DAE_MESSAGE];		/* Reply-Message, cut */
-	unsigned int n_pairs;
-	struct {
+	unsigned int n_pairs, n_filters;
+	struct dae_octets {
 		const uint8_t *p;
 		uint8_t len;
-	} pairs[DAE_MAX_PAIRS]; /* Cisco-AVPair, inside the packet */
+	} pairs[DAE_MAX_PAIRS],	      /* Cisco-AVPair, inside the packet */
+	    filters[DAE_MAX_FILTERS]; /* Filter-Id, the same */
 };
 
 /*

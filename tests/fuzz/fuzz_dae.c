@@ -20,22 +20,34 @@ check_text(const char text[DAE_TEXT], bool is_there)
 		abort();
 }
 
+/* Octets of the packet, all of them. */
 static void
-check(const struct dae_request *r, const uint8_t *packet, size_t len)
+check_octets(const struct dae_octets *list, unsigned int n, unsigned int most,
+    const uint8_t *packet, size_t len)
 {
 	unsigned int i;
 
+	if (n > most)
+		abort();
+	for (i = 0; i < n; i++)
+		if (list[i].len == 0 || list[i].p < packet ||
+		    list[i].p + list[i].len > packet + len)
+			abort();
+}
+
+static void
+check(const struct dae_request *r, const uint8_t *packet, size_t len)
+{
 	check_text(r->user, r->has & DAE_USER);
 	check_text(r->acct_id, r->has & DAE_ACCT_ID);
 	check_text(r->port_id, r->has & DAE_PORT_ID);
 	check_text(r->calling, r->has & DAE_CALLING);
 	check_text(r->called, r->has & DAE_CALLED);
 	check_text(r->nas_id, r->has & DAE_NAS_ID);
-	if (!memchr(r->message, '\0', sizeof(r->message)) || r->n_pairs > DAE_MAX_PAIRS)
+	if (!memchr(r->message, '\0', sizeof(r->message)))
 		abort();
-	for (i = 0; i < r->n_pairs; i++)
-		if (r->pairs[i].p < packet || r->pairs[i].p + r->pairs[i].len > packet + len)
-			abort();
+	check_octets(r->pairs, r->n_pairs, DAE_MAX_PAIRS, packet, len);
+	check_octets(r->filters, r->n_filters, DAE_MAX_FILTERS, packet, len);
 }
 
 static void

@@ -132,12 +132,12 @@ class Client:
 class Site:
     """A daemon whose RADIUS server is fake, and its sessions."""
 
-    def __init__(self, plant, load=(), settings=None, clock=True, lns=None):
+    def __init__(self, plant, load=(), settings=None, clock=True, lns=None, extra=()):
         self.plant, self.network = plant, plant.network
         self.server = plant.keep(FakeRadius(self.network.core, self.network.CORE, secret=SECRET))
         chosen = {"primary_radius": self.network.CORE, "primary_radius_port": 1812, "radius_secret": SECRET,
                   "peer_address": "10.9.255.1", **(settings or {})}
-        self.lns = plant.lns(chosen, extra=plugins(*load), clock=clock)
+        self.lns = plant.lns(chosen, extra=[*plugins(*load), *extra], clock=clock)
         self.lac = Lac(self.network, lns=lns)
         self.tunnel = self.lac.tunnel()
 
@@ -495,6 +495,35 @@ def test_timeout_in_the_past(site):
     site.lns.step(5)
     assert site.radclient("coa", 'User-Name = "joe"', "Session-Timeout = 3").ack
     site.ended(session)
+
+
+def test_filters(plant):
+    """Access lists, each direction for itself; one that is not known is refused, with all the rest, when so set."""
+    site = Site(plant, settings={"filter_unknown": "reject"}, extra=[
+        "ip access-list standard nothing", " deny any", "ip access-list standard all", " permit any"])
+    session = site.up("joe")
+    session.ping(plant.network.CORE)
+
+    def dropped():
+        counters = site.lns.counters()
+        return counters["rx_filtered"], counters["tx_filtered"]
+
+    def ping_dropped(counts):
+        session.send_ip(packets.echo(session.address, plant.network.CORE, 1))
+        wait_for(lambda: dropped() == counts, "the drop")
+    assert site.radclient("coa", 'User-Name = "joe"', 'Filter-Id = "nothing.in"').ack
+    ping_dropped((1, 0))
+    assert site.radclient("coa", 'User-Name = "joe"', 'Filter-Id = "all.in"', 'Filter-Id += "nothing.out"').ack
+    ping_dropped((1, 1))
+    assert site.radclient("coa", 'User-Name = "joe"', "Session-Timeout = 1000").ack
+    ping_dropped((1, 2))
+    for unknown in "nobody.out", "all", "all.both":
+        answer = site.radclient("coa", 'User-Name = "joe"', 'Filter-Id = "all.out"', 'Filter-Id += "%s"' % unknown)
+        assert answer.cause == 407, answer.text
+    ping_dropped((1, 3))
+    site.lns.set("set filter_unknown ignore")
+    assert site.radclient("coa", 'User-Name = "joe"', 'Filter-Id = "all.out"', 'Filter-Id += "nobody.in"').ack
+    session.ping(plant.network.CORE)
 
 
 def test_pairs(plant):

@@ -83,6 +83,7 @@ changes(void **state)
 			     "\x37\6\x65\0\0\0"
 			     "\x1a\xc\0\0\0\x9\1\6a=1x"
 			     "\x1a\xb\0\0\0\x9\1\5b=2"
+			     "\xb\6x.in"
 			     "\x12\5bye"),
 	    0);
 	assert_true(r.is_coa);
@@ -94,6 +95,9 @@ changes(void **state)
 	assert_int_equal(r.pairs[0].len, 4);
 	assert_memory_equal(r.pairs[0].p, "a=1x", 4);
 	assert_memory_equal(r.pairs[1].p, "b=2", 3);
+	assert_int_equal(r.n_filters, 1);
+	assert_int_equal(r.filters[0].len, 4);
+	assert_memory_equal(r.filters[0].p, "x.in", 4);
 	assert_string_equal(r.message, "bye");
 }
 

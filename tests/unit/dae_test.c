@@ -113,6 +113,28 @@ policy_timeouts(sess_id s, uint32_t session_sec, uint32_t idle_sec)
 	note(text);
 }
 
+/* Lists have numbers for names: "5.in", "6.out". */
+int
+policy_filter_id(sess_id s, const uint8_t *text, size_t len, int *in, int *out)
+{
+	(void)s;
+	if (len < 4 || text[0] > '9')
+		return -1;
+	*(text[2] == 'i' ? in : out) = text[0] - '0';
+	return 0;
+}
+
+void
+policy_filter(sess_id s, int in, int out)
+{
+	char text[64];
+
+	if (in == POLICY_KEEP_LIST && out == POLICY_KEEP_LIST)
+		return;
+	snprintf(text, sizeof(text), "lists %u %d %d", s, in, out);
+	note(text);
+}
+
 void
 hook_avpair_reset(sess_id s)
 {
@@ -548,8 +570,23 @@ coa(void **state)
 	put_pair("a=b");
 	assert_int_equal(ask(), 0);
 	assert_string_equal(done, "timeouts 1 0 22;reset;throttle=yes,intercept=no;a=b;");
+	done[0] = '\0';
+	begin(RAD_COA_REQUEST);
+	rad_put_u32(&w, RAD_NAS_PORT, 2);
+	rad_put_str(&w, RAD_FILTER_ID, "5.in");
+	assert_int_equal(ask(), 0);
+	rad_put_str(&w, RAD_FILTER_ID, "6.out");
+	assert_int_equal(ask(), 0);
+	assert_string_equal(done, "lists 2 5 -1;timeouts 2 11 22;lists 2 5 6;timeouts 2 11 22;");
 	/* all or nothing */
 	done[0] = '\0';
+	begin(RAD_COA_REQUEST);
+	rad_put_u32(&w, RAD_NAS_PORT, 1);
+	rad_put_str(&w, RAD_FILTER_ID, "5.in");
+	rad_put_u32(&w, RAD_SESSION_TIMEOUT, 5);
+	rad_put_str(&w, RAD_FILTER_ID, "other.out");
+	assert_int_equal(ask(), DAE_INVALID_VALUE);
+	assert_string_equal(done, "");
 	begin(RAD_COA_REQUEST);
 	rad_put_u32(&w, RAD_NAS_PORT, 1);
 	rad_put_u32(&w, RAD_SESSION_TIMEOUT, 5);
