@@ -41,10 +41,8 @@ is_safe_in(const char *folder, const char *entry)
 	return f.st_mode & S_ISVTX && lstat(entry, &e) == 0 && is_ours(&e);
 }
 
-/* O_NOFOLLOW when the last component may be somebody else's, 0 when all are safe; -1: not to be
- * touched. */
-static int
-check_way(const char *path, char *why, size_t why_size)
+int
+handover_way(const char *path, char *why, size_t why_size)
 {
 	char folder[PATH_SIZE], entry[PATH_SIZE];
 	size_t at = 0, end, next;
@@ -104,7 +102,7 @@ open_path(int dir, const char *name, int flags, struct stat *st)
 int
 handover_file(const char *path, uid_t uid, char *why, size_t why_size)
 {
-	int way = check_way(path, why, why_size), fd, result = -1;
+	int way = handover_way(path, why, why_size), fd, result = -1;
 	const char *what = NULL;
 	struct stat st;
 
@@ -188,7 +186,7 @@ give_folder(int fd, const struct stat *st, uid_t uid, bool files)
 int
 handover_folder(const char *path, uid_t uid, bool files, char *why, size_t why_size)
 {
-	int way = check_way(path, why, why_size), fd;
+	int way = handover_way(path, why, why_size), fd;
 	const char *what;
 	struct stat st;
 

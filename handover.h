@@ -11,6 +11,12 @@
 
 #include <sys/types.h>
 
+/*
+ * Flags to open a path with, as root: 0 when only we can have put there what it names, or
+ * O_NOFOLLOW when its last part may be somebody else's. -1 when even a folder on the way may be.
+ */
+int handover_way(const char *path, char *why, size_t why_size);
+
 /* A plain file; his already is fine. */
 int handover_file(const char *path, uid_t uid, char *why, size_t why_size);
 

@@ -298,7 +298,7 @@ lock_state_dir(void)
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/lock", conf->state_dir);
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return;
 	if (fd >= 0 && errno == EWOULDBLOCK)

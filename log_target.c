@@ -9,9 +9,13 @@
  * have flags of our own; a plain file never blocks, and its offset is to stay common.
  * Where opening fails, poll() is asked first.
  *
+ * Root does not follow a link that somebody else may have laid: lines would go into a
+ * file of his choice.
+ *
  * Syslog is spoken here (RFC 3164 form to /dev/log) since syslog(3) blocks.
  */
 #include "log_target.h"
+#include "handover.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -152,7 +156,8 @@ static int
 open_file(const char *name, char *why, size_t why_size)
 {
 	const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-	int fd = open(name, flags, 0640), error = errno;
+	int way = geteuid() == 0 ? handover_way(name, why, why_size) : 0;
+	int fd = open(name, flags | (way ? O_NOFOLLOW : 0), 0640), error = errno;
 	struct stat st;
 
 	if (fd >= 0) {
