@@ -50,28 +50,42 @@ def section(page, title):
 
 
 def tags(text):
-    """The entries of a section's lists, (entry, what is said of it)."""
-    return [(words_of(entry), words_of(said))
-            for entry, said in re.findall(r"(?s)<dt[^>]*>(.*?)</dt>\s*<dd[^>]*>(.*?)</dd>", text)]
+    """The entries of a section's lists, (entry, what is said of it). What is said once may be of several entries."""
+    found, waiting = [], []
+    for kind, markup in re.findall(r"(?s)<(dt|dd)[^>]*>(.*?)</\1>", text):
+        if kind == "dt":
+            waiting.append(words_of(markup))
+        elif words_of(markup):
+            found += [(entry, words_of(markup)) for entry in waiting]
+            waiting = []
+    return found
 
 
 # ---------------------------------------------------------------------------- settings
 
 ROWS = r"""
+#include "config_family.h"
 #include "config_item.h"
-#include "counter.h"
 #include <stdio.h>
 int
 main(void)
 {
+	const struct family *f;
 	const struct item *it;
 	unsigned int i, k;
 
 	for (i = 0; (it = item_get(i)); i++) {
-		printf("%s|%s|%llu|%llu|%s|%d|", it->name, it->type->name, (unsigned long long)it->min,
-		    (unsigned long long)it->max, it->initial, !!(it->flags & ITEM_RESTART));
+		printf("set|%s|%s|%llu|%llu|%s|%d|%d|", it->name, it->type->name, (unsigned long long)it->min,
+		    (unsigned long long)it->max, it->initial, !!(it->flags & ITEM_RESTART), !!(it->flags & ITEM_LATER));
 		for (k = 0; it->words && it->words[k]; k++)
 			printf("%s%s", k ? ", " : "", it->words[k]);
+		puts("");
+	}
+	for (i = 0; (f = family_get(i)); i++) {
+		printf("list|%s%s%s|%s|%d|", f->first, f->second ? " " : "", f->second ? f->second : "", f->undo_word,
+		    !!(f->flags & FAMILY_LATER));
+		for (k = 0; f->inner_words && f->inner_words[k]; k++)
+			printf("%s%s", k ? "," : "", f->inner_words[k]);
 		puts("");
 	}
 	return 0;
@@ -82,8 +96,8 @@ ARGUMENT = {"int": "NUMBER", "bool": "BOOL", "ip": "IP", "ip6": "IP6", "string":
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory):
-    """The rows of the table in config_item.c, by name: [type, min, max, default, at restart, words]."""
+def rows(tmp_path_factory):
+    """The rows of the tables in config_item.c and config_family.c, in words."""
     folder = tmp_path_factory.mktemp("rows")
     source, program = str(folder / "rows.c"), str(folder / "rows")
     with open(source, "w") as f:
@@ -92,10 +106,16 @@ def settings(tmp_path_factory):
     subprocess.run(["cc", "-std=gnu11", "-fms-extensions", "-D_GNU_SOURCE", "-I", ROOT, "-o", program, source,
                     os.path.join(ROOT, "build", "libl2tpns.a"), *libs], check=True)
     lines = subprocess.run([program], stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
-    return {line.split("|")[0]: line.split("|")[1:] for line in lines}
+    return [line.split("|") for line in lines]
 
 
-def expected(kind, low, high, initial, restart, words):
+@pytest.fixture(scope="module")
+def settings(rows):
+    """By name: [type, min, max, default, at restart, later, words]."""
+    return {row[1]: row[2:] for row in rows if row[0] == "set"}
+
+
+def expected(kind, low, high, initial, restart, _, words):
     """How the entry of a setting begins."""
     says = ["default " + (initial or "empty")]
     if kind == "int":
@@ -122,14 +142,33 @@ def test_settings(settings):
 
 
 def test_settings_served(settings):
-    """What no code reads, but to show it, is said to have no effect yet, and nothing else is."""
+    """What has no effect yet is said to have none, and nothing else is; the table is right about that."""
     code = "".join(text for name, text in sources().items() if name not in ("config_item.c", "cli_peers.c"))
-    body = dict(tags(section("startup-config.5", "SETTINGS")))
-    for entry, said in body.items():
+    for entry, said in tags(section("startup-config.5", "SETTINGS")):
         name = entry.split()[0]
+        later = settings[name][5] == "1"
+        assert (NOT_SERVED in said) == later, (name, said)
         read = re.search(r'(?:\bconf|\bc|current|staging)->%s\b|get_config\("%s"\)' % (name, name), code)
         if name not in NO_EFFECT:
-            assert (NOT_SERVED in said) == (not read), (name, said)
+            assert later == (not read), "%s is %sread by the code" % (name, "" if read else "not ")
+
+
+def test_lists(rows):
+    """The other commands of startup-config(5): each list's, how it is taken back, and what stands below it."""
+    body = section("startup-config.5", "OTHER COMMANDS")
+    entries = tags(body)
+    for _, words, undo, later, inner in (row for row in rows if row[0] == "list"):
+        said = [said for entry, said in entries if entry.startswith(words + " ")]
+        assert said, words
+        assert (NOT_SERVED in said[0]) == (later == "1"), words
+        back = undo + " " + (words.split()[-1] if undo != "no" else words)
+        assert [entry for entry, _ in entries if entry.startswith(back + " ")], back
+        for word in filter(None, inner.split(",")):
+            assert {word, "no " + word} <= {" ".join(entry.split()[:1 + entry.startswith("no ")]) for entry, _ in entries} or \
+                word == "neighbor", word
+    have = {entry.split()[0] for entry, _ in entries}
+    assert have == {"no"} | {w.split()[0] for row in rows if row[0] == "list" for w in (row[1], row[2])} | {
+        w for row in rows if row[0] == "list" for w in row[4].split(",") if w} - {"neighbor"}, have
 
 
 def test_older_names():
@@ -142,12 +181,13 @@ def test_older_names():
 
 # ---------------------------------------------------------------------------- the command line
 
-ROW = re.compile(r'\{\s*"([a-z][a-z -]*)",\s*(\w+),\s*(\w+),\s*\w+,\s*\w+,\s*\w+,\s*((?:"[^"]*"\s*)+),')
+ROW = re.compile(r'\{\s*"([a-z][a-z -]*)",\s*(\w+),\s*(\w+),\s*\w+,\s*\w+,\s*\w+,\s*((?:"[^"]*"\s*)+|\w+),')
 MODES = {"User mode": ("USER", "EXEC"), "Privileged mode": ("ENABLED", "EXEC"), "Configuration mode": ("ENABLED", "CONFIG"),
-         "Access list mode": ("ENABLED", "ACL"), "BGP mode": ("ENABLED", "BGP")}
+         "Below ip access-list": ("ENABLED", "ACL"), "Below router bgp": ("ENABLED", "BGP")}
+GROUPS = "clear", "drop", "ip", "load", "no", "radius", "remove", "restart", "router", "show", "suspend", "write"
 OF_LIBCLI = {"User mode": {"enable", "exit", "help", "history", "logout", "quit"},
              "Privileged mode": {"configure terminal", "disable"}, "Configuration mode": {"exit"},
-             "Access list mode": {"exit"}, "BGP mode": {"exit"}}
+             "Below ip access-list": {"exit"}, "Below router bgp": {"exit"}}
 
 
 def plain(words):
@@ -161,8 +201,10 @@ def commands():
         if not name.startswith("cli_"):
             continue
         for words, privilege, mode, args in ROW.findall(text):
-            privilege = privilege.replace("PRIVILEGE_UNPRIVILEGED", "USER").replace("PRIVILEGE_PRIVILEGED", "ENABLED")
-            mode = mode.replace("MODE_", "").replace("ANY", "EXEC")
+            privilege = "ENABLED" if privilege in ("ENABLED", "PRIV", "PRIVILEGE_PRIVILEGED") else "USER"
+            mode = {"ANY": "EXEC", "CONF": "CONFIG"}.get(mode.replace("MODE_", ""), mode.replace("MODE_", ""))
+            if not args.startswith('"'):  # a string with a name
+                args = re.search(r'\b%s\[\] = ("[^"]*")' % args, text).group(1)
             title = [t for t, (p, m) in MODES.items() if p == privilege and m == mode]
             assert title, (name, words, privilege, mode)
             found.append((title[0], words, "".join(re.findall(r'"([^"]*)"', args))))
@@ -195,13 +237,13 @@ def test_commands_offered(plant):
     entries = {title: [entry.split() for entry, _ in tags(section("l2tpns.8", title))] for title in MODES}
     daemon = plant.lns()
     cli = daemon.open_cli(enable=False)
-    for title, command in ("User mode", None), ("Privileged mode", "enable"), ("Configuration mode", "configure terminal"):
+    for title, command in zip(MODES, (None, "enable", "configure terminal", "ip access-list standard a", "router bgp 1")):
         if command:
             cli.run(command)
         known = entries[title] + (entries["User mode"] if title != "User mode" else [])
         for word in offers(cli):
             assert [e for e in known if e[0] == word], "%s: %s" % (title, word)
-            for second in offers(cli, word + " ") if word in ("show", "no", "drop", "clear", "load", "remove", "write") else ():
+            for second in offers(cli, word + " ") if word in GROUPS else ():
                 assert [e for e in known if e[:2] == [word, second]], "%s: %s %s" % (title, word, second)
     cli.close()
 
@@ -231,6 +273,7 @@ def test_pages_are_installed(tmp_path):
                             text=True, check=True).stdout
     for page in PAGES:
         assert "man%s" % page[-1] in recipe and page in recipe
+    assert "Docs/*.md" in recipe
 
 
 def strings():
@@ -246,9 +289,8 @@ def test_diagnostics():
     lines = [line for line, _ in tags(section("l2tpns.8", "DIAGNOSTICS"))]
     assert len(lines) > 15
     for line in lines:
-        for piece in re.split(r"\b[A-Z][A-Z:_]*\b|\d+", line):
-            if len(piece.strip()) > 4:
-                assert piece.strip(" :/,") in texts, (line, piece)
+        pieces = re.split(r"\b[A-Z][A-Z:_]*\b|\d+", line)
+        assert re.search(".*".join(re.escape(piece.strip(" :")) for piece in pieces), texts), line
 
 
 # ---------------------------------------------------------------------------- the manual
@@ -366,7 +408,7 @@ def first(module):
     module.cli.prompt()
     module.files = files
     yield module
-    assert module.daemon.process.alive(), module.daemon.read("/var/log/l2tpns.log")
+    assert module.daemon.process.alive(), module.daemon.read("/var/log/l2tpns")
 
 
 def session(cli, user):
@@ -405,7 +447,25 @@ def test_first_policies(first):
     found = session(first.cli, "max@example.net")
     assert found["T"] == "Y" and "(2048kbps/2048kbps)" in "\n".join(first.cli.run("show session " + found["SID"]))
     assert not tunnel.session().authenticate("joe@example.net", "wrong")
-    assert "login of joe@example.net refused" in first.daemon.read("/var/log/l2tpns.log")
+    assert "login of joe@example.net refused" in first.daemon.read("/var/log/l2tpns")
+    tunnel.stop()
+    wait_for(lambda: not session(first.cli, "max@example.net"), "the end of max's session")
+
+
+def test_first_requests(first):
+    """The RADIUS server changes a session and ends another, by the manual's commands."""
+    def run(what):
+        command, = re.findall(r"(?m)^    (echo .* \| radclient \S+ %s .*)$" % what, text_of("Docs", "manual.md"))
+        return first.network.core.run("sh", "-c", command)
+    lac = Lac(first.network, address="192.0.2.2", lns="192.0.2.1")
+    tunnel = lac.tunnel()
+    joe = tunnel.session().up("joe@example.net", "secret-of-joe")
+    tunnel.session().up("max@example.net", "secret-of-max")
+    assert "Received CoA-ACK" in run("coa")
+    found = session(first.cli, "max@example.net")
+    assert "(512kbps/512kbps)" in "\n".join(first.cli.run("show session " + found["SID"]))
+    assert "Received Disconnect-ACK" in run("disconnect")
+    lac.wait(lambda: joe.gone, "the end of joe's session")
 
 
 def test_first_operators(first):
