@@ -6,6 +6,7 @@ SBINDIR  = $(DESTDIR)$(PREFIX)/sbin
 PLUGDIR  = $(DESTDIR)$(PREFIX)/lib/l2tpns
 INCDIR   = $(DESTDIR)$(PREFIX)/include/l2tpns
 MANDIR   = $(DESTDIR)$(PREFIX)/share/man
+DOCDIR   = $(DESTDIR)$(PREFIX)/share/doc/l2tpns
 ETCDIR   = $(DESTDIR)/etc/l2tpns
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 
@@ -281,6 +282,8 @@ install: all
 	install -D -m 644 Docs/l2tpns.8 $(MANDIR)/man8/l2tpns.8
 	install -D -m 644 Docs/nsctl.8 $(MANDIR)/man8/nsctl.8
 	install -D -m 644 Docs/startup-config.5 $(MANDIR)/man5/startup-config.5
+	install -d -m 755 $(DOCDIR)
+	install -m 644 Docs/*.md $(DOCDIR)
 	install -d -m 755 $(PLUGDIR)
 	install -m 644 $(patsubst %,build/plugins/%.so,$(PLUGINS)) $(PLUGDIR)
 	install -D -m 644 plugin.h $(INCDIR)/plugin.h
