@@ -241,6 +241,8 @@ set_policy(sess_id s, const struct auth_result *res)
 	session_set_dns(s, res->dns1 ? res->dns1 : conf->primary_dns,
 	    res->dns2 ? res->dns2 : conf->secondary_dns);
 	session_set_timeouts(s, res->session_timeout, res->idle_timeout);
+	session_set_accounting(
+	    s, res->local ? AUTHENTIC_LOCAL : AUTHENTIC_RADIUS, res->interim);
 	session_set_mtu(s, res->mtu);
 	for (i = 0; i < res->n_class; i++)
 		session_add_note(s, NOTE_CLASS, 0, res->class[i].p, res->class[i].len);

@@ -398,7 +398,7 @@ bool
 local_users_authenticate(sess_id s, const struct auth_request *req)
 {
 	const struct user *u = find(req->user);
-	struct auth_result res = { .number = req->number, .verdict = AUTH_REFUSED };
+	struct auth_result res = { .number = req->number, .verdict = AUTH_REFUSED, .local = true };
 
 	if (!u)
 		return false;

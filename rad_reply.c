@@ -216,6 +216,7 @@ static const struct row accept_rows[] = {
 	CALL(0, RAD_CLASS, take_class),
 	U32(RAD_SESSION_TIMEOUT, session_timeout),
 	U32(RAD_IDLE_TIMEOUT, idle_timeout),
+	U32(RAD_ACCT_INTERIM_INTERVAL, interim),
 	CALL(0, RAD_FRAMED_POOL, take_pool),
 	IP4(0, RAD_ASCEND_PRIMARY_DNS, dns1),
 	IP4(0, RAD_ASCEND_SECONDARY_DNS, dns2),

@@ -546,6 +546,12 @@ session_set_timeouts(sess_id id, uint32_t session_sec, uint32_t idle_sec)
 }
 
 void
+session_set_accounting(sess_id id, enum authentic authentic, uint32_t interim_sec)
+{
+	WRITE(id, s->authentic = (uint8_t)authentic; s->interim = interim_sec);
+}
+
+void
 session_set_mtu(sess_id id, uint16_t radius_mtu)
 {
 	WRITE(id, s->radius_mtu = radius_mtu);

@@ -42,6 +42,9 @@ enum term_cause {
 	TERM_HOST_REQUEST = 18,
 };
 
+/* Acct-Authentic, RFC 2866 5.6: who knew the subscriber. */
+enum authentic { AUTHENTIC_RADIUS = 1, AUTHENTIC_LOCAL = 2 };
+
 /* PPP Disconnect Cause Codes of RFC 3145, as far as we send them, and at whose side the cause is.
  */
 enum disconnect {
@@ -117,6 +120,7 @@ struct sess_rec {
 	uint32_t dns1, dns2;	     /* network order; 0: not given */
 	uint32_t session_timeout;    /* s; 0: none */
 	uint32_t idle_timeout;	     /* s; 0: none */
+	uint32_t interim;	     /* s between Interim-Updates as RADIUS says; 0: as configured */
 	uint16_t mru;		     /* the peer may send us so much */
 	uint16_t peer_mru;	     /* we may send the peer so much */
 	uint16_t radius_mtu;	     /* Framed-MTU; 0: none */
@@ -127,6 +131,7 @@ struct sess_rec {
 	uint8_t pooled;		     /* its address is from the pool */
 	uint8_t sequencing;	     /* the LAC asked for sequence numbers */
 	uint8_t authed;		     /* the name is proven; before, people see "*" */
+	uint8_t authentic;	     /* by whom: enum authentic */
 	uint8_t down;		     /* SESS_EV_DOWN was raised */
 	uint32_t magic, peer_magic;  /* LCP magic numbers */
 	uint32_t notes;		     /* chain of note.h */
@@ -227,6 +232,7 @@ void session_set_authed(sess_id id);		     /* proven: session_by_user() finds it
 void session_set_ip4(sess_id id, uint32_t ip4, uint32_t netmask, bool pooled);
 void session_set_dns(sess_id id, uint32_t dns1, uint32_t dns2);
 void session_set_timeouts(sess_id id, uint32_t session_sec, uint32_t idle_sec);
+void session_set_accounting(sess_id id, enum authentic authentic, uint32_t interim_sec);
 void session_set_mtu(sess_id id, uint16_t radius_mtu);
 void session_set_rates(sess_id id, uint32_t in_kbit, uint32_t out_kbit);
 void session_set_filters(sess_id id, uint8_t in, uint8_t out);
