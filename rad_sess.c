@@ -6,7 +6,7 @@
  * the order of the list below.
  *
  * Reads session, tunnel and notes, writes nothing but the packet. Called by rad_auth.c
- * for Access-Requests; accounting is to carry the same.
+ * for Access-Requests and by rad_acct.c for accounting, which carries the same.
  *
  * RFC 2865 5.4, 5.5, 5.6, 5.7, 5.30, 5.31, 5.32, 5.41; RFC 2869 5.11 (Connect-Info),
  * 5.17 (NAS-Port-Id); RFC 2866 5.5; RFC 2868 3 and RFC 2867 4.1 (tunnel); RFC 4679
@@ -64,14 +64,20 @@ rad_sess_port_id(const struct session *s, char text[RAD_PORT_ID_TEXT])
 	snprintf(text, RAD_PORT_ID_TEXT, "l2tp:%u:%u", s->tunnel, session_id(s));
 }
 
+void
+rad_sess_put_nas(struct wr *w)
+{
+	if (config_nas_ip())
+		rad_put_be32(w, RAD_NAS_IP_ADDRESS, config_nas_ip());
+	put_text(w, RAD_NAS_IDENTIFIER, conf->hostname);
+}
+
 static void
 put_nas(struct wr *w, const struct session *s)
 {
 	char port[RAD_PORT_ID_TEXT];
 
-	if (config_nas_ip())
-		rad_put_be32(w, RAD_NAS_IP_ADDRESS, config_nas_ip());
-	put_text(w, RAD_NAS_IDENTIFIER, conf->hostname);
+	rad_sess_put_nas(w);
 	rad_put_u32(w, RAD_NAS_PORT, session_id(s));
 	rad_put_u32(w, RAD_NAS_PORT_TYPE, PORT_VIRTUAL);
 	rad_sess_port_id(s, port);

@@ -15,6 +15,9 @@ enum { RAD_ACCT_ID_TEXT = 17, RAD_PORT_ID_TEXT = 32 };
  * attributes. */
 void rad_sess_put(struct wr *w, const struct session *s);
 
+/* The part of it that is about us: NAS-IP-Address and NAS-Identifier. */
+void rad_sess_put_nas(struct wr *w);
+
 /* Acct-Session-Id: 8 hex digits of the time the call came in and 8 of its number. */
 void rad_sess_acct_id(const struct session *s, char text[RAD_ACCT_ID_TEXT]);
 
