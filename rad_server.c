@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which RADIUS server to ask. Owns the list of servers, made from primary_radius and
- * secondary_radius, with the little that is learnt of each one.
+ * Which RADIUS server to ask. Owns the lists of servers, one for each kind of request,
+ * made from primary_radius and secondary_radius, with the little that is learnt of each
+ * one. Accounting is at the port behind that of the logins (RFC 2866 3, and always so).
  *
  * A server is dead after three requests in a row that had all their tries at it and
  * no answer, with no reply to any other request between. Then new requests begin at
@@ -14,7 +15,7 @@
  * server, so with `auto` it is demanded of those that have sent it once. Until then a
  * reply without it is open to the forgery known as CVE-2024-3596.
  *
- * Called by radius.c. Servers are named by address and port; one that has left the
+ * Called by radius.c. Servers are named by kind, address and port; one that has left the
  * configuration is not found any more, and what is told of it is forgotten.
  */
 #include "rad_server.h"
@@ -36,13 +37,13 @@ struct server {
 	uint64_t probe_ms;	 /* loop clock at which a dead one is asked again */
 };
 
-static struct server servers[RAD_SERVERS];
+static struct server servers[RAD_KINDS][RAD_SERVERS];
 static unsigned int n_servers;
 
 static bool
 same(const struct rad_dest *a, const struct rad_dest *b)
 {
-	return a->ip == b->ip && a->port == b->port;
+	return a->ip == b->ip && a->port == b->port && a->kind == b->kind;
 }
 
 static struct server *
@@ -51,35 +52,36 @@ find(const struct rad_dest *d)
 	unsigned int i;
 
 	for (i = 0; i < n_servers; i++)
-		if (same(&servers[i].dest, d))
-			return &servers[i];
+		if (same(&servers[d->kind][i].dest, d))
+			return &servers[d->kind][i];
 	return NULL;
 }
 
-/* The list as configured, into `list`; one named twice counts once. */
+/* The list of a kind as configured, into `list`; one named twice counts once. */
 static unsigned int
-configured(struct rad_dest list[RAD_SERVERS])
+configured(enum rad_kind kind, struct rad_dest list[RAD_SERVERS])
 {
 	const uint32_t ip[RAD_SERVERS] = { conf->primary_radius, conf->secondary_radius };
 	unsigned int i, n = 0;
 
 	for (i = 0; i < RAD_SERVERS; i++) {
 		list[n].ip = ip[i];
-		list[n].port = (uint16_t)config_radius_port((int)i);
+		list[n].port =
+		    (uint16_t)(config_radius_port((int)i) + (kind == RAD_KIND_ACCT ? 1 : 0));
+		list[n].kind = (uint8_t)kind;
 		if (ip[i] && !(n == 1 && same(&list[0], &list[1])))
 			n++;
 	}
 	return n;
 }
 
-/* Takes the configuration over; a server that stays keeps what is known of it. */
+/* Takes a list over; a server that stays keeps what is known of it. */
 static void
-configure(void)
+adopt(const struct rad_dest list[RAD_SERVERS], unsigned int n, enum rad_kind kind)
 {
-	struct rad_dest list[RAD_SERVERS];
 	struct server fresh[RAD_SERVERS] = { 0 };
 	const struct server *old;
-	unsigned int i, n = configured(list);
+	unsigned int i;
 
 	for (i = 0; i < n; i++) {
 		old = find(&list[i]);
@@ -87,8 +89,20 @@ configure(void)
 			fresh[i] = *old;
 		fresh[i].dest = list[i];
 	}
-	memcpy(servers, fresh, sizeof(servers));
-	n_servers = n;
+	memcpy(servers[kind], fresh, sizeof(fresh));
+}
+
+static void
+configure(void)
+{
+	struct rad_dest list[RAD_SERVERS];
+	unsigned int kind, n = 0;
+
+	for (kind = 0; kind < RAD_KINDS; kind++) {
+		n = configured((enum rad_kind)kind, list);
+		adopt(list, n, (enum rad_kind)kind);
+	}
+	n_servers = n; /* of each kind */
 }
 
 void
@@ -114,7 +128,7 @@ rad_server_secret(uint32_t ip)
 	unsigned int i;
 
 	for (i = 0; i < n_servers; i++)
-		if (servers[i].dest.ip == ip)
+		if (servers[RAD_KIND_ACCESS][i].dest.ip == ip)
 			return conf->radius_secret;
 	return NULL;
 }
@@ -131,20 +145,20 @@ probe_due(struct server *srv)
 
 /* The index of the server a new request asks first. */
 static unsigned int
-first(void)
+first(struct server list[RAD_SERVERS])
 {
-	if (n_servers < 2 || !servers[0].dead || servers[1].dead)
+	if (n_servers < 2 || !list[0].dead || list[1].dead)
 		return 0;
-	return probe_due(&servers[0]) ? 0 : 1;
+	return probe_due(&list[0]) ? 0 : 1;
 }
 
 unsigned int
-rad_server_order(struct rad_dest dest[RAD_SERVERS])
+rad_server_order(enum rad_kind kind, struct rad_dest dest[RAD_SERVERS])
 {
-	unsigned int i, start = n_servers > 0 ? first() : 0;
+	unsigned int i, start = n_servers > 0 ? first(servers[kind]) : 0;
 
 	for (i = 0; i < n_servers; i++)
-		dest[i] = servers[(start + i) % n_servers].dest;
+		dest[i] = servers[kind][(start + i) % n_servers].dest;
 	return n_servers;
 }
 
@@ -180,6 +194,8 @@ rad_server_must_sign(const struct rad_dest *d)
 {
 	const struct server *srv = find(d);
 
+	if (d->kind != RAD_KIND_ACCESS)
+		return false; /* an accounting reply has nothing to forge but its being there */
 	switch (conf->radius_require_message_authenticator) {
 	case CONF_YES:
 		return true;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The RADIUS client: sockets, slots and the schedule of an Access-Request (RFC 2865 2,
- * 3 and 4.1 to 4.4; RFC 3579 3.2 for Message-Authenticator). What is in the packets is
- * rad_auth.c's and rad_reply.c's, which server to ask rad_server.c's.
+ * The RADIUS client: sockets, slots and the schedules of Access- and Accounting-Requests
+ * (RFC 2865 2, 3 and 4.1 to 4.4; RFC 3579 3.2 for Message-Authenticator; RFC 2866 2 to
+ * 4.2). What is in the packets is rad_auth.c's, rad_acct.c's and rad_reply.c's, which
+ * server to ask rad_server.c's; what becomes of an accounting record is acct_queue.c's.
+ * What differs between the two kinds of request stands in the table `kinds`.
  *
  * A slot is one identifier of one of 64 sockets: socket * 256 + RADIUS id. The sockets
  * take turns, and the identifiers of each are taken first in, first out, so that one
@@ -12,7 +14,10 @@
  * wiped when the slot is freed. Of those the last one freed is the next one used, so
  * that only so much memory is touched as requests were ever in flight at once.
  *
- * A session has one request at a time; its slot stands in a table beside the sessions.
+ * A session has one login request at a time; its slot stands in a table beside the
+ * sessions. While accounting is on it has slots that logins may not take: when all is
+ * too much, logins wait.
+ *
  * A request keeps the servers and the secret it began with, whatever is configured
  * later. A reply must come from a server this request was sent to, with its id, and
  * prove that it knows the secret; all else is counted and dropped, and the request
@@ -45,7 +50,9 @@
 enum {
 	IDS = 256,	      /* of a socket */
 	BATCH = 16,	      /* replies taken from a socket in a turn */
+	DELAY_TIME_LEN = 6,   /* the attribute Acct-Delay-Time */
 	SOCKET_RETRY_SEC = 5, /* before opening a socket is tried again */
+	PACKET_MAX = MAX((int)RAD_AUTH_MAX, RAD_HEADER + (int)RADIUS_ACCT_ATTRS + DELAY_TIME_LEN),
 };
 
 /* What a child may see. In use while the state is not RADIUS_NULL. */
@@ -64,15 +71,17 @@ struct shared {
 
 struct rad_req {
 	struct timer timer;
-	uint64_t due_ms;    /* loop clock at the next sending */
-	uint32_t number;    /* of the login it asks about */
-	uint16_t next_free; /* index; 0: last */
-	uint16_t len;	    /* of the packet */
+	uint64_t due_ms;	       /* loop clock at the next sending */
+	uint32_t number;	       /* of the login or record it is about */
+	radius_accounted_fn accounted; /* who hears of the end of a record */
+	uint16_t next_free;	       /* index; 0: last */
+	uint16_t len;		       /* of the packet */
 	uint8_t n_dest;
 	uint8_t now; /* index in dest[] of the server that is asked */
 	struct rad_dest dest[RAD_SERVERS];
 	char secret[SECRET_LEN];
-	uint8_t packet[RAD_AUTH_MAX];
+	uint8_t kind; /* enum rad_kind */
+	uint8_t packet[PACKET_MAX];
 };
 
 struct sock {
@@ -91,10 +100,24 @@ static const struct step {
 } schedule[] = {
 	{ 0, 1000 }, /* at 0 s */
 	{ 0, 2000 }, /* at 1 s */
-	{ 0, 2000 }, /* at 3 s */
+	{ 0, 2000 }, /* at 3 s; accounting ends here at 5 s */
 	{ 1, 1000 }, /* at 5 s */
 	{ 1, 2000 }, /* at 6 s */
 	{ 1, 4000 }, /* at 8 s; refused at 12 s */
+};
+
+static bool is_access_reply(uint8_t code);
+static bool is_acct_reply(uint8_t code);
+static void end_login(unsigned int id, const struct rad_packet *reply);
+static void end_record(unsigned int id, const struct rad_packet *reply);
+
+static const struct kind {
+	unsigned int steps; /* of the schedule */
+	bool (*is_answer)(uint8_t code);
+	void (*end)(unsigned int id, const struct rad_packet *reply); /* NULL: there was none */
+} kinds[RAD_KINDS] = {
+	[RAD_KIND_ACCESS] = { 6, is_access_reply, end_login },
+	[RAD_KIND_ACCT] = { 3, is_acct_reply, end_record },
 };
 
 const char *const radius_state_names[] = {
@@ -111,7 +134,8 @@ static struct shared *shared;
 static struct rad_req *reqs; /* 1..RADIUS_SLOTS */
 static uint16_t free_req;    /* head of those freed */
 static uint16_t highest_req; /* those above were never used */
-static uint16_t *pending;    /* by session: its slot + 1, or 0 */
+static uint16_t *pending;    /* by session: slot of its login + 1, or 0 */
+static unsigned int in_use[RAD_KINDS];
 static unsigned int current; /* the socket that slots are taken of */
 static struct sock socks[RADIUS_SOCKETS];
 
@@ -217,14 +241,31 @@ next_socket(void)
 	current = (current + 1) % RADIUS_SOCKETS;
 }
 
+/* How many requests of a kind there may be: a quarter for accounting, also of the fewer sockets
+ * that fit into a narrow range of ports. */
+static unsigned int
+most_of(enum rad_kind kind)
+{
+	unsigned int ports = conf->radius_bind_max
+				 ? conf->radius_bind_max - conf->radius_bind_min + 1
+				 : RADIUS_SOCKETS;
+	unsigned int all = MIN(ports, (unsigned int)RADIUS_SOCKETS) * IDS, acct = all / 4;
+
+	if (kind == RAD_KIND_ACCT)
+		return acct;
+	return conf->radius_accounting ? all - acct : RADIUS_SLOTS;
+}
+
 /* The next slot: of one socket until all its identifiers had their turn, or it has no more; -1:
  * none works. */
 static int
-take_slot(void)
+take_slot(enum rad_kind kind)
 {
 	struct sock *sock;
 	unsigned int n, slot;
 
+	if (in_use[kind] >= most_of(kind))
+		return -1;
 	for (n = 0; n < RADIUS_SOCKETS; n++, next_socket()) {
 		sock = &socks[current];
 		if (sock->used == IDS || !socket_ready(current))
@@ -261,7 +302,9 @@ free_slot(unsigned int id)
 	explicit_bzero(r->secret, sizeof(r->secret));
 	r->next_free = free_req;
 	free_req = slot->req;
-	pending[slot->s] = 0;
+	in_use[r->kind]--;
+	if (r->kind == RAD_KIND_ACCESS)
+		pending[slot->s] = 0;
 	*slot = (struct slot){ 0 };
 	give_slot(id);
 }
@@ -319,16 +362,10 @@ send_step(unsigned int id)
 static void
 give_up(unsigned int id)
 {
-	const struct slot *slot = &shared->slots[id];
-	const struct rad_req *r = &reqs[slot->req];
-	const struct session *s = session_get(slot->s);
-	struct auth_result res = { .verdict = AUTH_NO_ANSWER };
+	const struct rad_req *r = &reqs[shared->slots[id].req];
 
-	COUNT(radius_timeout);
 	rad_server_silent(&r->dest[r->now]);
-	if (s)
-		slog_limit(s, LOG_WARNING, "RADIUS: no answer for %s", s->user);
-	finish(id, &res);
+	kinds[r->kind].end(id, NULL);
 }
 
 static void
@@ -339,7 +376,7 @@ on_timer(uint32_t id)
 
 	if (loop_now_ms() < r->due_ms) /* the wheel lags the clock by as long as the loop slept */
 		timer_set(&r->timer, r->due_ms - loop_now_ms());
-	else if (slot->tries < ARRAY_LEN(schedule))
+	else if (slot->tries < kinds[r->kind].steps)
 		send_step(id);
 	else
 		give_up(id);
@@ -359,10 +396,16 @@ asked(const struct rad_req *r, const struct sockaddr_in *from)
 }
 
 static bool
-is_answer(uint8_t code)
+is_access_reply(uint8_t code)
 {
 	return code == RAD_ACCESS_ACCEPT || code == RAD_ACCESS_REJECT ||
 	       code == RAD_ACCESS_CHALLENGE;
+}
+
+static bool
+is_acct_reply(uint8_t code)
+{
+	return code == RAD_ACCOUNTING_RESPONSE;
 }
 
 /* Whether a reply is genuine and ours, RFC 2865 3, 4.2 and RFC 3579 3.2. */
@@ -381,8 +424,9 @@ check_reply(const struct rad_packet *p, unsigned int id, const struct sockaddr_i
 	if (!d)
 		return DROP(radius_bad_source, "%s:%u", ip4_text(from->sin_addr.s_addr),
 		    ntohs(from->sin_port));
-	if (!is_answer(p->code))
-		return DROP(radius_malformed, "code %u for an Access-Request", p->code);
+	if (!kinds[r->kind].is_answer(p->code))
+		return DROP(
+		    radius_malformed, "code %u for a request of code %u", p->code, r->packet[0]);
 	check = rad_check_reply(p, r->packet + 4, r->secret, &has_ma);
 	if (check == RAD_CHECK_AUTHENTICATOR)
 		return DROP(
@@ -408,11 +452,43 @@ log_reply(sess_id id, const struct rad_packet *p, const struct auth_result *res)
 		    res->message);
 }
 
+/* The server has answered a login, or none would (NULL). */
+static void
+end_login(unsigned int id, const struct rad_packet *reply)
+{
+	struct auth_result res = { .verdict = AUTH_NO_ANSWER };
+	const struct session *s = session_get(shared->slots[id].s);
+
+	if (!reply) {
+		COUNT(radius_timeout);
+		if (s)
+			slog_limit(s, LOG_WARNING, "RADIUS: no answer for %s", s->user);
+	} else {
+		if (reply->code == RAD_ACCESS_ACCEPT)
+			radius_decode_accept(reply, &res);
+		else
+			radius_decode_reject(reply, &res);
+		log_reply(shared->slots[id].s, reply, &res);
+	}
+	finish(id, &res);
+}
+
+static void
+end_record(unsigned int id, const struct rad_packet *reply)
+{
+	const struct rad_req *r = &reqs[shared->slots[id].req];
+	radius_accounted_fn accounted = r->accounted;
+	uint32_t record = r->number;
+	unsigned int tries = shared->slots[id].tries;
+
+	free_slot(id);
+	accounted(record, reply != NULL, tries);
+}
+
 static void
 input(unsigned int sock, const uint8_t *data, size_t len, const struct sockaddr_in *from)
 {
 	struct rad_packet p;
-	struct auth_result res;
 	unsigned int id;
 
 	COUNT(radius_received);
@@ -424,12 +500,7 @@ input(unsigned int sock, const uint8_t *data, size_t len, const struct sockaddr_
 	id = sock * IDS + p.id;
 	if (check_reply(&p, id, from) < 0)
 		return;
-	if (p.code == RAD_ACCESS_ACCEPT)
-		radius_decode_accept(&p, &res);
-	else
-		radius_decode_reject(&p, &res);
-	log_reply(shared->slots[id].s, &p, &res);
-	finish(id, &res);
+	kinds[reqs[shared->slots[id].req].kind].end(id, &p);
 }
 
 static void
@@ -489,13 +560,33 @@ radius_fini(void)
 		close_socket(&socks[i]);
 }
 
-/* Fills the request behind a slot that was just taken. -1: the login cannot be put into a packet.
- */
-static int
-build(unsigned int id, sess_id s, const struct auth_request *login)
+/* Fills a slot that was just taken, and the request behind it but for the packet. */
+static struct rad_req *
+begin(unsigned int id, enum rad_kind kind, enum radius_state state, sess_id s, uint32_t number)
 {
 	struct slot *slot = &shared->slots[id];
-	struct rad_req *r = &reqs[slot->req];
+	struct rad_req *r;
+
+	slot->s = s;
+	slot->req = take_req();
+	slot->tries = 0;
+	slot->state = (uint8_t)state;
+	r = &reqs[slot->req];
+	r->kind = (uint8_t)kind;
+	r->number = number;
+	r->n_dest = (uint8_t)rad_server_order(kind, r->dest);
+	r->now = 0;
+	str_copy(r->secret, sizeof(r->secret), conf->radius_secret);
+	timer_init(&r->timer, on_timer, id);
+	in_use[kind]++;
+	return r;
+}
+
+/* Writes the packet of a login. -1: it cannot be put into one. */
+static int
+build_login(unsigned int id, sess_id s, const struct auth_request *login)
+{
+	struct rad_req *r = &reqs[shared->slots[id].req];
 	uint8_t authenticator[RAD_AUTH_LEN];
 	struct rad_access a = {
 		.id = (uint8_t)(id % IDS),
@@ -506,27 +597,19 @@ build(unsigned int id, sess_id s, const struct auth_request *login)
 	};
 
 	random_bytes(authenticator, sizeof(authenticator));
-	str_copy(r->secret, sizeof(r->secret), conf->radius_secret);
 	r->len = (uint16_t)rad_auth_build(&a, r->packet, sizeof(r->packet));
-	r->n_dest = (uint8_t)rad_server_order(r->dest);
-	r->now = 0;
-	timer_init(&r->timer, on_timer, id);
 	return r->len > 0 ? 0 : -1;
 }
 
 static void
-start(unsigned int id, sess_id s, const struct auth_request *login)
+start_login(unsigned int id, sess_id s, const struct auth_request *login)
 {
-	struct slot *slot = &shared->slots[id];
 	struct auth_result refused = { .verdict = AUTH_REFUSED };
 
-	slot->s = s;
-	slot->req = take_req();
-	slot->tries = 0;
-	reqs[slot->req].number = login->number;
-	slot->state = login->proto == AUTH_PAP ? RADIUS_AUTH : RADIUS_CHAP;
+	begin(id, RAD_KIND_ACCESS, login->proto == AUTH_PAP ? RADIUS_AUTH : RADIUS_CHAP, s,
+	    login->number);
 	pending[s] = (uint16_t)(id + 1);
-	if (build(id, s, login) < 0)
+	if (build_login(id, s, login) < 0)
 		finish(id, &refused);
 	else
 		send_step(id);
@@ -560,15 +643,50 @@ radius_authenticate(sess_id s, const struct auth_request *login)
 		    conf->radius_secret[0] ? "primary_radius" : "radius_secret");
 		return false;
 	}
-	slot = take_slot();
+	slot = take_slot(RAD_KIND_ACCESS);
 	if (slot < 0) {
 		COUNT(radius_overflow);
-		plog_limit(
-		    LOG_ERROR, "RADIUS: all %d slots in use; logins must wait", RADIUS_SLOTS);
+		plog_limit(LOG_ERROR, "RADIUS: all %u slots in use; logins must wait",
+		    most_of(RAD_KIND_ACCESS));
 		hook_auth_result(s, &busy);
 		return true;
 	}
-	start((unsigned int)slot, s, login);
+	start_login((unsigned int)slot, s, login);
+	return true;
+}
+
+/* The packet round the attributes of a record, RFC 2866 3. */
+static void
+build_record(struct rad_req *r, uint8_t id, const struct radius_record *rec)
+{
+	struct wr w = wr_init(r->packet, sizeof(r->packet));
+
+	rad_begin(&w, RAD_ACCOUNTING_REQUEST, id, NULL);
+	wr_bytes(&w, rec->attrs, rec->len);
+	rad_put_u32(&w, RAD_ACCT_DELAY_TIME, rec->delay_sec);
+	r->len = (uint16_t)rad_end(&w);
+	rad_sign_md5(r->packet, r->len, NULL, r->secret);
+}
+
+bool
+radius_account(const struct radius_record *rec)
+{
+	struct rad_req *r;
+	unsigned int id;
+	int slot;
+
+	if (!rad_server_configured())
+		return false;
+	slot = take_slot(RAD_KIND_ACCT);
+	if (slot < 0)
+		return false;
+	id = (unsigned int)slot;
+	r = begin(id, RAD_KIND_ACCT, rec->state, rec->s, rec->record);
+	r->dest[0] = r->dest[rec->round % r->n_dest];
+	r->n_dest = 1;
+	r->accounted = rec->done;
+	build_record(r, (uint8_t)(id % IDS), rec);
+	send_step(id);
 	return true;
 }
 

@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The RADIUS client's Access side (RFC 2865, 2869): requests of fixed slots, two
- * servers in order, retries at 0, 1, 3 then 5, 6, 8 s, refused at 12 s. Answers
- * leave by hook_auth_result().
+ * The RADIUS client (RFC 2865, 2866, 2869): requests in fixed slots. A login asks two
+ * servers in order, at 0, 1, 3 then 5, 6, 8 s, and is refused at 12 s; its answer leaves
+ * by hook_auth_result(). An accounting request asks one server, at 0, 1, 3 s, and who
+ * sent it hears after 5 s at the latest.
  */
 #ifndef RADIUS_H
 #define RADIUS_H
 
 #include "hook.h"
 
-enum { RADIUS_SOCKETS = 64, RADIUS_SLOTS = RADIUS_SOCKETS * 256 };
+enum {
+	RADIUS_SOCKETS = 64,
+	RADIUS_SLOTS = RADIUS_SOCKETS * 256,
+	RADIUS_ACCT_SLOTS = RADIUS_SLOTS / 4, /* kept for accounting when it is on; all it gets */
+	/* longest attributes of an accounting record: each text at its longest, all Class and
+	 * access line attributes, and room for those of plugins */
+	RADIUS_ACCT_ATTRS = 3040,
+};
 
 /*
  * Tables; start-up only, after session_init(). Sockets are opened as they are needed, within
@@ -44,11 +52,32 @@ enum radius_state {
 	RADIUS_INTERIM,
 };
 
+/*
+ * The end of an accounting request: whether it was acknowledged, and how often it had
+ * been sent. `record` is what the asker gave it.
+ */
+typedef void (*radius_accounted_fn)(uint32_t record, bool acknowledged, unsigned int tries);
+
+/* An accounting record to send once more, with an identifier of its own each time. */
+struct radius_record {
+	enum radius_state state; /* RADIUS_START, RADIUS_STOP or RADIUS_INTERIM: for show radius */
+	sess_id s;		 /* the same; 0: none */
+	unsigned int round;	 /* each asks the next server */
+	const uint8_t *attrs;	 /* without Acct-Delay-Time */
+	size_t len;		 /* of them, at most RADIUS_ACCT_ATTRS */
+	uint32_t delay_sec;	 /* Acct-Delay-Time */
+	uint32_t record;	 /* handed to `done` */
+	radius_accounted_fn done;
+};
+
+/* Sends it. False when no slot is free or no server configured: nothing happens then. */
+bool radius_account(const struct radius_record *rec);
+
 struct radius_row {
 	uint32_t id;	/* slot: 256 * socket + RADIUS id */
 	uint8_t state;	/* enum radius_state */
 	uint8_t tries;	/* sent so often */
-	sess_id s;	/* whose login it is */
+	sess_id s;	/* whose it is; may have gone when the state is START, STOP, INTERIM */
 	uint32_t retry; /* 0.1 s of the loop clock at the next sending */
 };
 bool radius_row(uint32_t slot, struct radius_row *row); /* false: slot free */
