@@ -39,7 +39,7 @@ static struct shared *shared;
 static uint32_t limit;
 static struct idset ids;
 static struct hash by_wire, by_peer, by_unique, by_user, by_calling;
-static uint32_t next_unique = 1;
+static uint32_t next_unique;
 static uint32_t last_login;
 
 static struct {
@@ -116,6 +116,8 @@ session_init(uint32_t max_sessions)
 	hash_init(&by_unique, "sessions by number", max_sessions);
 	hash_init(&by_user, "sessions by user", max_sessions);
 	hash_init(&by_calling, "sessions by calling number", max_sessions);
+	/* two processes in one second must not make the same Acct-Session-Ids */
+	next_unique = 1 + random_u32() / 2;
 	timer_init(&trim_timer, give_back_memory, 0);
 	timer_set(&trim_timer, SEC(TRIM_SECONDS));
 }

@@ -112,7 +112,7 @@ _Static_assert(sizeof(struct sess_fast) == 64, "a cache line");
 struct sess_rec {
 	uint32_t tunnel;	     /* tunn_id */
 	uint16_t wire_sid, peer_sid; /* our id and the LAC's, host order */
-	uint32_t unique;	     /* number of this session since start, for Acct-Session-Id */
+	uint32_t unique;	     /* number of this session, for Acct-Session-Id */
 	int64_t opened;		     /* wall clock, seconds: to show and for records only */
 	uint32_t call_serial;
 	uint32_t tx_speed, rx_speed; /* of the line, bit/s, as the LAC says */
@@ -120,7 +120,7 @@ struct sess_rec {
 	uint32_t dns1, dns2;	     /* network order; 0: not given */
 	uint32_t session_timeout;    /* s; 0: none */
 	uint32_t idle_timeout;	     /* s; 0: none */
-	uint32_t interim;	     /* s between Interim-Updates as RADIUS says; 0: as configured */
+	uint32_t interim;	     /* s, Acct-Interim-Interval; 0: none given */
 	uint16_t mru;		     /* the peer may send us so much */
 	uint16_t peer_mru;	     /* we may send the peer so much */
 	uint16_t radius_mtu;	     /* Framed-MTU; 0: none */
