@@ -104,6 +104,7 @@ OBJS = \
 	ppp.o \
 	privilege.o \
 	proxy.o \
+	rad_acct.o \
 	rad_auth.o \
 	rad_reply.o \
 	rad_server.o \
