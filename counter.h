@@ -122,6 +122,13 @@
 	X(dae_bad_authenticator, "Disconnect and CoA packets dropped: wrong authenticator")        \
 	X(dae_stale, "Disconnect and CoA packets dropped: Event-Timestamp too old or ahead")       \
 	X(dae_busy, "Disconnect and CoA packets dropped: too many at a time")                      \
+	X(acct_sent, "accounting records sent")                                                    \
+	X(acct_acked, "accounting records acknowledged")                                           \
+	X(acct_queued, "accounting records not acknowledged yet, now")                             \
+	X(acct_spilled, "accounting records put into the spill file")                              \
+	X(acct_spill_errors, "times the spill file could not be written")                          \
+	X(acct_lost, "accounting records given up: too old, or no room")                           \
+	X(acct_interim_skipped, "Interim-Updates left out while records were waiting")             \
 	X(command_refused, "outside programs not run: queue full")                                 \
 	X(command_failed, "outside programs that failed or were killed")                           \
 	X(usage_files, "usage files written")                                                      \

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The spill file of accounting: records one behind the other, all numbers big endian.
+ *
+ *   0  "L2AR"              4
+ *   4  version, 1          1
+ *   5  Acct-Status-Type    1
+ *   6  length of the attributes  2
+ *   8  session             8
+ *  16  wall clock, s       8
+ *  24  CRC-32 of the 24 octets above and the attributes  4
+ *  28  attributes, as RADIUS has them
+ *
+ * Reading is total: where no good record begins, an octet is skipped and the next place
+ * tried, so what follows damage is found again. At start the whole file is looked at
+ * once, and what is behind the last good record is cut off.
+ *
+ * Writing is appending whole records, at most a buffer full in a turn, with no fsync():
+ * that may take seconds, and the page cache outlives the process. What a full disk does
+ * not take in one piece is cut off again, and stays in the buffer to be tried later.
+ *
+ * Records that were taken out stay in the file until all of them have arrived; then it is
+ * truncated. So a crash repeats some, and loses none that ever was here. At an orderly
+ * end a new file is written, without what has arrived, and put in the place of the old.
+ *
+ * Owns the file and its buffers. Called by acct_queue.c and acct.c, one thread. Who else
+ * runs on the same state_dir is kept out by the lock there (l2tpns.c).
+ */
+#include "acct_spill.h"
+#include "counter.h"
+#include "log.h"
+#include "loop.h"
+#include "shm.h"
+#include "timer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+	MAGIC = 0x4c324152,
+	MAGIC_FIRST = 0x4c, /* its first octet on disk */
+	VERSION = 1,
+	CHECKED = 24, /* octets of the head that the checksum covers */
+	HEAD = 28,
+	IN_SIZE = 256 << 10,
+	OUT_SIZE = 4 << 20,
+	SAVE_SIZE = 1 << 20,
+	RETRY_SEC = 1, /* after the disk refused */
+};
+
+static char path[PATH_MAX];
+static int fd = -1;
+static uint64_t size;	 /* of the file: whole records */
+static uint64_t read_at; /* where in[] goes on */
+static uint64_t count;	 /* records not taken out yet */
+static uint64_t skipped; /* octets that were no records */
+static uint64_t retry_ms;
+
+static uint8_t *in; /* a piece of the file */
+static size_t in_pos, in_len;
+static uint8_t *out; /* what is yet to be written */
+static size_t out_pos, out_len;
+
+static struct {
+	int fd;
+	bool failed;
+	size_t len;
+	uint8_t *buf;
+} save = { .fd = -1 };
+
+/* --- a record --- */
+
+static uint32_t
+crc32(uint32_t crc, const uint8_t *p, size_t n)
+{
+	static uint32_t table[256];
+	uint32_t i, k;
+
+	if (!table[1])
+		for (i = 0; i < ARRAY_LEN(table); i++)
+			for (table[i] = i, k = 0; k < 8; k++)
+				table[i] = table[i] >> 1 ^ (table[i] & 1 ? 0xedb88320 : 0);
+	for (crc = ~crc; n > 0; n--)
+		crc = crc >> 8 ^ table[(crc ^ *p++) & 0xff];
+	return ~crc;
+}
+
+/* Its length; 0 when it does not fit. */
+static size_t
+encode(const struct acct_rec *rec, uint8_t *to, size_t room)
+{
+	struct wr w = wr_init(to, room);
+
+	wr_u32(&w, MAGIC);
+	wr_u8(&w, VERSION);
+	wr_u8(&w, rec->status);
+	wr_u16(&w, rec->len);
+	wr_u64(&w, rec->key);
+	wr_u64(&w, (uint64_t)rec->when);
+	if (!w.bad)
+		wr_u32(&w, crc32(crc32(0, to, CHECKED), rec->attrs, rec->len));
+	wr_bytes(&w, rec->attrs, rec->len);
+	return wr_len(&w);
+}
+
+/* The length of the record that begins here; 0: more octets are needed to tell; -1: none does. */
+static int
+decode(const uint8_t *from, size_t n, struct acct_rec *rec)
+{
+	struct rd r = rd_init(from, n);
+	uint32_t magic = rd_u32(&r), crc;
+	uint8_t version = rd_u8(&r);
+	const uint8_t *attrs;
+
+	if (n > 0 && from[0] != MAGIC_FIRST)
+		return -1;
+	rec->status = rd_u8(&r);
+	rec->len = rd_u16(&r);
+	rec->key = rd_u64(&r);
+	rec->when = (int64_t)rd_u64(&r);
+	rec->s = 0;
+	crc = rd_u32(&r);
+	if (r.bad)
+		return 0;
+	if (magic != MAGIC || version != VERSION || rec->len > sizeof(rec->attrs))
+		return -1;
+	attrs = rd_bytes(&r, rec->len);
+	if (r.bad)
+		return 0;
+	if (crc != crc32(crc32(0, from, CHECKED), attrs, rec->len))
+		return -1;
+	memcpy(rec->attrs, attrs, rec->len);
+	return HEAD + rec->len;
+}
+
+/* --- reading --- */
+
+/* Gets more of the file into in[]; false when there is no more. */
+static bool
+fill(void)
+{
+	size_t left = in_len - in_pos, want;
+	ssize_t n;
+
+	memmove(in, in + in_pos, left);
+	in_pos = 0;
+	in_len = left;
+	want = (size_t)MIN(IN_SIZE - left, size - read_at);
+	if (want == 0 || fd < 0)
+		return false;
+	n = pread(fd, in + left, want, (off_t)read_at);
+	if (n <= 0) {
+		plog(LOG_ERROR, "%s: %s; %llu octets of accounting records are not to be read",
+		    path, n < 0 ? strerror(errno) : "it has become shorter",
+		    (unsigned long long)(size - read_at));
+		read_at = size;
+		return false;
+	}
+	in_len += (size_t)n;
+	read_at += (uint64_t)n;
+	return true;
+}
+
+/* No record begins at in_pos: on to the next place where one may. */
+static void
+skip(void)
+{
+	const uint8_t *next = memchr(in + in_pos + 1, MAGIC_FIRST, in_len - in_pos - 1);
+	size_t to = next ? (size_t)(next - in) : in_len;
+
+	skipped += to - in_pos;
+	in_pos = to;
+}
+
+static bool
+next_in_file(struct acct_rec *rec)
+{
+	int n;
+
+	for (;;) {
+		n = decode(in + in_pos, in_len - in_pos, rec);
+		if (n > 0) {
+			in_pos += (size_t)n;
+			return true;
+		}
+		if (n == 0 && fill())
+			continue;
+		if (in_pos == in_len)
+			return false;
+		skip();
+	}
+}
+
+/* What could not be written yet. */
+static bool
+next_in_buffer(struct acct_rec *rec)
+{
+	int n = decode(out + out_pos, out_len - out_pos, rec);
+
+	if (n <= 0)
+		return false;
+	out_pos += (size_t)n;
+	if (out_pos == out_len)
+		out_pos = out_len = 0;
+	return true;
+}
+
+bool
+acct_spill_next(struct acct_rec *rec)
+{
+	if (count == 0)
+		return false;
+	if (next_in_file(rec) || next_in_buffer(rec)) {
+		count--;
+		return true;
+	}
+	plog(LOG_ERROR, "%s: %llu accounting records are damaged", path, (unsigned long long)count);
+	COUNT_ADD(acct_lost, count);
+	count = 0;
+	return false;
+}
+
+uint64_t
+acct_spill_count(void)
+{
+	return count;
+}
+
+static void
+rewind_file(void)
+{
+	read_at = 0;
+	in_pos = in_len = 0;
+}
+
+void
+acct_spill_settled(void)
+{
+	if (fd < 0 || size == 0 || count > 0)
+		return;
+	if (ftruncate(fd, 0) < 0)
+		plog_limit(LOG_ERROR, "%s: %s", path, strerror(errno));
+	size = 0;
+	rewind_file();
+}
+
+/* --- the start --- */
+
+/* Reads it once; returns where the last good record ends. */
+static uint64_t
+survey(void)
+{
+	struct acct_rec rec;
+	uint64_t end = 0;
+
+	while (next_in_file(&rec)) {
+		end = read_at - (in_len - in_pos);
+		count++;
+	}
+	return end;
+}
+
+static void
+cut(uint64_t end)
+{
+	if (skipped > 0)
+		plog(LOG_ERROR,
+		    "%s: %llu octets are no accounting records, %llu of them at the end", path,
+		    (unsigned long long)skipped, (unsigned long long)(size - end));
+	if (end < size && ftruncate(fd, (off_t)end) < 0)
+		plog(LOG_ERROR, "%s: %s", path, strerror(errno));
+	size = end;
+	skipped = 0;
+}
+
+static void
+start_over(void)
+{
+	if (!in) {
+		in = shm_map_parent("accounting file, input", IN_SIZE);
+		out = shm_map_parent("accounting file, output", OUT_SIZE);
+		save.buf = shm_map_parent("accounting file, new", SAVE_SIZE);
+	}
+	if (fd >= 0)
+		close(fd);
+	size = count = skipped = retry_ms = 0;
+	out_pos = out_len = 0;
+	rewind_file();
+}
+
+void
+acct_spill_open(const char *dir)
+{
+	struct stat st;
+
+	start_over();
+	snprintf(path, sizeof(path), "%s/acct-spill", dir);
+	fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
+	if (fd < 0) {
+		if (errno != ENOENT)
+			plog(LOG_ERROR, "%s: %s", path, strerror(errno));
+		return;
+	}
+	size = fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+	cut(survey());
+	rewind_file();
+	if (count > 0)
+		plog(LOG_WARNING, "%llu accounting records wait in %s", (unsigned long long)count,
+		    path);
+}
+
+/* --- writing --- */
+
+static void
+refused(const char *what)
+{
+	COUNT(acct_spill_errors);
+	retry_ms = loop_now_ms() + SEC(RETRY_SEC);
+	plog_limit(LOG_ERROR, "%s: %s; accounting records stay in memory", path, what);
+}
+
+void
+acct_spill_flush(void)
+{
+	size_t want = out_len - out_pos;
+	ssize_t n;
+
+	if (want == 0 || loop_now_ms() < retry_ms)
+		return;
+	if (fd < 0)
+		fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		refused(strerror(errno));
+		return;
+	}
+	n = write(fd, out + out_pos, want);
+	if (n == (ssize_t)want) {
+		size += want;
+		out_pos = out_len = 0;
+		return;
+	}
+	refused(n < 0 ? strerror(errno) : "the disk is full");
+	if (n > 0 && ftruncate(fd, (off_t)size) < 0)
+		plog_limit(LOG_ERROR, "%s: %s", path, strerror(errno)); /* reading skips it */
+}
+
+bool
+acct_spill_add(const struct acct_rec *rec)
+{
+	size_t n = encode(rec, out + out_len, OUT_SIZE - out_len);
+
+	if (n == 0) {
+		acct_spill_flush();
+		n = encode(rec, out + out_len, OUT_SIZE - out_len);
+	}
+	if (n == 0)
+		return false;
+	out_len += n;
+	count++;
+	return true;
+}
+
+/* --- the end --- */
+
+static void
+save_write(const uint8_t *p, size_t n)
+{
+	ssize_t done;
+
+	for (; n > 0 && !save.failed; n -= (size_t)done, p += done) {
+		done = write(save.fd, p, n);
+		if (done <= 0) {
+			plog(LOG_CRITICAL, "%s.new: %s; accounting records are lost", path,
+			    strerror(errno));
+			save.failed = true;
+			return;
+		}
+	}
+}
+
+static void
+save_flush(void)
+{
+	save_write(save.buf, save.len);
+	save.len = 0;
+}
+
+void
+acct_spill_save_begin(void)
+{
+	char name[PATH_MAX + 8];
+
+	snprintf(name, sizeof(name), "%s.new", path);
+	save.fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	save.failed = save.fd < 0;
+	if (save.failed)
+		plog(LOG_CRITICAL, "%s: %s; accounting records are lost", name, strerror(errno));
+}
+
+void
+acct_spill_save(const struct acct_rec *rec)
+{
+	size_t n = encode(rec, save.buf + save.len, SAVE_SIZE - save.len);
+
+	if (n == 0) {
+		save_flush();
+		n = encode(rec, save.buf + save.len, SAVE_SIZE - save.len);
+	}
+	save.len += n;
+	if (save.failed)
+		COUNT(acct_lost);
+}
+
+void
+acct_spill_save_rest(void)
+{
+	save_flush();
+	do {
+		save_write(in + in_pos, in_len - in_pos);
+		in_pos = in_len;
+	} while (!save.failed && fill());
+	save_write(out + out_pos, out_len - out_pos);
+}
+
+void
+acct_spill_save_end(void)
+{
+	char name[PATH_MAX + 8];
+
+	snprintf(name, sizeof(name), "%s.new", path);
+	save_flush();
+	if (save.fd >= 0)
+		close(save.fd);
+	if (save.failed)
+		unlink(name); /* the old one has what it had */
+	else if (rename(name, path) < 0)
+		plog(LOG_CRITICAL, "%s: %s", name, strerror(errno));
+	save.fd = -1;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The file in state_dir that accounting records wait in when memory should not hold them
+ * all, and over a restart: first in, first out.
+ */
+#ifndef ACCT_SPILL_H
+#define ACCT_SPILL_H
+
+#include "rad_acct.h"
+#include "radius.h"
+
+/* A record as it waits: all that is needed to send it. */
+struct acct_rec {
+	uint8_t status; /* enum rad_acct_status */
+	sess_id s;	/* for people only; not kept in the file */
+	uint64_t key;	/* its session, as Acct-Session-Id has it; 0: none */
+	int64_t when;	/* wall clock, s: what Acct-Delay-Time counts from */
+	uint16_t len;	/* of attrs */
+	uint8_t attrs[RADIUS_ACCT_ATTRS];
+};
+
+/*
+ * Start-up: finds what was left in `dir`, counts it, cuts off a torn end, and says so. Once
+ * more: starts over as a new process would.
+ * Nothing is created there before there is something to keep.
+ */
+void acct_spill_open(const char *dir);
+
+/* Puts a record behind the others. False when memory is full, since the disk does not take it. */
+bool acct_spill_add(const struct acct_rec *rec);
+
+/* Writes out what was added; for the end of each turn. */
+void acct_spill_flush(void);
+
+/* Takes the first record out; false when there is none. */
+bool acct_spill_next(struct acct_rec *rec);
+
+/* Records in it. */
+uint64_t acct_spill_count(void);
+
+/* All that was taken out has arrived: an empty file is truncated. */
+void acct_spill_settled(void);
+
+/*
+ * The end of the process: a new file takes the place of the old one. First what is put by
+ * acct_spill_save(), then, after acct_spill_save_rest(), what was still in the old one, and
+ * then what is put again.
+ */
+void acct_spill_save_begin(void);
+void acct_spill_save(const struct acct_rec *rec);
+void acct_spill_save_rest(void);
+void acct_spill_save_end(void);
+
+#endif
