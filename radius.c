@@ -51,6 +51,7 @@ enum {
 	IDS = 256,	      /* of a socket */
 	BATCH = 16,	      /* replies taken from a socket in a turn */
 	DELAY_TIME_LEN = 6,   /* the attribute Acct-Delay-Time */
+	SETTLE_MS = 200,      /* what is waited for replies at the end */
 	SOCKET_RETRY_SEC = 5, /* before opening a socket is tried again */
 	PACKET_MAX = MAX((int)RAD_AUTH_MAX, RAD_HEADER + (int)RADIUS_ACCT_ATTRS + DELAY_TIME_LEN),
 };
@@ -688,6 +689,20 @@ radius_account(const struct radius_record *rec)
 	build_record(r, (uint8_t)(id % IDS), rec);
 	send_step(id);
 	return true;
+}
+
+void
+radius_settle(void)
+{
+	unsigned int i, n;
+
+	for (n = 0; n < SETTLE_MS && in_use[RAD_KIND_ACCT] > 0; n++) {
+		if (n > 0)
+			usleep(1000);
+		for (i = 0; i < RADIUS_SOCKETS; i++)
+			if (socks[i].fd >= 0 && socks[i].used > 0)
+				on_readable(socks[i].fd, &socks[i]);
+	}
 }
 
 void

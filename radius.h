@@ -70,6 +70,9 @@ struct radius_record {
 	radius_accounted_fn done;
 };
 
+/* At the end: takes the replies that are on their way, for a fraction of a second at most. */
+void radius_settle(void);
+
 /* Sends it. False when no slot is free or no server configured: nothing happens then. */
 bool radius_account(const struct radius_record *rec);
 

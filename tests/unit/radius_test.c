@@ -946,6 +946,200 @@ one_socket_in_many(void **state)
 	changed("radius_bind_min");
 }
 
+/* --- accounting --- */
+
+static int acct_fd[2];
+static uint32_t accounted_record;
+static bool accounted_well;
+static unsigned int accounted_tries, accounted_times;
+
+static void
+on_accounted(uint32_t record, bool acknowledged, unsigned int tries)
+{
+	accounted_record = record;
+	accounted_well = acknowledged;
+	accounted_tries = tries;
+	accounted_times++;
+}
+
+static bool
+account(unsigned int round, uint32_t delay_sec)
+{
+	static const uint8_t attrs[] = { RAD_ACCT_STATUS_TYPE, 6, 0, 0, 0, 1 };
+	const struct radius_record rec = {
+		.state = RADIUS_START,
+		.s = 5,
+		.round = round,
+		.attrs = attrs,
+		.len = sizeof(attrs),
+		.delay_sec = delay_sec,
+		.record = 4711,
+		.done = on_accounted,
+	};
+
+	return radius_account(&rec);
+}
+
+/* The servers' accounting ports are those behind the others; some may be taken by somebody. */
+static void
+accounting_sockets(void)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		acct_fd[i] = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+		sin.sin_port = htons((uint16_t)(server_port[i] + 1));
+		assert_int_equal(bind(acct_fd[i], (const struct sockaddr *)&sin, sizeof(sin)), 0);
+	}
+	accounted_times = 0;
+}
+
+static bool
+get_acct(int server, struct got *g)
+{
+	int auth = server_fd[server];
+	bool got;
+
+	server_fd[server] = acct_fd[server];
+	got = get(server, g);
+	server_fd[server] = auth;
+	return got;
+}
+
+static void
+answer_acct(const struct got *g, uint8_t code)
+{
+	uint8_t p[RAD_HEADER] = { code, g->data[1], 0, RAD_HEADER };
+
+	sign(p, sizeof(p), g->data + 4, "secret", false);
+	assert_int_equal(sendto(acct_fd[g->server], p, sizeof(p), 0,
+			     (const struct sockaddr *)&g->from, sizeof(g->from)),
+	    sizeof(p));
+	run_sockets();
+}
+
+static int
+end_accounting(void **state)
+{
+	close(acct_fd[0]);
+	close(acct_fd[1]);
+	return teardown(state);
+}
+
+static void
+accounting_request(void **state)
+{
+	uint8_t want[16];
+	struct got g;
+
+	(void)state;
+	accounting_sockets();
+	config.radius_require_message_authenticator = CONF_YES; /* of Access replies */
+	assert_true(account(0, 77));
+	assert_true(get_acct(0, &g));
+	assert_int_equal(g.len, RAD_HEADER + 12);
+	assert_int_equal(g.data[0], RAD_ACCOUNTING_REQUEST);
+	assert_memory_equal(g.data + RAD_HEADER, "\50\6\0\0\0\1\51\6\0\0\0\115", 12);
+	memcpy(want, g.data + 4, 16);
+	memset(g.data + 4, 0, 16);
+	sign(g.data, g.len, g.data + 4, "secret", false);
+	assert_memory_equal(g.data + 4, want, 16); /* RFC 2866 3 */
+	answer_acct(&g, RAD_ACCESS_ACCEPT);
+	assert_int_equal(accounted_times, 0);
+	assert_int_equal(counters->radius_malformed, 1);
+	answer_acct(&g, RAD_ACCOUNTING_RESPONSE);
+	assert_int_equal(accounted_times, 1);
+	assert_true(accounted_well);
+	assert_int_equal(accounted_record, 4711);
+	assert_int_equal(accounted_tries, 1);
+	assert_int_equal(in_use(), 0);
+	assert_int_equal(results, 0);
+}
+
+/* One server a round, three times the same packet in 5 s. */
+static void
+accounting_schedule(void **state)
+{
+	struct got first, g;
+	unsigned int n = 1;
+
+	(void)state;
+	accounting_sockets();
+	assert_true(account(1, 0));
+	assert_true(get_acct(1, &first));
+	for (; accounted_times == 0 && n < 10; advance(10))
+		if (get_acct(1, &g)) {
+			assert_memory_equal(g.data, first.data, first.len);
+			n++;
+		}
+	assert_int_equal(n, 3);
+	assert_false(accounted_well);
+	assert_int_equal(accounted_tries, 3);
+	assert_false(get_acct(0, &g));
+	assert_int_equal(counters->radius_timeout, 0);
+}
+
+/* Neither a session that goes nor a login of it touches its records. */
+static void
+accounting_outlives_its_session(void **state)
+{
+	struct got g;
+
+	(void)state;
+	accounting_sockets();
+	assert_true(account(0, 0));
+	assert_true(radius_authenticate(5, &pap));
+	radius_session(5, SESS_EV_DOWN);
+	radius_session(5, SESS_EV_GONE);
+	assert_int_equal(in_use(), 1);
+	assert_true(get_acct(0, &g));
+	answer_acct(&g, RAD_ACCOUNTING_RESPONSE);
+	assert_true(accounted_well);
+}
+
+/* A dead server of one kind is not one of the other. */
+static void
+accounting_has_its_own_dead(void **state)
+{
+	unsigned int i;
+	struct got g;
+
+	(void)state;
+	accounting_sockets();
+	for (i = 0; i < 3; i++)
+		assert_true(account(0, 0));
+	advance(5100);
+	assert_int_equal(accounted_times, 3);
+	while (get_acct(0, &g))
+		;
+	assert_true(account(0, 0));
+	assert_false(get_acct(0, &g));
+	assert_true(get_acct(1, &g));
+	assert_int_equal(asked_first(), 0);
+}
+
+/* Logins leave a quarter of the slots; accounting takes no more than that. */
+static void
+accounting_has_slots_of_its_own(void **state)
+{
+	unsigned int n = 0;
+	sess_id s;
+
+	(void)state;
+	accounting_sockets();
+	config.radius_accounting = true;
+	for (s = 1; s <= RADIUS_SLOTS; s++)
+		assert_true(radius_authenticate(s, &pap));
+	assert_int_equal(in_use(), RADIUS_SLOTS - RADIUS_ACCT_SLOTS);
+	assert_int_equal(counters->radius_overflow, RADIUS_ACCT_SLOTS);
+	while (account(0, 0))
+		n++;
+	assert_int_equal(n, RADIUS_ACCT_SLOTS);
+	assert_int_equal(in_use(), RADIUS_SLOTS);
+}
+
 static void
 junk_does_no_harm(void **state)
 {
@@ -978,7 +1172,8 @@ junk_does_no_harm(void **state)
 	assert_int_equal(results, 1);
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define TEST(fn)      cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define ACCT_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, end_accounting)
 
 int
 main(void)
@@ -1011,6 +1206,11 @@ main(void)
 		TEST(ports_of_the_range_are_used),
 		TEST(narrow_range_serves_what_it_can),
 		TEST(one_socket_in_many),
+		ACCT_TEST(accounting_request),
+		ACCT_TEST(accounting_schedule),
+		ACCT_TEST(accounting_outlives_its_session),
+		ACCT_TEST(accounting_has_its_own_dead),
+		ACCT_TEST(accounting_has_slots_of_its_own),
 		TEST(junk_does_no_harm),
 	};
 
