@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Delivery of accounting records. A record lies in a pool of fixed size in private memory
+ * until a server has acknowledged it, or it is older than radius_acct_retry_time.
+ *
+ *                       +--------------------------- its session's next one ---+
+ *                       v                                                      |
+ *   add --> [behind]  fresh --> sent --acknowledged--> free --------------------+
+ *              |        ^        |
+ *              |      again <-- waiting (not answered)
+ *              +--> spill file --> (feed) --> fresh
+ *
+ * The records of one session go one at a time, so that no Stop overtakes its Start; those
+ * of different sessions go side by side, up to a window that grows with each record
+ * acknowledged at its first try, is halved where tries were needed, and is small while no
+ * server answers. A record that is not answered within its 5 seconds is sent anew, with
+ * its age and so with another identifier, to the next server at once, and after both at
+ * growing intervals of up to 30 s. So one that a server does not like holds up nobody.
+ *
+ * When the pool has many, new ones go to the spill file, and as long as there are any in
+ * the file, all do, so that the order stays. The file is fed back a batch a tick.
+ *
+ * Accounting-On makes a server close what sessions it thinks open (RFC 2866 5.7). It is
+ * sent when all is acknowledged that was in the file at start - Stops of those very
+ * sessions -, and what comes later is held until it is acknowledged itself. A server that
+ * answers, but not to this, is not waited for longer than a minute; one that does not
+ * answer at all, ten.
+ *
+ * Acct-Delay-Time is counted by the monotonic clock while the process lives. Between two
+ * processes there is only the wall clock.
+ *
+ * Owns struct record. Called by acct.c and the loop; sends by radius.c.
+ */
+#include "acct_queue.h"
+#include "config.h"
+#include "counter.h"
+#include "hash.h"
+#include "ll.h"
+#include "loop.h"
+#include "rad_server.h"
+#include "shm.h"
+#include "timer.h"
+
+enum {
+	POOL = 16384,
+	SPILL_MARK = POOL / 4 * 3, /* from so many on new ones go to the file */
+	FEED_MARK = POOL / 2,	   /* up to so many come from it */
+	FEED_BATCH = 256,	   /* in a tick */
+	TRIM = 1024,		   /* an empty pool that held more gives its memory back */
+	WINDOW_FIRST = 64,
+	WINDOW_LEAST = 8,
+	WINDOW_MOST = RADIUS_ACCT_SLOTS,
+	SEND_BATCH = 512, /* before the loop has its turn */
+	NO_SLOT_MS = 500, /* before it is tried again */
+	LONGEST_WAIT_SEC = 30,
+	HOLD_SILENT_SEC = 600,
+	HOLD_SEC = 60,
+};
+
+enum state { FREE, READY, SENT, WAITING, BEHIND };
+
+struct record {
+	struct timer timer;  /* of one that waits */
+	struct id_link link; /* in fresh or again */
+	int64_t born_ms;     /* loop clock of what it tells of; before the start: negative */
+	uint32_t next;	     /* the next one of its session; of a free one, the next free */
+	uint8_t state;	     /* enum state */
+	uint8_t rounds;	     /* not answered so often */
+	bool spilled;	     /* stands in the file still */
+	struct acct_rec rec;
+};
+
+static struct record *records; /* 1..POOL */
+static uint32_t free_record;   /* head of those freed */
+static uint32_t highest;       /* those above were never used */
+static uint32_t used, used_spilled;
+static struct id_list fresh, again; /* to be sent, these first and those in front of them */
+static struct hash last_of;	    /* session to its last record in the pool */
+static uint32_t window, in_flight;
+static uint64_t shrunk_ms; /* when the window was halved last */
+static struct timer pump_timer, feed_timer;
+static bool closing; /* nothing is sent any more */
+
+static struct {
+	struct acct_rec rec;
+	uint64_t after; /* records of the file that go first */
+	uint32_t index; /* in the pool; 0: not there */
+	bool due;	/* not in the pool yet */
+	struct timer hold;
+} on;
+
+static void pump(void);
+
+static struct id_link *
+link_of(uint32_t i)
+{
+	return &records[i].link;
+}
+
+static void
+gauge(void)
+{
+	counters->acct_queued = used + acct_spill_count();
+}
+
+static void
+feed_soon(void)
+{
+	if (acct_spill_count() > 0 && used < FEED_MARK && !timer_running(&feed_timer))
+		timer_set(&feed_timer, MS(TIMER_TICK_MS));
+}
+
+/* --- the pool --- */
+
+static void
+make_ready(uint32_t i, struct id_list *list)
+{
+	records[i].state = READY;
+	ll_append(list, i, link_of);
+}
+
+static void
+on_wait_over(uint32_t i)
+{
+	make_ready(i, &again);
+	pump();
+}
+
+static void
+take_in(const struct acct_rec *rec, bool spilled)
+{
+	uint32_t i = free_record, before = rec->key ? hash_get(&last_of, rec->key) : 0;
+	struct record *r;
+
+	if (i)
+		free_record = records[i].next;
+	else
+		i = ++highest;
+	r = &records[i];
+	*r = (struct record){ .spilled = spilled };
+	r->rec.status = rec->status;
+	r->rec.s = rec->s;
+	r->rec.key = rec->key;
+	r->rec.when = rec->when;
+	r->rec.len = rec->len;
+	memcpy(r->rec.attrs, rec->attrs, rec->len);
+	r->born_ms = (int64_t)loop_now_ms() - MAX((int64_t)loop_time() - rec->when, 0) * 1000;
+	timer_init(&r->timer, on_wait_over, i);
+	used++;
+	used_spilled += spilled;
+	if (rec->key)
+		hash_put(&last_of, rec->key, i);
+	if (rec->status == RAD_ACCT_ON)
+		on.index = i;
+	if (before) {
+		r->state = BEHIND;
+		records[before].next = i;
+	} else {
+		make_ready(i, &fresh);
+	}
+}
+
+/* An empty pool starts over at its first page. */
+static void
+trim(void)
+{
+	if (used > 0 || highest <= TRIM)
+		return;
+	shm_trim(records, (POOL + 1) * sizeof(*records), 0);
+	free_record = highest = 0;
+}
+
+/* It has arrived, or is given up: the next one of its session may go. It is on no list. */
+static void
+drop(uint32_t i)
+{
+	struct record *r = &records[i];
+
+	timer_stop(&r->timer);
+	if (r->next)
+		make_ready(r->next, &again);
+	else if (r->rec.key)
+		hash_del(&last_of, r->rec.key);
+	if (on.index == i) {
+		on.index = 0;
+		timer_stop(&on.hold);
+	}
+	used--;
+	used_spilled -= r->spilled;
+	*r = (struct record){ .next = free_record };
+	free_record = i;
+	trim();
+	if (used_spilled == 0)
+		acct_spill_settled();
+	feed_soon();
+}
+
+/* --- sending --- */
+
+static uint64_t
+age_ms(const struct record *r)
+{
+	return (uint64_t)((int64_t)loop_now_ms() - r->born_ms);
+}
+
+static enum radius_state
+shown_state(const struct acct_rec *rec)
+{
+	switch (rec->status) {
+	case RAD_ACCT_STOP:
+	case RAD_ACCT_OFF:
+		return RADIUS_STOP;
+	case RAD_ACCT_INTERIM:
+		return RADIUS_INTERIM;
+	default:
+		return RADIUS_START;
+	}
+}
+
+static void
+acknowledged(uint32_t i, unsigned int tries)
+{
+	COUNT(acct_acked);
+	if (tries <= 1) {
+		window = MIN(window + 1, (uint32_t)WINDOW_MOST);
+	} else if (loop_now_ms() >= shrunk_ms + SEC(1)) {
+		window = MAX(window / 2, (uint32_t)WINDOW_LEAST);
+		shrunk_ms = loop_now_ms();
+	}
+	if (timer_running(&on.hold))
+		timer_set(&on.hold, SEC(HOLD_SEC));
+	drop(i);
+}
+
+/* The other server is tried at once. */
+static uint64_t
+wait_after(unsigned int rounds)
+{
+	if (rounds < RAD_SERVERS)
+		return MS(TIMER_TICK_MS);
+	return SEC(MIN(1u << MIN(rounds - RAD_SERVERS + 1, 6u), (unsigned int)LONGEST_WAIT_SEC));
+}
+
+static void
+unanswered(uint32_t i)
+{
+	struct record *r = &records[i];
+
+	window = WINDOW_LEAST;
+	if (r->rounds < UINT8_MAX)
+		r->rounds++;
+	r->state = WAITING;
+	timer_set_jitter(&r->timer, wait_after(r->rounds));
+}
+
+static void
+on_end(uint32_t i, bool answered, unsigned int tries)
+{
+	in_flight--;
+	if (answered)
+		acknowledged(i, tries);
+	else
+		unanswered(i);
+	pump();
+}
+
+static bool
+send_record(uint32_t i)
+{
+	struct record *r = &records[i];
+	const struct radius_record request = {
+		.state = shown_state(&r->rec),
+		.s = r->rec.s,
+		.round = r->rounds,
+		.attrs = r->rec.attrs,
+		.len = r->rec.len,
+		.delay_sec = (uint32_t)(age_ms(r) / 1000),
+		.record = i,
+		.done = on_end,
+	};
+
+	if (!radius_account(&request))
+		return false;
+	COUNT(acct_sent);
+	r->state = SENT;
+	in_flight++;
+	return true;
+}
+
+/* The list of the record to go next; NULL: none may. */
+static struct id_list *
+next_list(void)
+{
+	if (again.head)
+		return &again;
+	if (timer_running(&on.hold) && on.index) {
+		if (records[on.index].state != READY)
+			return NULL; /* it is under way */
+		if (fresh.head == on.index && used > fresh.count)
+			return NULL; /* what goes before it is */
+	}
+	return fresh.head ? &fresh : NULL;
+}
+
+static bool
+too_old(const struct record *r)
+{
+	return age_ms(r) > SEC(conf->radius_acct_retry_time);
+}
+
+static void
+give_up(uint32_t i)
+{
+	const struct acct_rec *rec = &records[i].rec;
+
+	COUNT(acct_lost);
+	plog_limit(LOG_ERROR, "accounting record %u of session %016llX is given up after %llu s",
+	    rec->status, (unsigned long long)rec->key,
+	    (unsigned long long)(age_ms(&records[i]) / 1000));
+	drop(i);
+}
+
+/* Sends the first of a list. False when no slot is free. */
+static bool
+send_first(struct id_list *list)
+{
+	uint32_t i = list->head;
+
+	ll_remove(list, i, link_of);
+	if (too_old(&records[i])) {
+		give_up(i);
+		return true;
+	}
+	if (send_record(i))
+		return true;
+	make_ready(i, &again);
+	return false;
+}
+
+/* Sends what may be sent. */
+static void
+pump(void)
+{
+	struct id_list *list;
+	unsigned int n;
+
+	for (n = 0; !closing && n < SEND_BATCH && in_flight < window && (list = next_list()); n++) {
+		if (!send_first(list)) {
+			timer_set(&pump_timer, MS(NO_SLOT_MS));
+			break;
+		}
+	}
+	if (n == SEND_BATCH)
+		timer_set(&pump_timer, MS(TIMER_TICK_MS));
+	gauge();
+}
+
+static void
+on_pump(uint32_t unused)
+{
+	(void)unused;
+	pump();
+}
+
+/* --- what comes --- */
+
+static void
+take_on(void)
+{
+	on.due = false;
+	take_in(&on.rec, false);
+}
+
+static void
+on_feed(uint32_t unused)
+{
+	static struct acct_rec rec;
+	unsigned int n;
+
+	(void)unused;
+	for (n = 0; n < FEED_BATCH && used < FEED_MARK && acct_spill_next(&rec); n++) {
+		take_in(&rec, true);
+		if (on.due && --on.after == 0)
+			take_on();
+	}
+	if (on.due && acct_spill_count() == 0)
+		take_on();
+	pump();
+	feed_soon();
+}
+
+void
+acct_queue_add(const struct acct_rec *rec)
+{
+	bool to_file = acct_spill_count() > 0 || used >= SPILL_MARK;
+
+	if (to_file && acct_spill_add(rec)) {
+		COUNT(acct_spilled);
+		feed_soon();
+	} else if (used < POOL) {
+		take_in(rec, false);
+	} else {
+		COUNT(acct_lost);
+		plog_limit(LOG_CRITICAL, "an accounting record is lost: memory and disk are full");
+	}
+	pump();
+}
+
+void
+acct_queue_begin(const struct acct_rec *rec)
+{
+	on.rec = *rec;
+	on.due = true;
+	on.after = acct_spill_count();
+	timer_set(&on.hold, SEC(HOLD_SILENT_SEC));
+	if (on.after == 0)
+		take_on();
+}
+
+void
+acct_queue_start(void)
+{
+	pump();
+	feed_soon();
+}
+
+bool
+acct_queue_takes_interim(uint64_t key)
+{
+	return acct_spill_count() == 0 && used < FEED_MARK && !hash_get(&last_of, key);
+}
+
+bool
+acct_queue_empty(void)
+{
+	return used == 0 && acct_spill_count() == 0;
+}
+
+/* --- start and end --- */
+
+void
+acct_queue_init(void)
+{
+	records = shm_map_parent("accounting records", (POOL + 1) * sizeof(*records));
+	hash_init(&last_of, "accounting records by session", POOL);
+	window = WINDOW_FIRST;
+	timer_init(&pump_timer, on_pump, 0);
+	timer_init(&feed_timer, on_feed, 0);
+	timer_init(&on.hold, on_pump, 0);
+}
+
+/* The next start sends an Accounting-On of its own, and each session its Stop. */
+static bool
+is_worth_keeping(const struct acct_rec *rec)
+{
+	return rec->status == RAD_ACCT_START || rec->status == RAD_ACCT_STOP;
+}
+
+void
+acct_queue_close(void)
+{
+	closing = true;
+	radius_settle();
+}
+
+void
+acct_queue_save(void)
+{
+	uint32_t i, k;
+
+	for (i = 1; i <= highest; i++)
+		if (records[i].state != FREE && records[i].state != BEHIND)
+			for (k = i; k; k = records[k].next)
+				if (is_worth_keeping(&records[k].rec))
+					acct_spill_save(&records[k].rec);
+	acct_spill_save_rest();
+}

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Delivery of accounting records against a server that the test plays, with a clock that
+ * it turns: order within a session, retries, age, the window, the file, Accounting-On.
+ */
+#include "acct_queue.h"
+#include "config.h"
+#include "counter.h"
+#include "log.h"
+#include "loop.h"
+#include "rad_server.h"
+#include "timer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { SLOTS = 4096 };
+
+static struct config config;
+const struct config *conf = &config;
+static char dir[] = "/tmp/acct_queue_XXXXXX";
+static char file[64];
+static uint64_t now_ms = 5000000;
+static time_t wall = 1700000000;
+
+/* What is under way, in the order in which it was sent. */
+static struct sent {
+	struct radius_record request;
+	uint32_t number; /* what the test called the record */
+	uint8_t status;
+} sent[SLOTS];
+static unsigned int n_sent, slots = SLOTS;
+static unsigned int total_sent, most_sent;
+
+uint64_t
+loop_now_ms(void)
+{
+	return now_ms;
+}
+
+time_t
+loop_time(void)
+{
+	return wall + (time_t)(now_ms / 1000);
+}
+
+/* A record's attributes are its number and its status. */
+bool
+radius_account(const struct radius_record *rec)
+{
+	if (n_sent == slots)
+		return false;
+	sent[n_sent].request = *rec;
+	memcpy(&sent[n_sent].number, rec->attrs, 4);
+	sent[n_sent].status = rec->attrs[4];
+	n_sent++;
+	total_sent++;
+	most_sent = MAX(most_sent, n_sent);
+	return true;
+}
+
+void
+radius_settle(void)
+{
+}
+
+static void
+add(uint8_t status, uint32_t number, uint64_t key)
+{
+	struct acct_rec rec = { .status = status, .key = key, .when = loop_time(), .len = 300 };
+
+	memcpy(rec.attrs, &number, 4);
+	rec.attrs[4] = status;
+	if (status == RAD_ACCT_ON)
+		acct_queue_begin(&rec);
+	else
+		acct_queue_add(&rec);
+}
+
+/* The end of the i-th request that is under way. */
+static void
+end(unsigned int i, bool answered, unsigned int tries)
+{
+	struct sent s = sent[i];
+
+	assert_true(i < n_sent);
+	n_sent--;
+	memmove(&sent[i], &sent[i + 1], (n_sent - i) * sizeof(sent[0]));
+	s.request.done(s.request.record, answered, tries);
+}
+
+static void
+answer_all(void)
+{
+	while (n_sent > 0)
+		end(0, true, 1);
+}
+
+static void
+advance(uint64_t ms)
+{
+	uint64_t until = now_ms + ms;
+
+	while (now_ms < until) {
+		now_ms += MIN(until - now_ms, TIMER_TICK_MS);
+		timer_run(now_ms);
+		acct_spill_flush();
+	}
+}
+
+/* A server that answers everything until nothing is left. */
+static void
+deliver(void)
+{
+	unsigned int turns;
+
+	for (turns = 0; !acct_queue_empty() && turns < 100000; turns++) {
+		answer_all();
+		advance(TIMER_TICK_MS);
+	}
+	assert_true(acct_queue_empty());
+	assert_int_equal(counters->acct_queued, 0);
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	config.radius_acct_retry_time = 86400;
+	slots = SLOTS;
+	unlink(file);
+	acct_spill_open(dir);
+	deliver();
+	total_sent = most_sent = 0;
+	memset(counters, 0, sizeof(*counters));
+	return 0;
+}
+
+static void
+one_record(void **state)
+{
+	(void)state;
+	add(RAD_ACCT_START, 1, 10);
+	assert_int_equal(n_sent, 1);
+	assert_int_equal(sent[0].request.delay_sec, 0);
+	assert_int_equal(sent[0].request.state, RADIUS_START);
+	assert_int_equal(counters->acct_queued, 1);
+	assert_false(acct_queue_takes_interim(10));
+	assert_true(acct_queue_takes_interim(11));
+	end(0, true, 1);
+	assert_true(acct_queue_empty());
+	assert_true(acct_queue_takes_interim(10));
+	assert_int_equal(counters->acct_acked, 1);
+}
+
+/* Of one session one goes at a time, of others meanwhile too. */
+static void
+order_of_a_session(void **state)
+{
+	(void)state;
+	add(RAD_ACCT_START, 1, 10);
+	add(RAD_ACCT_INTERIM, 2, 10);
+	add(RAD_ACCT_STOP, 3, 10);
+	add(RAD_ACCT_START, 4, 11);
+	assert_int_equal(n_sent, 2);
+	assert_int_equal(sent[0].number, 1);
+	assert_int_equal(sent[1].number, 4);
+	end(0, false, 3);
+	advance(20);
+	assert_int_equal(n_sent, 2);
+	assert_int_equal(sent[1].number, 1); /* again, not its Stop */
+	end(1, true, 1);
+	assert_int_equal(sent[1].number, 2);
+	end(1, true, 1);
+	assert_int_equal(sent[1].number, 3);
+	assert_int_equal(sent[1].request.state, RADIUS_STOP);
+	answer_all();
+	assert_true(acct_queue_empty());
+}
+
+/* The other server at once, then after 2, 4, 8, 16, 30, 30... s; each time with its age. */
+static void
+schedule(void **state)
+{
+	static const unsigned int waits[] = { 0, 2, 4, 8, 16, 30, 30, 30 };
+	unsigned int i;
+	uint64_t began = now_ms, age_sec;
+
+	(void)state;
+	add(RAD_ACCT_START, 1, 10);
+	for (i = 0; i < ARRAY_LEN(waits); i++) {
+		assert_int_equal(n_sent, 1);
+		assert_int_equal(sent[0].request.round, i);
+		age_sec = (now_ms - began) / 1000;
+		assert_in_range(
+		    sent[0].request.delay_sec, age_sec - (i > 0 ? 1 + 30 / 8 : 0), age_sec);
+		advance(5000);
+		end(0, false, 3);
+		assert_int_equal(n_sent, 0);
+		if (waits[i] > 0)
+			advance(SEC(waits[i]) - 20);
+		assert_int_equal(n_sent, 0);
+		advance(SEC(waits[i]) / 8 + 60); /* spread */
+	}
+	answer_all();
+	assert_true(acct_queue_empty());
+}
+
+static void
+too_old(void **state)
+{
+	(void)state;
+	config.radius_acct_retry_time = 100;
+	add(RAD_ACCT_START, 1, 10);
+	add(RAD_ACCT_STOP, 2, 10);
+	while (counters->acct_lost == 0) {
+		if (n_sent > 0) {
+			assert_in_range(sent[0].request.delay_sec, 0, 100);
+			advance(5000);
+			end(0, false, 3);
+		}
+		advance(1000);
+	}
+	advance(1000);
+	assert_int_equal(counters->acct_lost, 2);
+	assert_true(acct_queue_empty());
+}
+
+/* It grows with what is acknowledged, and is small while nothing is. */
+static void
+window(void **state)
+{
+	uint32_t n;
+
+	(void)state;
+	for (n = 0; n < 3000; n++)
+		add(RAD_ACCT_STOP, n, 1000 + n);
+	while (n_sent > 0)
+		end(0, false, 3);
+	advance(20);
+	assert_in_range(n_sent, 1, 16); /* nobody is there */
+	most_sent = 0;
+	for (n = 0; n < 2000; n++)
+		end(0, true, 1);
+	assert_true(most_sent > 500);
+	most_sent = n_sent;
+	advance(1100);
+	end(0, true, 3); /* packets were lost */
+	while (n_sent > most_sent / 2)
+		end(0, true, 2);
+	assert_in_range(n_sent, most_sent / 2 - 10, most_sent / 2 + 10);
+	deliver();
+	assert_int_equal(counters->acct_acked, 3000);
+}
+
+static void
+no_slot(void **state)
+{
+	uint32_t n;
+
+	(void)state;
+	slots = 3;
+	for (n = 0; n < 10; n++)
+		add(RAD_ACCT_STOP, n, 1000 + n);
+	assert_int_equal(n_sent, 3);
+	slots = SLOTS;
+	advance(600);
+	assert_int_equal(n_sent, 10);
+}
+
+/* 60,000 Stops at once: bounded memory, all arrive, once each. */
+static void
+many_at_once(void **state)
+{
+	static uint8_t seen[60000];
+	uint32_t n, twice = 0;
+
+	(void)state;
+	memset(seen, 0, sizeof(seen));
+	for (n = 0; n < 60000; n++) {
+		add(RAD_ACCT_STOP, n, 100000 + n);
+		if (n % 500 == 0)
+			advance(TIMER_TICK_MS);
+	}
+	assert_int_equal(counters->acct_queued, 60000);
+	assert_in_range(counters->acct_spilled, 40000, 60000);
+	while (!acct_queue_empty()) {
+		for (n = 0; n_sent > 0 && n < 500; n++) {
+			twice += seen[sent[0].number]++;
+			end(0, true, 1);
+		}
+		advance(TIMER_TICK_MS);
+	}
+	assert_int_equal(twice, 0);
+	assert_int_equal(total_sent, 60000);
+	assert_int_equal(counters->acct_lost, 0);
+	assert_int_equal(access(file, F_OK), 0);
+}
+
+/* Start and Stop of sessions, half of them through the file, servers coming and going. */
+static void
+order_through_the_file(void **state)
+{
+	static uint8_t stage[30000];
+	uint32_t n, i, turns = 0;
+
+	(void)state;
+	memset(stage, 0, sizeof(stage));
+	srandom(11);
+	for (n = 0; n < 15000; n++) {
+		add(RAD_ACCT_START, n, 1 + n);
+		if (n >= 10)
+			add(RAD_ACCT_STOP, n - 10, 1 + n - 10);
+		if (n % 100 == 0)
+			advance(TIMER_TICK_MS);
+	}
+	while (!acct_queue_empty() && turns++ < 100000) {
+		bool up = turns / 50 % 4;
+
+		for (i = 0; i < 200 && n_sent > 0; i++) {
+			struct sent *s = &sent[(unsigned int)random() % n_sent];
+
+			if (up) {
+				assert_int_equal(stage[s->number], s->status - 1);
+				stage[s->number]++;
+			}
+			end((unsigned int)(s - sent), up, 1);
+		}
+		advance(TIMER_TICK_MS);
+	}
+	for (n = 0; n < 14990; n++)
+		assert_int_equal(stage[n], 2);
+	assert_int_equal(counters->acct_lost, 0);
+}
+
+static void
+restart(void)
+{
+	acct_spill_save_begin();
+	acct_queue_save();
+	acct_spill_save_end();
+	while (n_sent > 0)
+		end(0, true, 1); /* the old process forgets */
+	deliver();
+	acct_spill_open(dir);
+	total_sent = 0;
+}
+
+static void
+kept_over_a_restart(void **state)
+{
+	(void)state;
+	add(RAD_ACCT_START, 1, 10);
+	add(RAD_ACCT_STOP, 2, 10);
+	add(RAD_ACCT_INTERIM, 3, 11);
+	advance(3000);
+	restart();
+	assert_int_equal(acct_spill_count(), 2);
+	advance(7000);
+	add(RAD_ACCT_ON, 4, 0);
+	acct_queue_start();
+	add(RAD_ACCT_START, 5, 12); /* while the file has some */
+	advance(30);
+	assert_int_equal(n_sent, 1);
+	assert_int_equal(sent[0].number, 1);
+	assert_in_range(sent[0].request.delay_sec, 9, 11);
+	end(0, true, 1);
+	assert_int_equal(n_sent, 1);
+	assert_int_equal(sent[0].number, 2);
+	end(0, true, 1);
+	assert_int_equal(n_sent, 1);
+	assert_int_equal(sent[0].number, 4); /* On */
+	advance(100);
+	assert_int_equal(n_sent, 1);
+	end(0, true, 1);
+	assert_int_equal(n_sent, 1);
+	assert_int_equal(sent[0].number, 5);
+	end(0, true, 1);
+	assert_true(acct_queue_empty());
+}
+
+/* A server that answers all but Accounting-On holds up accounting for a minute. */
+static void
+on_is_ignored(void **state)
+{
+	unsigned int sec;
+
+	(void)state;
+	add(RAD_ACCT_STOP, 1, 9);
+	restart();
+	add(RAD_ACCT_ON, 2, 0);
+	acct_queue_start();
+	advance(30);
+	assert_int_equal(sent[0].number, 1);
+	end(0, true, 1);
+	assert_int_equal(sent[0].number, 2);
+	add(RAD_ACCT_START, 3, 10);
+	for (sec = 0; total_sent < 20 && sec < 100; sec++) {
+		if (n_sent > 0 && sent[0].number == 3)
+			break;
+		advance(1000);
+		if (n_sent > 0 && sent[0].number == 2 && sec % 5 == 4)
+			end(0, false, 3);
+	}
+	assert_in_range(sec, 55, 66);
+}
+
+/* Nobody answers at all: it waits longer, for nothing is held up by that. */
+static void
+on_with_no_server(void **state)
+{
+	(void)state;
+	deliver();
+	add(RAD_ACCT_ON, 2, 0);
+	add(RAD_ACCT_START, 3, 10);
+	assert_int_equal(n_sent, 1);
+	advance(590000);
+	assert_int_equal(n_sent, 1);
+	advance(20000);
+	assert_int_equal(n_sent, 2);
+}
+
+#define TEST(fn) cmocka_unit_test_setup(fn, setup)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(one_record),
+		TEST(order_of_a_session),
+		TEST(schedule),
+		TEST(too_old),
+		TEST(window),
+		TEST(no_slot),
+		TEST(many_at_once),
+		TEST(order_through_the_file),
+		TEST(kept_over_a_restart),
+		TEST(on_is_ignored),
+		TEST(on_with_no_server),
+	};
+	int failed;
+
+	log_set_level(-1);
+	if (!mkdtemp(dir))
+		return 1;
+	snprintf(file, sizeof(file), "%s/acct-spill", dir);
+	timer_run(now_ms);
+	acct_spill_open(dir);
+	acct_queue_init();
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	unlink(file);
+	rmdir(dir);
+	return failed;
+}
