@@ -31,6 +31,7 @@ ALLLINK  = $(if $(SAN),$(SANFLAGS) -pie,$(HARDLINK)) $(LDFLAGS)
 LIBS     = -lcli -lcrypt -ljansson -lmnl -lnettle -lsystemd
 
 OBJS = \
+	acct.o \
 	acct_queue.o \
 	acct_spill.o \
 	addr.o \

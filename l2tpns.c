@@ -4,6 +4,8 @@
  * hears which event, signals. No logic of its own. Reading main() and `hooks` tells
  * how the daemon hangs together; Docs/internals.md says the same in words.
  */
+#include "acct.h"
+#include "acct_spill.h"
 #include "addr.h"
 #include "cli.h"
 #include "command.h"
@@ -70,8 +72,8 @@ static const char default_config[] = "/etc/l2tpns/startup-config";
 typedef void (*session_hook)(sess_id s, enum sess_event ev);
 
 static const struct hook_table hooks = {
-	.session = (const session_hook[]){ usage_session, addr_session, radius_session,
-	    frame_session, filter_session, tbf_session, ppp_session, l2tp_session,
+	.session = (const session_hook[]){ usage_session, acct_session, addr_session,
+	    radius_session, frame_session, filter_session, tbf_session, ppp_session, l2tp_session,
 	    plugin_session_event, NULL },
 	.control = (void (*const[])(
 	    const struct pkt *, const struct l2tp_hdr *, struct rd)){ l2tp_control, NULL },
@@ -327,6 +329,7 @@ open_tables(void)
 	l2tp_init();
 	ppp_init();
 	radius_init();
+	acct_init();
 	command_init();
 	plugin_start();
 }
@@ -392,7 +395,7 @@ static void
 on_quit_timer(uint32_t unused)
 {
 	(void)unused;
-	if (l2tp_stopped() || loop_time() - quit_began > QUIT_SEC)
+	if ((l2tp_stopped() && acct_finished()) || loop_time() - quit_began > QUIT_SEC)
 		loop_stop();
 	else
 		timer_set(&quit_timer, MS(100));
@@ -462,6 +465,7 @@ start_clock(void)
 	loop_at_turn_end(udp_flush);
 	loop_at_turn_end(tbf_turn_end); /* what it has let go has left */
 	loop_at_turn_end(snoop_flush);
+	loop_at_turn_end(acct_spill_flush);
 }
 
 int
@@ -501,6 +505,7 @@ main(int argc, char **argv)
 	watch_settings();
 	start_clock();
 	start_plugins();
+	acct_begin();
 	pidfile_open();
 	privilege_drop(o.config);
 	pidfile_write();
@@ -515,6 +520,7 @@ main(int argc, char **argv)
 	loop_run();
 
 	sd_notify(0, "STOPPING=1");
+	acct_fini();
 	dae_stop();
 	control_stop();
 	cli_stop();

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which accounting records a session makes, and when. acct_queue.c delivers them,
+ * rad_acct.c writes them.
+ *
+ * A session is accounted from SESS_EV_UP, or, when it sits in the garden then, from when
+ * it is let out; once begun it goes on until SESS_EV_DOWN, whatever happens between. Its
+ * time and octets count from the Start. Whether accounting is on is looked at when a
+ * session begins: one that has had its Start gets its Stop, and one that came up without
+ * gets neither.
+ *
+ * Interim-Updates are timed per session: by Acct-Interim-Interval of its Access-Accept,
+ * else by radius_interim, never below radius_interim_min; each interval is spread by an
+ * eighth, so that sessions that came together drift apart.
+ *
+ * Owns struct account, beside each session in private memory. Called by the hook list,
+ * timers and main().
+ */
+#include "acct.h"
+#include "acct_queue.h"
+#include "config.h"
+#include "counter.h"
+#include "loop.h"
+#include "rad_server.h"
+#include "timer.h"
+#include "util.h"
+
+enum { WALK_BATCH = 1024 };
+
+enum state {
+	ACCT_NONE,    /* not accounted */
+	ACCT_HELD,    /* in the garden: begins when it is let out */
+	ACCT_STARTED, /* its Start was made */
+};
+
+struct account {
+	struct timer interim;
+	uint64_t due_ms;   /* loop clock of the next Interim-Update */
+	uint32_t began_ds; /* 0.1 s of the loop clock */
+	uint8_t state;	   /* enum state */
+	uint64_t rx_bytes, rx_packets, tx_bytes, tx_packets; /* counters at its Start */
+};
+
+static struct account *accounts;
+static struct acct_rec rec; /* the one that is being made */
+static struct timer walk_timer;
+static sess_id walk_next;
+static bool off_sent;
+static uint32_t n_started;
+
+/* --- records --- */
+
+static uint64_t
+key_of(const struct session *s)
+{
+	return (uint64_t)(uint32_t)s->opened << 32 | s->unique;
+}
+
+/* Makes the record of a session in `rec`. */
+static void
+make(sess_id id, enum rad_acct_status status, enum term_cause cause)
+{
+	const struct session *s = session_get(id);
+	const struct sess_fast *f = session_fast(id);
+	const struct account *a = &accounts[id];
+	const struct rad_account fact = {
+		.status = status,
+		.when = loop_time(),
+		.seconds = (loop_now_ds() - a->began_ds) / 10,
+		.in_bytes = f->rx_bytes - a->rx_bytes,
+		.in_packets = f->rx_packets - a->rx_packets,
+		.out_bytes = f->tx_bytes - a->tx_bytes,
+		.out_packets = f->tx_packets - a->tx_packets,
+		.cause = cause,
+	};
+
+	rec.status = (uint8_t)status;
+	rec.s = id;
+	rec.key = key_of(s);
+	rec.when = fact.when;
+	rec.len = (uint16_t)rad_acct_put(s, &fact, rec.attrs);
+}
+
+static void
+make_nas(enum rad_acct_status status)
+{
+	rec.status = (uint8_t)status;
+	rec.s = 0;
+	rec.key = 0;
+	rec.when = loop_time();
+	rec.len = (uint16_t)rad_acct_put_nas(status, rec.when, rec.attrs);
+}
+
+/* --- Interim-Updates --- */
+
+/* Seconds between them; 0: none. */
+static uint32_t
+interval(const struct session *s)
+{
+	uint32_t sec = s->interim ? s->interim : conf->radius_interim;
+
+	return sec ? MAX(sec, conf->radius_interim_min) : 0;
+}
+
+/* Sets the timer to `due_ms`, or as far as the wheel goes. */
+static void
+rearm(struct account *a)
+{
+	uint64_t now = loop_now_ms();
+
+	timer_set(&a->interim, a->due_ms > now ? a->due_ms - now : 0);
+}
+
+static void
+plan_interim(sess_id id)
+{
+	struct account *a = &accounts[id];
+	uint64_t ms = SEC(interval(session_get(id)));
+
+	timer_stop(&a->interim);
+	if (ms == 0)
+		return;
+	a->due_ms = loop_now_ms() + ms + ms * (random_u16() & 0xff) / 2048;
+	rearm(a);
+}
+
+static void
+on_interim(uint32_t id)
+{
+	struct account *a = &accounts[id];
+	const struct session *s = session_get(id);
+
+	if (!s || a->state != ACCT_STARTED)
+		return;
+	if (loop_now_ms() < a->due_ms) {
+		rearm(a);
+		return;
+	}
+	plan_interim(id);
+	if (!conf->radius_accounting)
+		return;
+	if (!acct_queue_takes_interim(key_of(s))) {
+		COUNT(acct_interim_skipped);
+		return;
+	}
+	make(id, RAD_ACCT_INTERIM, TERM_NONE);
+	acct_queue_add(&rec);
+}
+
+/* The intervals are configured anew: for the sessions there are, a batch a tick. */
+static void
+on_walk(uint32_t unused)
+{
+	unsigned int n;
+
+	(void)unused;
+	for (n = 0; n < WALK_BATCH && walk_next <= session_highest(); n++, walk_next++)
+		if (session_get(walk_next) && accounts[walk_next].state == ACCT_STARTED)
+			plan_interim(walk_next);
+	if (walk_next <= session_highest())
+		timer_set(&walk_timer, MS(TIMER_TICK_MS));
+}
+
+static void
+intervals_changed(void)
+{
+	walk_next = 1;
+	timer_set(&walk_timer, MS(TIMER_TICK_MS));
+}
+
+/* --- a session's life --- */
+
+static void
+start(sess_id id)
+{
+	const struct sess_fast *f = session_fast(id);
+	struct account *a = &accounts[id];
+
+	*a = (struct account){
+		.state = ACCT_STARTED,
+		.began_ds = loop_now_ds(),
+		.rx_bytes = f->rx_bytes,
+		.rx_packets = f->rx_packets,
+		.tx_bytes = f->tx_bytes,
+		.tx_packets = f->tx_packets,
+	};
+	timer_init(&a->interim, on_interim, id);
+	n_started++;
+	make(id, RAD_ACCT_START, TERM_NONE);
+	acct_queue_add(&rec);
+	plan_interim(id);
+}
+
+static void
+stop(sess_id id)
+{
+	struct account *a = &accounts[id];
+
+	timer_stop(&a->interim);
+	if (a->state == ACCT_STARTED) {
+		make(id, RAD_ACCT_STOP, (enum term_cause)session_get(id)->end.cause);
+		acct_queue_add(&rec);
+		n_started--;
+	}
+	*a = (struct account){ 0 };
+}
+
+static void
+released(sess_id id)
+{
+	if (session_get(id)->garden)
+		return;
+	if (conf->radius_accounting)
+		start(id);
+	else
+		accounts[id].state = ACCT_NONE;
+}
+
+void
+acct_session(sess_id id, enum sess_event ev)
+{
+	struct account *a = &accounts[id];
+
+	if (ev == SESS_EV_UP && conf->radius_accounting) {
+		a->state = ACCT_HELD;
+		released(id);
+	} else if (ev == SESS_EV_CHANGED && a->state == ACCT_HELD) {
+		released(id);
+	} else if (ev == SESS_EV_DOWN && a->state != ACCT_NONE) {
+		stop(id);
+	}
+}
+
+/* --- start and end --- */
+
+void
+acct_init(void)
+{
+	accounts = session_table("accounting", sizeof(*accounts));
+	acct_spill_open(conf->state_dir);
+	acct_queue_init();
+	timer_init(&walk_timer, on_walk, 0);
+	config_on_change("radius_interim", intervals_changed);
+	config_on_change("radius_interim_min", intervals_changed);
+}
+
+void
+acct_begin(void)
+{
+	if (conf->radius_accounting) {
+		make_nas(RAD_ACCT_ON);
+		acct_queue_begin(&rec);
+	}
+	acct_queue_start();
+}
+
+bool
+acct_finished(void)
+{
+	if (!rad_server_configured())
+		return true; /* nobody would take them */
+	if (!acct_queue_empty())
+		return false;
+	if (off_sent || !conf->radius_accounting)
+		return true;
+	off_sent = true;
+	make_nas(RAD_ACCT_OFF);
+	acct_queue_add(&rec);
+	return false;
+}
+
+void
+acct_fini(void)
+{
+	acct_queue_close();
+	if (n_started == 0 && acct_queue_empty())
+		return;
+	acct_spill_save_begin();
+	acct_queue_save();
+	FOR_EACH_SESSION (id) {
+		if (accounts[id].state != ACCT_STARTED)
+			continue;
+		make(id, RAD_ACCT_STOP, TERM_NAS_REBOOT);
+		acct_spill_save(&rec);
+	}
+	acct_spill_save_end();
+	plog(LOG_WARNING,
+	    "accounting records are kept for the next start, a Stop of %u sessions too",
+	    (unsigned)n_started);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* RADIUS accounting (RFC 2866): a Start, Interim-Updates and a Stop of each session. */
+#ifndef ACCT_H
+#define ACCT_H
+
+#include "hook.h"
+
+/* Tables, and what an earlier process has left in state_dir; behind radius_init(). */
+void acct_init(void);
+
+/* Session events, for the hook list, in front of those who give back what the session has. */
+void acct_session(sess_id s, enum sess_event ev);
+
+/* We are the master, with no session: sends what was left over, then Accounting-On. */
+void acct_begin(void);
+
+/*
+ * The master goes for good and has no sessions any more: true when all records have
+ * arrived, Accounting-Off as the last of them. To be asked again and again.
+ */
+bool acct_finished(void);
+
+/* The process ends: what has not arrived, and a Stop of each session there is, is kept. */
+void acct_fini(void);
+
+#endif
