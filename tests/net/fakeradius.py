@@ -14,12 +14,18 @@ import threading
 import time
 
 ACCESS_REQUEST, ACCESS_ACCEPT, ACCESS_REJECT, ACCESS_CHALLENGE = 1, 2, 3, 11
+ACCOUNTING_REQUEST, ACCOUNTING_RESPONSE = 4, 5
 USER_NAME, USER_PASSWORD, CHAP_PASSWORD, NAS_IP, NAS_PORT, SERVICE_TYPE, FRAMED_PROTOCOL = range(1, 8)
 FRAMED_IP, FRAMED_NETMASK, FILTER_ID, FRAMED_MTU, REPLY_MESSAGE, FRAMED_ROUTE = 8, 9, 11, 12, 18, 22
 STATE, CLASS, VENDOR, SESSION_TIMEOUT, IDLE_TIMEOUT, PROXY_STATE, EVENT_TIMESTAMP = 24, 25, 26, 27, 28, 33, 55
 CALLED_STATION, CALLING_STATION, NAS_IDENTIFIER, ACCT_SESSION_ID = 30, 31, 32, 44
 CHAP_CHALLENGE, NAS_PORT_TYPE, TUNNEL_TYPE, TUNNEL_MEDIUM = 60, 61, 64, 65
 TUNNEL_CLIENT, TUNNEL_SERVER, CONNECT_INFO, MESSAGE_AUTHENTICATOR, NAS_PORT_ID = 66, 67, 77, 80, 87
+(STATUS_TYPE, DELAY_TIME, INPUT_OCTETS, OUTPUT_OCTETS) = range(40, 44)
+(AUTHENTIC, SESSION_TIME, INPUT_PACKETS, OUTPUT_PACKETS, TERMINATE_CAUSE) = range(45, 50)
+INPUT_GIGAWORDS, OUTPUT_GIGAWORDS, EVENT_TIMESTAMP = 52, 53, 55
+TUNNEL_CONNECTION, INTERIM_INTERVAL, TUNNEL_CLIENT_AUTH = 68, 85, 90
+START, STOP, INTERIM, ACCT_ON, ACCT_OFF = 1, 2, 3, 7, 8
 
 
 def attribute(kind, value):
@@ -57,6 +63,20 @@ class Request:
         """The Message-Authenticator is right."""
         mine = self.get(MESSAGE_AUTHENTICATOR)
         return mine is not None and hmac.new(secret, self.raw.replace(mine, bytes(16)), "md5").digest() == mine
+
+    def authentic(self, secret):
+        """The authenticator of an Accounting-Request is right (RFC 2866 3)."""
+        return hashlib.md5(self.raw[:4] + bytes(16) + self.raw[20:] + secret).digest() == self.authenticator
+
+    def all(self, kind):
+        return [value for k, value in self.attributes if k == kind]
+
+    @property
+    def status(self):
+        return self.number(STATUS_TYPE)
+
+    def octets(self, low, high):
+        return self.number(high) << 32 | self.number(low)
 
     def password(self, secret):
         """User-Password in clear."""
@@ -104,6 +124,17 @@ class FakeRadius:
         assert self.error is None, self.error
         return [r for r in self.requests if r.code == ACCESS_REQUEST]
 
+    @property
+    def records(self):
+        """The Accounting-Requests, repetitions of the same packet left out; all are authentic."""
+        assert self.error is None, self.error
+        found = {}
+        for r in self.requests:
+            if r.code == ACCOUNTING_REQUEST:
+                assert r.authentic(self.secret), "a wrong authenticator"
+                found.setdefault((r.source, r.raw), r)
+        return list(found.values())
+
     def reply(self, request, code, *attributes, secret=None, sign=True, ident=None, authenticator=None):
         """A reply; signed with Message-Authenticator first, unless told otherwise."""
         secret = self.secret if secret is None else secret
@@ -135,3 +166,7 @@ class FakeRadius:
 
 def silent(server, request):
     return []
+
+
+def acknowledge(server, request):
+    return [server.reply(request, ACCOUNTING_RESPONSE, sign=False)]

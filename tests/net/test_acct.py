@@ -1,0 +1,631 @@
+"""RADIUS accounting: one Start and one Stop of each session, what they say, and that none is ever lost."""
+
+import os
+import signal
+import socket
+import time
+
+import pytest
+
+import packets
+import pylac
+from fakeradius import (ACCT_OFF, ACCT_ON, ACCT_SESSION_ID, AUTHENTIC, CALLED_STATION, CALLING_STATION, CLASS,
+                        CONNECT_INFO, DELAY_TIME, EVENT_TIMESTAMP, FRAMED_IP, FRAMED_NETMASK, FRAMED_PROTOCOL,
+                        FRAMED_ROUTE, IDLE_TIMEOUT, INPUT_GIGAWORDS, INPUT_OCTETS, INPUT_PACKETS, INTERIM,
+                        INTERIM_INTERVAL, NAS_IDENTIFIER, NAS_IP, NAS_PORT, OUTPUT_GIGAWORDS, OUTPUT_OCTETS,
+                        OUTPUT_PACKETS, SERVICE_TYPE, SESSION_TIME, SESSION_TIMEOUT, START, STOP, TERMINATE_CAUSE,
+                        TUNNEL_CLIENT, TUNNEL_CLIENT_AUTH, TUNNEL_CONNECTION, TUNNEL_MEDIUM, TUNNEL_SERVER,
+                        TUNNEL_TYPE, USER_NAME, FakeRadius, acknowledge, attribute, silent)
+from lns import ROOT
+from netns import wait_for
+from pylac import Lac
+from test_plugins import compile_plugin
+
+SECRET = "radsecret"
+NSCTL = os.path.join(ROOT, "nsctl")
+LOST_CARRIER, USER_REQUEST, IDLE, TIMEOUT, ADMIN_RESET, PORT_ERROR, NAS_REBOOT = 2, 1, 4, 5, 6, 8, 11
+
+
+class Site:
+    """A daemon with accounting, a server for logins and one or two for accounting, and a LAC."""
+
+    def __init__(self, plant, servers=1, clock=False, answer=acknowledge, accept=(), extra=(), local_users=False,
+                 **settings):
+        self.plant, self.network = plant, plant.network
+        self.logins = plant.keep(FakeRadius(self.network.core, self.network.CORE, secret=SECRET))
+        self.logins.answer = lambda server, request: [server.accept(request, *accept)]
+        self.servers = []
+        for address in (self.network.CORE, self.network.CORE2)[:servers]:
+            self.servers.append(plant.keep(FakeRadius(self.network.core, address, 1813, SECRET)))
+            self.servers[-1].answer = answer
+        self.server = self.servers[0]
+        chosen = {"primary_radius": self.network.CORE, "primary_radius_port": 1812, "radius_secret": SECRET,
+                  "radius_accounting": True, "allow_duplicate_users": True}
+        if clock:  # the LAC is not to be asked whether it is there each time the clock is put ahead
+            chosen.update(disable_sending_hello=True, kill_timedout_sessions=False)
+        if servers == 2:
+            chosen["secondary_radius"] = self.network.CORE2
+        chosen.update(settings)
+        self.lns = plant.lns(chosen, clock=clock, extra=extra, local_users={"ann": "secret"} if local_users else None)
+        self.lac = Lac(self.network)
+        self.tunnel = self.lac.tunnel()
+
+    def session(self, user="joe", **kwargs):
+        session = self.tunnel.session(**kwargs)
+        session.up(user, "secret")
+        return session
+
+    def records(self, *status, user=None):
+        """What came, of all servers, in order of coming; one repeated in a later round counts again."""
+        found = sorted((r for server in self.servers for r in server.records), key=lambda r: r.time)
+        return [r for r in found if (not status or r.status in status)
+                and (user is None or r.get(USER_NAME) == user.encode())]
+
+    def wait(self, *status, user=None, count=1, timeout=15):
+        def enough():
+            self.lac.drain()
+            return len(self.records(*status, user=user)) >= count
+        wait_for(enough, "%d records of %s" % (count, status), timeout)
+        return self.records(*status, user=user)
+
+    def settle(self, timeout=15):
+        """Nothing is queued any more."""
+        wait_for(lambda: self.counter("acct_queued") == 0, "the end of the queue", timeout)
+
+    def counter(self, name):
+        return self.lns.counters()[name]
+
+
+def one_each(site, sessions=1):
+    """One Start and one Stop of each session, the Start first."""
+    starts = [r.get(ACCT_SESSION_ID) for r in site.records(START)]
+    stops = [r.get(ACCT_SESSION_ID) for r in site.records(STOP)]
+    assert len(starts) == len(set(starts)) == sessions, starts
+    assert sorted(starts) == sorted(stops)
+    for ident in starts:
+        kinds = [r.status for r in site.records(START, STOP) if r.get(ACCT_SESSION_ID) == ident]
+        assert kinds == [START, STOP], kinds
+
+
+@pytest.fixture
+def site(plant):
+    return Site(plant)
+
+
+# ---------------------------------------------------------------------------- what is told
+
+@pytest.mark.san
+def test_start_and_stop(plant):
+    """All that SPEC 7 names, and octets seen from the subscriber's side."""
+    classes = [b"first class", b"\0\1\2"]
+    site = Site(plant, accept=[attribute(CLASS, c) for c in classes] + [
+        attribute(FRAMED_IP, socket.inet_aton("10.9.0.7")), attribute(FRAMED_NETMASK, b"\xff\xff\xff\xff"),
+        attribute(FRAMED_ROUTE, "192.168.7.0/24 0.0.0.0 1")])
+    session = site.session("joe", called="02010001", calling="07330001", serial=4711)
+    began = time.time()
+    (start,) = site.wait(START)
+    for _ in range(3):
+        session.ping(site.network.CORE, size=72)
+    sid = int(site.lns.session("joe")["SID"])
+    session.hangup(3)
+    (stop,) = site.wait(STOP)
+    access = site.logins.access[0]
+    for record in start, stop:
+        assert record.get(ACCT_SESSION_ID) == access.get(ACCT_SESSION_ID)
+        assert record.get(USER_NAME) == b"joe"
+        assert record.get(NAS_IP) == socket.inet_aton(site.network.LNS)
+        assert record.get(NAS_IDENTIFIER) == b"lns1"
+        assert record.number(NAS_PORT) == sid
+        assert (record.number(SERVICE_TYPE), record.number(FRAMED_PROTOCOL)) == (2, 1)
+        assert record.get(FRAMED_IP) == socket.inet_aton(session.address)
+        assert record.get(FRAMED_NETMASK) == b"\xff\xff\xff\xff"
+        assert record.get(FRAMED_ROUTE).startswith(b"192.168.7.0/24 ")
+        assert (record.get(CALLED_STATION), record.get(CALLING_STATION)) == (b"02010001", b"07330001")
+        assert record.get(CONNECT_INFO) == access.get(CONNECT_INFO)
+        assert record.all(CLASS) == classes
+        assert record.number(AUTHENTIC) == 1  # RADIUS
+        assert abs(record.number(EVENT_TIMESTAMP) - began) < 10
+        assert record.number(DELAY_TIME) == 0
+        assert record.number(TUNNEL_TYPE) & 0xFFFFFF == 3 and record.number(TUNNEL_MEDIUM) & 0xFFFFFF == 1
+        assert record.get(TUNNEL_CLIENT)[1:].decode() == site.network.LAC
+        assert record.get(TUNNEL_SERVER)[1:].decode() == site.network.LNS
+        assert record.get(TUNNEL_CLIENT_AUTH)[1:] == b"pylac"
+        assert record.get(TUNNEL_CONNECTION) == b"4711"
+    assert start.get(TERMINATE_CAUSE) is None and start.get(INPUT_OCTETS) is None
+    assert stop.number(TERMINATE_CAUSE) == ADMIN_RESET
+    assert stop.number(SESSION_TIME) <= 10
+    assert stop.octets(INPUT_OCTETS, INPUT_GIGAWORDS) == stop.octets(OUTPUT_OCTETS, OUTPUT_GIGAWORDS) == 300
+    assert stop.number(INPUT_PACKETS) == stop.number(OUTPUT_PACKETS) == 3
+    one_each(site)
+
+
+def test_directions(site):
+    """Input is what the subscriber sends: an echo request of his, with nobody to answer it."""
+    session = site.session()
+    session.send_ip(packets.udp(session.address, site.network.CORE, 5, 9, b"x" * 72))
+    session.send_ip(packets.udp(session.address, "10.2.0.77", 5, 9, b"x" * 172))
+    session.ping(site.network.CORE)
+    session.hangup()
+    (stop,) = site.wait(STOP)
+    assert stop.octets(INPUT_OCTETS, INPUT_GIGAWORDS) >= 100 + 200 + 60
+    assert stop.octets(INPUT_OCTETS, INPUT_GIGAWORDS) > stop.octets(OUTPUT_OCTETS, OUTPUT_GIGAWORDS)
+
+
+def test_local_user(plant):
+    """Found in local_users: Acct-Authentic says Local."""
+    site = Site(plant, local_users=True)
+    site.session("ann")
+    assert site.wait(START)[0].number(AUTHENTIC) == 2
+    assert site.logins.access == []
+
+
+@pytest.mark.san
+def test_accounting_on_comes_first(site):
+    """With an empty table the server is told that older sessions are over."""
+    site.session()
+    site.wait(START)
+    assert [r.status for r in site.records()] == [ACCT_ON, START]
+    on = site.records()[0]
+    assert on.get(NAS_IP) == socket.inet_aton(site.network.LNS) and on.get(NAS_IDENTIFIER) == b"lns1"
+    assert on.get(ACCT_SESSION_ID) and on.number(DELAY_TIME) == 0 and on.get(USER_NAME) is None
+
+
+BILLING = r"""
+#include <plugin.h>
+#include <string.h>
+int plugin_api_version = PLUGIN_API_VERSION;
+static const struct pluginfuncs *f;
+int plugin_init(const struct pluginfuncs *funcs) { f = funcs; return 1; }
+int plugin_post_auth(struct param_post_auth *p)
+{
+	f->set_garden(p->s, strcmp(p->username, "poor") == 0);
+	return PLUGIN_RET_OK;
+}
+int plugin_radius_account(struct param_radius_account *p)
+{
+	f->radius_add(p->packet, 0, 11, "by a plugin", 11);
+	f->radius_add(p->packet, 9, 1, "key=value", 9);
+	return PLUGIN_RET_OK;
+}
+int plugin_control(struct param_control *p)
+{
+	if (strcmp(p->argv[0], "release") != 0)
+		return PLUGIN_RET_OK;
+	f->set_garden(f->get_session_by_user("poor"), 0);
+	p->response = 1;
+	return PLUGIN_RET_STOP;
+}
+"""
+
+
+def with_plugin(plant, folder, **kwargs):
+    compile_plugin(folder, "billing", BILLING)
+    return Site(plant, extra=['load plugin "billing"'], plugin_dir=str(folder), **kwargs)
+
+
+@pytest.mark.san
+def test_garden_and_plugin(plant, tmp_path):
+    """A gardened session is accounted from when it is let out; a plugin adds attributes to each record."""
+    site = with_plugin(plant, tmp_path, clock=True, radius_interim=60)
+    kept, freed = site.session("poor"), site.session("rich")
+    (start,) = site.wait(START)
+    assert start.get(USER_NAME) == b"rich"
+    assert start.get(11) == b"by a plugin" and start.get(26)[:4] == b"\0\0\0\x09"
+    freed.hangup()
+    kept.ping(site.network.CORE)
+    site.lns.step(100)
+    assert site.lns.ns.run(NSCTL, "release", check=False) is not None
+    (start,) = site.wait(START, user="poor")
+    kept.ping(site.network.CORE, size=72)
+    kept.hangup()
+    (stop,) = site.wait(STOP, user="poor")
+    assert stop.number(INPUT_OCTETS) == stop.number(OUTPUT_OCTETS) == 100, "what it had in the garden is not told"
+    assert stop.number(SESSION_TIME) < 50
+    assert stop.get(11) == b"by a plugin"
+    assert site.records(INTERIM) == []
+    site.settle()
+    one_each(site, 2)
+
+
+def test_never_released(plant, tmp_path):
+    site = with_plugin(plant, tmp_path)
+    site.session("poor").hangup()
+    site.session("rich").hangup()
+    site.wait(STOP)
+    site.settle()
+    assert site.records(START, STOP, user="poor") == []
+
+
+# ---------------------------------------------------------------------------- exactly one, and why
+
+def term_request(site, session):
+    session.send_cp(pylac.LCP, pylac.TERM_REQ)
+
+
+def stopccn(site, session):
+    site.tunnel.stop()
+
+
+def drop(site, session):
+    site.lns.run("drop user joe")
+
+
+def drop_tunnel(site, session):
+    site.lns.run("drop tunnel %s" % site.lns.tunnels()[0]["TID"])
+
+
+def same_user(site, session):
+    other = site.lac.tunnel().session()
+    other.up("joe", "secret")
+
+
+def time_passes(site, session):
+    site.lns.step(200)
+
+
+def echo_loss(site, session):
+    session.answering = False
+    site.lns.step(130)
+    site.lns.step(130)
+
+
+def lac_vanishes(site, session):
+    site.lac.drain = lambda: None
+    site.lns.set("set hello_interval 1")
+    for _ in range(12):
+        site.lns.step(20)
+
+
+ENDS = [
+    (lambda site, session: session.hangup(1), LOST_CARRIER, {}, ()),
+    (lambda site, session: session.hangup(2), PORT_ERROR, {}, ()),
+    (lambda site, session: session.hangup(3), ADMIN_RESET, {}, ()),
+    (lambda site, session: session.hangup(4), USER_REQUEST, {}, ()),
+    (term_request, USER_REQUEST, {}, ()),
+    (stopccn, LOST_CARRIER, {}, ()),
+    (drop, ADMIN_RESET, {}, ()),
+    (drop_tunnel, ADMIN_RESET, {}, ()),
+    (same_user, ADMIN_RESET, {"allow_duplicate_users": False}, ()),
+    (time_passes, TIMEOUT, {}, [attribute(SESSION_TIMEOUT, 150)]),
+    (time_passes, IDLE, {}, [attribute(IDLE_TIMEOUT, 150)]),
+    (echo_loss, LOST_CARRIER, {"idle_echo_timeout": 120, "kill_timedout_sessions": True}, ()),
+    (lac_vanishes, LOST_CARRIER, {"disable_sending_hello": False}, ()),
+]
+NAMES = ["cdn1", "cdn2", "cdn3", "cdn4", "terminate", "stopccn", "drop", "drop-tunnel", "login-elsewhere",
+         "session-timeout", "idle-timeout", "echo", "lac-vanishes"]
+
+
+@pytest.mark.parametrize("end, cause, settings, accept", ENDS, ids=NAMES)
+def test_terminate_cause(plant, end, cause, settings, accept):
+    site = Site(plant, clock=True, accept=accept, **settings)
+    session = site.session()
+    site.wait(START)
+    end(site, session)
+    stops = site.wait(STOP, timeout=30)
+    assert [r.number(TERMINATE_CAUSE) for r in stops] == [cause]
+    site.settle()
+    if end != same_user:
+        one_each(site)
+
+
+@pytest.mark.san
+def test_quit_accounts_for_all(site):
+    """SIGQUIT: a Stop of each session, NAS-Reboot, and Accounting-Off as the last word."""
+    for n in range(5):
+        site.session("user%d" % n)
+    site.wait(START, count=5)
+    site.lns.process.send_signal(signal.SIGQUIT)
+
+    def ended():
+        site.lac.pump(0.05)
+        return not site.lns.process.alive()
+
+    wait_for(ended, "the end of the daemon", 40)
+    site.lns.stop()
+    one_each(site, 5)
+    assert {r.number(TERMINATE_CAUSE) for r in site.records(STOP)} == {NAS_REBOOT}
+    assert [r.status for r in site.records()][-1] == ACCT_OFF
+    assert len(site.records(ACCT_OFF)) == 1
+    assert not spilled(site)
+
+
+@pytest.mark.san
+def test_renegotiation_is_one_session(site):
+    """LCP anew, and the login again: still one Start."""
+    session = site.session()
+    site.wait(START)
+    for _ in range(3):
+        session.renegotiate()
+        session.up()
+    session.ping(site.network.CORE)
+    session.hangup()
+    site.wait(STOP)
+    site.settle()
+    one_each(site)
+
+
+def test_never_up_never_accounted(site):
+    """No Start without an address; and no Stop then."""
+    site.tunnel.session().hangup()
+    half = site.tunnel.session()
+    assert half.authenticate("joe", "secret")
+    half.hangup()
+    site.logins.answer = lambda server, request: [server.reject(request)]
+    assert not site.tunnel.session().authenticate("joe", "wrong")
+    site.lac.wait(lambda: site.lns.sessions() == [], "the end of all")
+    site.settle()
+    assert site.records(START, STOP, INTERIM) == []
+
+
+@pytest.mark.san
+def test_switched_on_and_off(plant):
+    """Off: nothing is sent or kept. On: for sessions that come. Off again: who had his Start gets his Stop."""
+    site = Site(plant, radius_accounting=False, clock=True, radius_interim=60)
+    before = site.session("before")
+    site.lns.set("set radius_accounting yes")
+    between = site.session("between")
+    site.wait(START)
+    site.lns.set("set radius_accounting no")
+    after = site.session("after")
+    site.lns.step(100)
+    for session in before, between, after:
+        session.hangup()
+    site.wait(STOP)
+    site.settle()
+    assert {r.get(USER_NAME) for r in site.records()} == {b"between"}
+    assert site.records(ACCT_ON, INTERIM) == []
+    one_each(site)
+    site.lns.stop()
+    assert spilled(site) is None
+
+
+# ---------------------------------------------------------------------------- Interim-Updates
+
+@pytest.mark.san
+@pytest.mark.parametrize("settings, accept, seconds", [
+    ({"radius_interim": 300}, (), 300),
+    ({"radius_interim": 300}, [attribute(INTERIM_INTERVAL, 600)], 600),
+    ({}, [attribute(INTERIM_INTERVAL, 600)], 600),
+    ({"radius_interim": 5}, (), 60),
+    ({}, [attribute(INTERIM_INTERVAL, 1)], 60),
+    ({"radius_interim": 20, "radius_interim_min": 10}, (), 20)])
+def test_interim(plant, settings, accept, seconds):
+    """As often as the server or the configuration says, never below the minimum, late by an eighth at most."""
+    site = Site(plant, clock=True, accept=accept, **settings)
+    session = site.session()
+    site.wait(START)
+    for n in range(1, 4):
+        session.ping(site.network.CORE, size=72)
+        site.lns.step(seconds - 5)
+        assert len(site.records(INTERIM)) == n - 1, "too early"
+        site.lns.step(5 + seconds // 8 + 1)
+        record = site.wait(INTERIM, count=n)[-1]
+        assert n * seconds <= record.number(SESSION_TIME) <= n * seconds * 9 / 8 + 10
+        assert record.octets(INPUT_OCTETS, INPUT_GIGAWORDS) == 100 * n
+        assert record.get(TERMINATE_CAUSE) is None
+        site.settle()
+    session.hangup()
+    site.wait(STOP)
+    site.lns.step(2 * seconds)
+    assert len(site.records(INTERIM)) == 3
+    one_each(site)
+
+
+def test_interim_set_at_run_time(plant):
+    site = Site(plant, clock=True)
+    site.session()
+    site.wait(START)
+    site.lns.set("set radius_interim 100")
+    site.lns.step(1)
+    site.lns.step(120)
+    site.wait(INTERIM)
+    site.settle()
+    site.lns.set("set radius_interim 0")
+    site.lns.step(300)
+    assert len(site.records(INTERIM)) == 1
+
+
+def test_one_interim_at_a_time(plant):
+    """While the server is away there is one at most in the queue (RFC 2869 2.1), and never one behind a Stop."""
+    site = Site(plant, clock=True, radius_interim=60)
+    session = site.session()
+    site.wait(START)
+    site.settle()
+    site.server.answer = silent
+    for _ in range(5):
+        site.lns.step(70)
+    assert site.counter("acct_queued") == 1 and site.counter("acct_interim_skipped") >= 3
+    session.hangup()
+    site.server.answer = acknowledge
+    site.wait(STOP, timeout=60)
+    site.settle()
+    order = [r.status for r in site.records(START, INTERIM, STOP)]
+    assert order[0] == START and order[-1] == STOP and order.count(STOP) == 1
+
+
+# ---------------------------------------------------------------------------- delivery
+
+def spilled(site):
+    """The size of the spill file."""
+    try:
+        return os.path.getsize(os.path.join(site.lns.folder, "state", "acct-spill"))
+    except FileNotFoundError:
+        return None
+
+
+def test_fail_over(plant):
+    """The first server is silent: three times the same packet, then the second gets the record, its age told."""
+    site = Site(plant, servers=2)
+    site.settle()
+    first, second = site.servers
+    first.answer = silent
+    site.session()
+    wait_for(lambda: [r for r in second.records if r.status == START], "the Start at the second server", 20)
+    old = [r for r in first.records if r.status == START]
+    (new,) = [r for r in second.records if r.status == START]
+    assert len([r for r in first.requests if r.raw == old[0].raw]) == 3
+    assert new.number(DELAY_TIME) in (5, 6) and old[0].number(DELAY_TIME) == 0
+    assert new.authenticator != old[0].authenticator
+    assert new.get(EVENT_TIMESTAMP) == old[0].get(EVENT_TIMESTAMP)
+
+
+def test_dead_server_is_not_asked(plant):
+    """After three records without an answer the first server's accounting is dead; its logins are not."""
+    site = Site(plant, servers=2)
+    site.settle()
+    first, second = site.servers
+    first.answer = silent
+    for n in range(3):
+        site.session("user%d" % n)
+    wait_for(lambda: len([r for r in second.records if r.status == START]) == 3, "the records", 30)
+    asked = len(first.requests)
+    site.session("later")
+    wait_for(lambda: len([r for r in second.records if r.status == START]) == 4, "the record", 3)
+    assert len(first.requests) == asked
+    assert len(site.logins.access) == 4, "no login had to be repeated"
+
+
+@pytest.mark.san
+def test_server_away(plant):
+    """Two minutes without a server: none is lost or told twice, the Start comes before the Stop, ages are right."""
+    site = Site(plant, clock=True)
+    site.settle()
+    site.server.answer = silent
+    for n in range(20):
+        session = site.session("user%d" % n)
+        if n % 2:
+            session.hangup()
+    for _ in range(6):
+        site.lns.step(20)
+    assert site.counter("acct_queued") == 30
+    seen = len(site.server.requests)
+    site.server.answer = acknowledge
+    for _ in range(5):
+        site.lns.step(10)
+    site.settle(60)
+    arrived = list({r.raw: r for r in site.server.requests[seen:]}.values())
+    for n in range(20):
+        mine = [r for r in arrived if r.get(USER_NAME) == b"user%d" % n]
+        assert [r.status for r in mine] == ([START, STOP] if n % 2 else [START])
+        assert all(110 <= r.number(DELAY_TIME) <= 200 for r in mine), [r.number(DELAY_TIME) for r in mine]
+    assert len({(r.source, r.id, r.authenticator) for r in site.records()}) == len(site.records())
+    assert site.counter("acct_lost") == 0
+
+
+def test_given_up_when_too_old(plant):
+    """radius_acct_retry_time ends the waiting, and it is told."""
+    site = Site(plant, clock=True, radius_acct_retry_time=3600)
+    site.settle()
+    site.server.answer = silent
+    site.session()
+    site.wait(START)
+    site.lns.step(3500)
+    assert site.counter("acct_lost") == 0
+    site.lns.step(200)
+    wait_for(lambda: site.lns.step(40) or site.counter("acct_lost") == 1, "the end of its time", 30)
+    assert site.counter("acct_queued") == 0
+    site.lns.wait_log("accounting record 1 of session .* is given up")
+
+
+@pytest.mark.san
+def test_restart_with_records_queued(plant):
+    """A stop with unacknowledged records and sessions up: all arrive at the next start, and then Accounting-On."""
+    site = Site(plant)
+    site.settle()
+    site.server.answer = silent
+    gone = site.session("gone")
+    kept = site.session("kept")
+    kept.ping(site.network.CORE, size=72)
+    gone.hangup()
+    wait_for(lambda: site.counter("acct_queued") == 3, "three records")
+    began = time.time()
+    site.lns.stop()
+    assert spilled(site) > 0
+    seen = len(site.server.requests)
+    time.sleep(2)
+    site.server.answer = acknowledge
+    site.lns.start()
+    site.settle()
+    after = [r for r in site.records() if r in site.server.requests[seen:]]
+    told = [(r.status, (r.get(USER_NAME) or b"").decode()) for r in after]
+    assert sorted(told[:-1]) == [(START, "gone"), (START, "kept"), (STOP, "gone"), (STOP, "kept")], told
+    assert told[-1] == (ACCT_ON, "")
+    for user in "gone", "kept":
+        assert told.index((START, user)) < told.index((STOP, user))
+    (stop,) = [r for r in after if r.status == STOP and r.get(USER_NAME) == b"kept"]
+    assert stop.number(TERMINATE_CAUSE) == NAS_REBOOT
+    assert stop.number(INPUT_OCTETS) == 100
+    assert stop.number(DELAY_TIME) >= 2 and abs(stop.number(EVENT_TIMESTAMP) - began) <= 2
+    assert spilled(site) == 0
+    site.lns.stop()
+    site.lns.start()
+    site.settle()
+    assert [r.status for r in site.records() if r not in after and r in site.server.requests[seen:]] == [ACCT_ON]
+
+
+def test_spill_file_is_damaged(plant):
+    """What is no record is passed over and told; what follows it arrives."""
+    site = Site(plant)
+    for n in range(4):
+        site.session("user%d" % n)
+    site.wait(START, count=4)
+    site.settle()
+    site.lns.stop()
+    path = os.path.join(site.lns.folder, "state", "acct-spill")
+    with open(path, "rb") as f:
+        data = bytearray(f.read())
+    data[len(data) // 2] ^= 1  # the second or third
+    with open(path, "wb") as f:
+        f.write(data[:-100])  # the last one is torn
+    site.lns.start()
+    site.lns.wait_log("octets are no accounting records")
+    site.settle()
+    assert len({r.get(ACCT_SESSION_ID) for r in site.records(STOP)}) == 2
+    assert len(site.records(STOP)) == 2
+
+
+def test_on_waits_for_what_was_left(plant):
+    """Accounting-On is acknowledged before any new Start is sent; a server that ignores it is not waited for long."""
+    site = Site(plant, clock=True)
+    site.session("old")
+    site.wait(START)
+    site.settle()
+    site.lns.stop()
+    seen = len(site.server.requests)
+    site.server.answer = lambda server, request: [] if request.status == ACCT_ON else acknowledge(server, request)
+    site.lns.start()
+    site.lac = Lac(site.network)
+    site.tunnel = site.lac.tunnel()
+    site.session("new")
+    wait_for(lambda: [r for r in site.server.requests[seen:] if r.status == ACCT_ON], "Accounting-On")
+    order = [(r.status, r.get(USER_NAME)) for r in site.server.requests[seen:]]
+    assert order[0] == (STOP, b"old") and set(order[1:]) == {(ACCT_ON, None)}, order
+    for _ in range(5):
+        site.lns.step(20)
+    site.wait(START, user="new")
+
+
+def test_show_radius(site):
+    """A record under way has a row: START, STOP."""
+    site.settle()
+    site.server.answer = silent
+    session = site.session()
+    wait_for(lambda: [row for row in site.lns.table("show radius") if row.get("State") == "START"], "the row")
+    site.server.answer = acknowledge
+    site.settle()
+    site.server.answer = silent
+    session.hangup()
+    wait_for(lambda: [row for row in site.lns.table("show radius") if row.get("State") == "STOP"], "the row")
+
+
+def test_accounting_does_not_wait_for_logins(site):
+    """Logins unanswered: records go all the same."""
+    site.session("joe")
+    site.logins.answer = silent
+    for n in range(5):
+        other = site.tunnel.session()
+        other.user, other.password = "user%d" % n, "secret"
+        other.lcp_up()
+        other.pap_request()
+    (start,) = site.wait(START)
+    assert start.number(DELAY_TIME) == 0
