@@ -20,7 +20,7 @@
 #include "bytes.h"
 #include "radmsg.h"
 
-enum { MAX_PORTS = 16, SEEN = 1 << 18, RING = 1 << 16 };
+enum { MAX_PORTS = 16, SEEN = 1 << 18, RING = 1 << 16, TOLD = 1 << 20 };
 
 struct options {
 	struct in_addr listen;
@@ -36,7 +36,8 @@ struct options {
 };
 
 static struct {
-	uint64_t access, accounting, start, stop, interim, accepts, rejects, duplicates, dropped;
+	uint64_t access, accounting, start, stop, interim, on, off, told_start, told_stop, accepts,
+	    rejects, duplicates, dropped;
 	uint64_t bad_packet, bad_authenticator, no_message_authenticator, replies;
 } count;
 
@@ -52,6 +53,7 @@ struct waiting {
 static struct options opt = { .reply = { .secret = "testing123" } };
 static struct tx_batch *tx;
 static uint64_t seen[SEEN]; /* fingerprints of requests, to tell duplicates */
+static uint64_t told[TOLD]; /* (session, Start or Stop) acknowledged; 0: free */
 static struct waiting *ring;
 static unsigned int ring_head, ring_tail;
 static int wrong_source_fd = -1;
@@ -81,12 +83,15 @@ print_counts(FILE *f)
 {
 	fprintf(f,
 	    "ok access=%llu accepts=%llu rejects=%llu accounting=%llu start=%llu stop=%llu "
-	    "interim=%llu duplicates=%llu dropped=%llu replies=%llu bad_packet=%llu "
+	    "interim=%llu on=%llu off=%llu started=%llu stopped=%llu duplicates=%llu dropped=%llu "
+	    "replies=%llu bad_packet=%llu "
 	    "bad_authenticator=%llu no_message_authenticator=%llu\n",
 	    (unsigned long long)count.access, (unsigned long long)count.accepts,
 	    (unsigned long long)count.rejects, (unsigned long long)count.accounting,
 	    (unsigned long long)count.start, (unsigned long long)count.stop,
-	    (unsigned long long)count.interim, (unsigned long long)count.duplicates,
+	    (unsigned long long)count.interim, (unsigned long long)count.on,
+	    (unsigned long long)count.off, (unsigned long long)count.told_start,
+	    (unsigned long long)count.told_stop, (unsigned long long)count.duplicates,
 	    (unsigned long long)count.dropped, (unsigned long long)count.replies,
 	    (unsigned long long)count.bad_packet, (unsigned long long)count.bad_authenticator,
 	    (unsigned long long)count.no_message_authenticator);
@@ -184,6 +189,32 @@ count_accounting(const struct rad_request *r)
 		count.stop++;
 	else if (r->status == 3)
 		count.interim++;
+	else if (r->status == 7)
+		count.on++;
+	else if (r->status == 8)
+		count.off++;
+}
+
+/* Counts each session's Start and Stop once, however often they come. */
+static void
+count_told(const struct rad_request *r)
+{
+	uint64_t print = 0xcbf29ce484222325 ^ r->status;
+	size_t i, at;
+
+	if (r->status != 1 && r->status != 2)
+		return;
+	for (i = 0; i < r->session_id_len; i++)
+		print = (print ^ r->session_id[i]) * 0x100000001b3;
+	for (at = print % TOLD; told[at] && told[at] != print; at = (at + 1) % TOLD)
+		;
+	if (told[at] == print || count.told_start + count.told_stop >= TOLD / 2)
+		return;
+	told[at] = print;
+	if (r->status == 1)
+		count.told_start++;
+	else
+		count.told_stop++;
 }
 
 static void
@@ -226,6 +257,7 @@ input(int fd, const struct datagram *d)
 	if (opt.drop_percent && (unsigned int)(random() % 100) < opt.drop_percent) {
 		count.dropped++;
 	} else if (!access) {
+		count_told(&r);
 		reply(fd, &r, ACCOUNTING_RESPONSE);
 	} else if (rejected(&r)) {
 		count.rejects++;
@@ -277,7 +309,8 @@ static const char usage[] =
     "      --wrong-id                  identifier off by one\n"
     "      --count-file FILE           counts also into FILE at SIGUSR1 and at the end\n"
     "      --log FILE                  a line for each request (- : stdout)\n"
-    "SIGUSR1 prints the counts; `ready` is printed when the sockets are open.\n";
+    "SIGUSR1 prints the counts; started and stopped are those of sessions, each counted once.\n"
+    "`ready` is printed when the sockets are open.\n";
 
 enum {
 	O_REPLY = 256,

@@ -9,6 +9,7 @@ import pytest
 
 import packets
 import pylac
+from clac import PAIR, TOOLS, CLac
 from fakeradius import (ACCT_OFF, ACCT_ON, ACCT_SESSION_ID, AUTHENTIC, CALLED_STATION, CALLING_STATION, CLASS,
                         CONNECT_INFO, DELAY_TIME, EVENT_TIMESTAMP, FRAMED_IP, FRAMED_NETMASK, FRAMED_PROTOCOL,
                         FRAMED_ROUTE, IDLE_TIMEOUT, INPUT_GIGAWORDS, INPUT_OCTETS, INPUT_PACKETS, INTERIM,
@@ -629,3 +630,81 @@ def test_accounting_does_not_wait_for_logins(site):
         other.pap_request()
     (start,) = site.wait(START)
     assert start.number(DELAY_TIME) == 0
+
+
+# ---------------------------------------------------------------------------- many
+
+class Crowd:
+    """Sessions by the thousand: the C test LAC, and a responder that counts whose Start and Stop has come."""
+
+    def __init__(self, plant, *responder, **settings):
+        self.network = plant.network
+        self.responder = plant.network.core.start(
+            os.path.join(TOOLS, "radresp"), "-l", plant.network.CORE, "-p", "1812,1813", "-s", "secret",
+            "--reply", "Class=0x%s" % bytes(40).hex(), *responder)
+        self.responder.wait_line("ready")
+        chosen = {"primary_radius": plant.network.CORE, "primary_radius_port": 1812, "radius_secret": "secret",
+                  "radius_accounting": True, "debug": 1}
+        chosen.update(settings)
+        self.lns = plant.lns(chosen, pool=("10.128.0.0/15",))
+        self.lac = CLac(plant.network.lac, plant.network.LNS)
+
+    def up(self, count, tunnels=4):
+        assert self.lac.do("tunnel count=%d" % tunnels)["ok"]
+        answer = self.lac.do("session count=%d parallel=300 timeout=60" % count)
+        assert (answer["up"], answer["failed"]) == (str(count), "0"), answer
+
+    def counts(self):
+        seen = len(self.responder.lines)
+        self.responder.send_signal(signal.SIGUSR1)
+        line = self.responder.wait_line("^ok .*", seen).group(0)
+        return {name: int(value) for name, value in PAIR.findall(line)}
+
+    def told(self, started, stopped, timeout=60):
+        """Waits until so many sessions' records have come; all counts then."""
+        wait_for(lambda: (self.counts()["started"], self.counts()["stopped"]) == (started, stopped),
+                 "%d Starts and %d Stops; there are %s" % (started, stopped, self.counts()), timeout)
+        return self.counts()
+
+
+@pytest.mark.parametrize("loss", [0, 10])
+def test_twenty_thousand(plant, loss):
+    """Up, closed by the LAC, dropped with their tunnels, ended by SIGQUIT: one Start and one Stop each."""
+    crowd = Crowd(plant, "--drop", str(loss), idle_echo_timeout=600)
+    crowd.up(20000)
+    assert crowd.lac.do("close session=0-9999")["ok"]
+    assert crowd.lac.do("stop tunnel=0")["ok"]
+    told = crowd.told(20000, 12500)
+    counters = crowd.lns.counters()
+    assert counters["acct_lost"] == 0 and counters["radius_overflow"] == 0
+    print("longest turn %d us, %d records of 32500 through the file" % (
+        counters["loop_longest_us"], counters["acct_spilled"]))
+    assert counters["loop_longest_us"] < 300000
+    if not loss:
+        assert told["start"] == 20000, "a Start came twice"
+    crowd.lns.stop(signal.SIGQUIT, 60)
+    told = crowd.told(20000, 20000)
+    assert told["on"] >= 1 and told["off"] >= 1
+    assert told["bad_authenticator"] == told["bad_packet"] == 0
+
+
+@pytest.mark.long
+def test_seventy_thousand_over_a_restart(plant):
+    """All closed at once while others log in; then SIGTERM within a second with 70,000 up, and their Stops."""
+    crowd = Crowd(plant, idle_echo_timeout=600)
+    crowd.up(60000)
+    assert crowd.lac.do("close session=all")["ok"]
+    crowd.up(70000)
+    counters = crowd.lns.counters()
+    print("longest turn %d us, %d records through the file" % (
+        counters["loop_longest_us"], counters["acct_spilled"]))
+    crowd.told(130000, 60000)
+    began = time.monotonic()
+    crowd.lns.stop()
+    took = time.monotonic() - began
+    print("stopped in %.2f s" % took)
+    assert took < 2
+    crowd.lns.start()
+    told = crowd.told(130000, 130000)
+    assert (told["start"], told["stop"], told["on"]) == (130000, 130000, 2)
+    print("longest turn after the start %d us" % crowd.lns.counters()["loop_longest_us"])
