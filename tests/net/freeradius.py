@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+import sqlite3
 
 CONF = """
 prefix = /usr
@@ -54,6 +55,7 @@ modules {{
     detail reply_detail {{
         filename = {dir}/reply-detail
     }}
+    {sql}
 }}
 server default {{
     listen {{
@@ -89,21 +91,58 @@ server default {{
     }}
     accounting {{
         acct_detail
+        {use_sql}
     }}
 }}
+"""
+
+USE_SQL = """
+        update request {
+            &Acct-Unique-Session-Id := "%{md5:%{User-Name},%{Acct-Session-Id},%{NAS-IP-Address}}"
+        }
+        sql
+"""
+# Its own queries for accounting, in a database of the test.
+QUERIES = "/etc/freeradius/3.0/mods-config/sql/main/sqlite"
+SQL = """
+    expr {{ }}
+    sql {{
+        dialect = "sqlite"
+        driver = "rlm_sql_sqlite"
+        sqlite {{
+            filename = "{dir}/radius.db"
+            busy_timeout = 2000
+            bootstrap = "{queries}/schema.sql"
+        }}
+        radius_db = "radius"
+        acct_table1 = "radacct"
+        acct_table2 = "radacct"
+        postauth_table = "radpostauth"
+        authcheck_table = "radcheck"
+        groupcheck_table = "radgroupcheck"
+        authreply_table = "radreply"
+        groupreply_table = "radgroupreply"
+        usergroup_table = "radusergroup"
+        client_table = "nas"
+        group_attribute = "SQL-Group"
+        read_groups = no
+        $INCLUDE {queries}/queries.conf
+    }}
 """
 
 
 class FreeRadius:
     """A running server. `users` maps a name to (password, {attribute: value or list of values})."""
 
-    def __init__(self, ns, folder, users, address, port=1812, secret="radsecret", require_message_authenticator=False):
+    def __init__(self, ns, folder, users, address, port=1812, secret="radsecret", require_message_authenticator=False,
+                 sql=False):
         self.folder = str(folder)
         os.makedirs(self.folder, exist_ok=True)
         self.address, self.port, self.secret = address, port, secret
         self._write("radiusd.conf", CONF.format(
             dir=self.folder, address=address, port=port, acct_port=port + 1, secret=secret,
-            require="yes" if require_message_authenticator else "no"))
+            require="yes" if require_message_authenticator else "no", use_sql=USE_SQL if sql else "",
+            sql=SQL.format(dir=self.folder, queries=QUERIES) if sql else ""))
         self._write("users", "".join(self._user(name, *entry) for name, entry in users.items()))
         self.process = ns.start("freeradius", "-f", "-l", "stdout", "-xx", "-d", self.folder, "-n", "radiusd",
                                 log=os.path.join(self.folder, "log"))
@@ -137,6 +176,17 @@ class FreeRadius:
     def requests(self):
         """The Access-Requests, each as a list of (attribute, value) in their order."""
         return self._detail("auth-detail")
+
+    @property
+    def accounting(self):
+        """The Accounting-Requests, each as a dict."""
+        return [dict(record) for record in self._detail("acct-detail")]
+
+    def rows(self, query):
+        """What the database says."""
+        with sqlite3.connect("file:%s/radius.db?mode=ro" % self.folder, uri=True, timeout=5) as db:
+            db.row_factory = sqlite3.Row
+            return [dict(row) for row in db.execute(query)]
 
     def close(self):
         self.process.kill()

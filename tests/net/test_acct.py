@@ -23,6 +23,7 @@ from pylac import Lac
 from test_plugins import compile_plugin
 
 SECRET = "radsecret"
+PATIENT = {"disable_sending_hello": True, "kill_timedout_sessions": False}
 NSCTL = os.path.join(ROOT, "nsctl")
 LOST_CARRIER, USER_REQUEST, IDLE, TIMEOUT, ADMIN_RESET, PORT_ERROR, NAS_REBOOT = 2, 1, 4, 5, 6, 8, 11
 
@@ -43,7 +44,7 @@ class Site:
         chosen = {"primary_radius": self.network.CORE, "primary_radius_port": 1812, "radius_secret": SECRET,
                   "radius_accounting": True, "allow_duplicate_users": True}
         if clock:  # the LAC is not to be asked whether it is there each time the clock is put ahead
-            chosen.update(disable_sending_hello=True, kill_timedout_sessions=False)
+            chosen.update(PATIENT)
         if servers == 2:
             chosen["secondary_radius"] = self.network.CORE2
         chosen.update(settings)
@@ -630,6 +631,36 @@ def test_accounting_does_not_wait_for_logins(site):
         other.pap_request()
     (start,) = site.wait(START)
     assert start.number(DELAY_TIME) == 0
+
+
+# ---------------------------------------------------------------------------- FreeRADIUS
+
+@pytest.mark.san
+def test_freeradius(plant):
+    """Its detail file and its SQL accounting: one closed row a session, with what went through it."""
+    radius = plant.freeradius({"joe": ("secret", {"Framed-IP-Address": "10.9.0.7", "Class": "0x6869",
+                                                  "Acct-Interim-Interval": 600})}, sql=True)
+    lns = plant.lns({"primary_radius": radius.address, "primary_radius_port": 1812, "radius_secret": radius.secret,
+                     "radius_accounting": True, **PATIENT}, clock=True)
+    session = Lac(plant.network).tunnel().session(calling="07330001").up("joe", "secret")
+    session.ping(plant.network.CORE, size=72)
+    wait_for(lambda: lns.counters()["acct_queued"] == 0, "the Start")
+    (row,) = radius.rows("SELECT * FROM radacct WHERE username = 'joe'")
+    assert row["acctstoptime"] is None and row["framedipaddress"] == "10.9.0.7"
+    lns.step(700)
+    wait_for(lambda: radius.rows("SELECT 1 FROM radacct WHERE acctinputoctets = 100"), "the Interim-Update")
+    session.hangup(1)
+    wait_for(lambda: lns.counters()["acct_queued"] == 0, "the Stop")
+    (row,) = radius.rows("SELECT * FROM radacct WHERE username = 'joe'")
+    assert row["acctstoptime"] and row["acctterminatecause"] == "Lost-Carrier"
+    assert (row["acctinputoctets"], row["acctoutputoctets"]) == (100, 100)
+    assert 700 <= row["acctsessiontime"] < 720 and row["callingstationid"] == "07330001"
+    assert row["acctauthentic"] == "RADIUS" and row["connectinfo_start"] == "8000000/1000000"
+    detail = radius.accounting
+    assert [d["Acct-Status-Type"] for d in detail] == ["Accounting-On", "Start", "Interim-Update", "Stop"]
+    assert all(d["Class"] == "0x6869" and d["Acct-Session-Id"] == row["acctsessionid"] for d in detail[1:])
+    assert detail[3]["Tunnel-Client-Endpoint:0"] == plant.network.LAC
+    assert detail[3]["Acct-Input-Gigawords"] == "0"
 
 
 # ---------------------------------------------------------------------------- many
