@@ -398,24 +398,11 @@ plugin_radius_response(struct param_radius_response *p)
 
 /* ---- nsctl ---- */
 
-/* By number, else by name. */
-static plugin_session
-find(const char *which)
-{
-	char *end;
-	unsigned long id = strtoul(which, &end, 10);
-	plugin_session s = NULL;
-
-	if (which[0] >= '0' && which[0] <= '9' && *end == '\0' && id <= UINT32_MAX)
-		s = f->get_session_by_id((uint32_t)id);
-	return s ? s : f->get_session_by_user(which);
-}
-
 /* What is wrong with it, or NULL when it is done. */
 static const char *
 garden_command(int argc, char **argv)
 {
-	plugin_session s = argc == 2 ? find(argv[1]) : NULL;
+	plugin_session s = argc == 2 ? f->find_session(argv[1]) : NULL;
 
 	if (argc != 2)
 		return "usage: garden USER|SID";
@@ -430,7 +417,7 @@ garden_command(int argc, char **argv)
 static const char *
 ungarden_command(int argc, char **argv)
 {
-	plugin_session s = argc == 2 || argc == 3 ? find(argv[1]) : NULL;
+	plugin_session s = argc == 2 || argc == 3 ? f->find_session(argv[1]) : NULL;
 
 	if (argc != 2 && argc != 3)
 		return "usage: ungarden SID [USER]";

@@ -254,6 +254,16 @@ struct pluginfuncs {
 
 	/* Another name for a session, in show and accounting. */
 	void (*set_user)(plugin_session s, const char *user);
+
+	/*
+	 * A session as operators name it: by its number when the word is all digits and there
+	 * is such a session, else by its user's name. NULL: there is none.
+	 */
+	plugin_session (*find_session)(const char *word);
+
+	/* Refuses a command of nsctl with a reason; its value is what plugin_control returns. */
+	int (*refuse)(struct param_control *p, const char *fmt, ...)
+	    __attribute__((format(printf, 2, 3)));
 };
 
 #define PLUGIN_RATE_KEEP UINT32_MAX

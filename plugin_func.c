@@ -239,6 +239,31 @@ set_filter(plugin_session handle, const char *in, const char *out)
 	return 0;
 }
 
+static plugin_session
+find_session(const char *word)
+{
+	plugin_session s = NULL;
+	uint64_t id;
+
+	if (parse_uint(word, 1, UINT32_MAX, &id))
+		s = living((uint32_t)id);
+	return s ? s : by_user(word);
+}
+
+static int
+refuse_command(struct param_control *p, const char *fmt, ...)
+{
+	static char reason[320];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	p->response = 0;
+	p->additional = reason;
+	return PLUGIN_RET_STOP;
+}
+
 static void
 set_user(plugin_session handle, const char *user)
 {
@@ -503,4 +528,6 @@ const struct pluginfuncs plugin_funcs = {
 	.run_with_input = run_with_input,
 	.config_file = config_file,
 	.set_user = set_user,
+	.find_session = find_session,
+	.refuse = refuse_command,
 };

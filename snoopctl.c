@@ -8,49 +8,18 @@
 #include "plugin.h"
 
 #include <arpa/inet.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 int plugin_api_version = PLUGIN_API_VERSION;
 
 static const struct pluginfuncs *f;
-static char answer[320];
 
 int
 plugin_init(const struct pluginfuncs *funcs)
 {
 	f = funcs;
 	return 1;
-}
-
-static int refuse(struct param_control *p, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-/* Answers with the reason. */
-static int
-refuse(struct param_control *p, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(answer, sizeof(answer), fmt, ap);
-	va_end(ap);
-	p->response = 0;
-	p->additional = answer;
-	return PLUGIN_RET_STOP;
-}
-
-/* All digits: a session's number, if there is such a session; else a user's name. */
-static plugin_session
-find(const char *word)
-{
-	plugin_session s = NULL;
-
-	if (word[0] && word[strspn(word, "0123456789")] == '\0' && strlen(word) < 10)
-		s = f->get_session_by_id((uint32_t)strtoul(word, NULL, 10));
-	return s ? s : f->get_session_by_user(word);
 }
 
 static int
@@ -83,14 +52,14 @@ snoop(struct param_control *p)
 	uint16_t port;
 
 	if (p->argc != 4)
-		return refuse(p, "usage: %s USER|SID IP PORT", p->argv[0]);
-	s = find(p->argv[1]);
+		return f->refuse(p, "usage: %s USER|SID IP PORT", p->argv[0]);
+	s = f->find_session(p->argv[1]);
 	if (!s)
-		return refuse(p, "user %s is not connected", p->argv[1]);
+		return f->refuse(p, "user %s is not connected", p->argv[1]);
 	if (!parse_address(p->argv[2], &ip))
-		return refuse(p, "%s is no IP address", p->argv[2]);
+		return f->refuse(p, "%s is no IP address", p->argv[2]);
 	if (!parse_port(p->argv[3], &port))
-		return refuse(p, "%s is no port", p->argv[3]);
+		return f->refuse(p, "%s is no port", p->argv[3]);
 	f->snoop(s, ip, port);
 	p->response = 1;
 	return PLUGIN_RET_STOP;
@@ -102,10 +71,10 @@ unsnoop(struct param_control *p)
 	plugin_session s;
 
 	if (p->argc != 2)
-		return refuse(p, "usage: %s USER|SID", p->argv[0]);
-	s = find(p->argv[1]);
+		return f->refuse(p, "usage: %s USER|SID", p->argv[0]);
+	s = f->find_session(p->argv[1]);
 	if (!s)
-		return refuse(p, "user %s is not connected", p->argv[1]);
+		return f->refuse(p, "user %s is not connected", p->argv[1]);
 	f->snoop(s, 0, 0);
 	p->response = 1;
 	return PLUGIN_RET_STOP;

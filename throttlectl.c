@@ -11,8 +11,6 @@
  */
 #include "plugin.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,41 +19,12 @@ int plugin_api_version = PLUGIN_API_VERSION;
 enum { HIGHEST_RATE = 10000000 }; /* kbit/s */
 
 static const struct pluginfuncs *f;
-static char answer[320];
 
 int
 plugin_init(const struct pluginfuncs *funcs)
 {
 	f = funcs;
 	return 1;
-}
-
-static int refuse(struct param_control *p, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-/* Answers with the reason. */
-static int
-refuse(struct param_control *p, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(answer, sizeof(answer), fmt, ap);
-	va_end(ap);
-	p->response = 0;
-	p->additional = answer;
-	return PLUGIN_RET_STOP;
-}
-
-/* All digits: a session's number, if there is such a session; else a user's name. */
-static plugin_session
-find(const char *word)
-{
-	plugin_session s = NULL;
-
-	if (word[0] && word[strspn(word, "0123456789")] == '\0' && strlen(word) < 10)
-		s = f->get_session_by_id((uint32_t)strtoul(word, NULL, 10));
-	return s ? s : f->get_session_by_user(word);
 }
 
 static int
@@ -104,19 +73,19 @@ throttle(struct param_control *p)
 	const char *wrong;
 
 	if (p->argc < 2)
-		return refuse(p, "usage: %s USER|SID [RATE|in RATE|out RATE ...]", p->argv[0]);
-	s = find(p->argv[1]);
+		return f->refuse(p, "usage: %s USER|SID [RATE|in RATE|out RATE ...]", p->argv[0]);
+	s = f->find_session(p->argv[1]);
 	if (!s)
-		return refuse(p, "user %s is not connected", p->argv[1]);
+		return f->refuse(p, "user %s is not connected", p->argv[1]);
 	if (p->argc == 2) {
 		if (!parse_rate(f->get_config("throttle_speed"), &in))
-			return refuse(
+			return f->refuse(
 			    p, "%s: no rate is given, and throttle_speed is not set", p->argv[0]);
 		out = in;
 	} else {
 		wrong = read_rates(p->argc - 2, p->argv + 2, &in, &out);
 		if (wrong)
-			return refuse(
+			return f->refuse(
 			    p, "%s is not RATE (1..10000000 kbit/s), in RATE or out RATE", wrong);
 	}
 	f->throttle(s, in, out);
@@ -130,10 +99,10 @@ unthrottle(struct param_control *p)
 	plugin_session s;
 
 	if (p->argc != 2)
-		return refuse(p, "usage: %s USER|SID", p->argv[0]);
-	s = find(p->argv[1]);
+		return f->refuse(p, "usage: %s USER|SID", p->argv[0]);
+	s = f->find_session(p->argv[1]);
 	if (!s)
-		return refuse(p, "user %s is not connected", p->argv[1]);
+		return f->refuse(p, "user %s is not connected", p->argv[1]);
 	f->throttle(s, 0, 0);
 	p->response = 1;
 	return PLUGIN_RET_STOP;
