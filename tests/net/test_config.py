@@ -345,6 +345,8 @@ SEEN = {
     "primary_radius_port": "test_settings.py::test_radius_servers_at_run_time",
     "secondary_radius_port": "test_settings.py::test_radius_servers_at_run_time",
     "radius_secret": "test_settings.py::test_radius_servers_at_run_time", "radius_authtypes": see_authtypes,
+    "radius_accounting": "test_acct.py::test_switched_on_and_off", "radius_interim_min": USE,
+    "radius_interim": "test_acct.py::test_interim_set_at_run_time", "radius_acct_retry_time": USE,
     "radius_dae_port": RESTART, "radius_dae_client": USE, "accounting_dir": USE, "account_all_origin": USE,
     "scheduler_fifo": RESTART, "lock_pages": RESTART, "setuid": RESTART,
     "radius_bind_min": "test_settings.py::test_radius_ports", "radius_bind_max": "test_settings.py::test_radius_ports",
