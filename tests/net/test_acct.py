@@ -668,17 +668,21 @@ def test_freeradius(plant):
 class Crowd:
     """Sessions by the thousand: the C test LAC, and a responder that counts whose Start and Stop has come."""
 
-    def __init__(self, plant, *responder, **settings):
+    def __init__(self, plant, *responder, accounting=True, **settings):
         self.network = plant.network
-        self.responder = plant.network.core.start(
-            os.path.join(TOOLS, "radresp"), "-l", plant.network.CORE, "-p", "1812,1813", "-s", "secret",
-            "--reply", "Class=0x%s" % bytes(40).hex(), *responder)
-        self.responder.wait_line("ready")
+        self.responder = self.respond("1812,1813" if accounting else "1812", *responder)
         chosen = {"primary_radius": plant.network.CORE, "primary_radius_port": 1812, "radius_secret": "secret",
                   "radius_accounting": True, "debug": 1}
         chosen.update(settings)
         self.lns = plant.lns(chosen, pool=("10.128.0.0/15",))
         self.lac = CLac(plant.network.lac, plant.network.LNS)
+
+    def respond(self, ports, *more):
+        responder = self.network.core.start(
+            os.path.join(TOOLS, "radresp"), "-l", self.network.CORE, "-p", ports, "-s", "secret",
+            "--reply", "Class=0x%s" % bytes(40).hex(), *more)
+        responder.wait_line("ready")
+        return responder
 
     def up(self, count, tunnels=4):
         assert self.lac.do("tunnel count=%d" % tunnels)["ok"]
@@ -717,6 +721,33 @@ def test_twenty_thousand(plant, loss):
     told = crowd.told(20000, 20000)
     assert told["on"] >= 1 and told["off"] >= 1
     assert told["bad_authenticator"] == told["bad_packet"] == 0
+
+
+def test_twenty_thousand_and_no_server(plant):
+    """None answers accounting: into the file, over a restart, and all arrive, once each and each Start first."""
+    crowd = Crowd(plant, accounting=False, idle_echo_timeout=600)
+    crowd.up(20000)
+    assert crowd.lac.do("close session=all")["ok"]
+    wait_for(lambda: crowd.lns.counters()["acct_queued"] == 40001, "the records to be queued")
+    counters = crowd.lns.counters()
+    print("longest turn %d us, %d records in the file" % (counters["loop_longest_us"], counters["acct_spilled"]))
+    assert counters["acct_spilled"] > 20000 and counters["acct_lost"] == counters["acct_spill_errors"] == 0
+    assert counters["loop_longest_us"] < 300000
+    crowd.lns.stop()
+    crowd.responder = crowd.respond("1813", "--log", os.path.join(crowd.lns.folder, "records"))
+    crowd.lns.start()
+    told = crowd.told(20000, 20000)
+    assert (told["start"], told["stop"]) == (20000, 20000)
+    wait_for(lambda: crowd.lns.counters()["acct_queued"] == 0, "the end of the queue")
+    print("longest turn %d us" % crowd.lns.counters()["loop_longest_us"])
+    open_now = set()
+    for line in crowd.lns.read("records").splitlines():
+        words = dict(pair.split("=", 1) for pair in line.split() if "=" in pair)
+        if words["status"] == "1":
+            open_now.add(words["session"])
+        elif words["status"] == "2":
+            open_now.remove(words["session"])
+    assert not open_now
 
 
 @pytest.mark.long
