@@ -25,7 +25,7 @@
 #include "timer.h"
 #include "util.h"
 
-enum { WALK_BATCH = 1024 };
+enum { WALK_BATCH = 1024, OFF_WAIT_SEC = 15 };
 
 enum state {
 	ACCT_NONE,    /* not accounted */
@@ -45,7 +45,7 @@ static struct account *accounts;
 static struct acct_rec rec; /* the one that is being made */
 static struct timer walk_timer;
 static sess_id walk_next;
-static bool off_sent;
+static uint64_t off_ms; /* loop clock at Accounting-Off; 0: not yet */
 static uint32_t n_started;
 
 /* --- records --- */
@@ -259,11 +259,13 @@ acct_finished(void)
 {
 	if (!rad_server_configured())
 		return true; /* nobody would take them */
+	if (off_ms)	     /* not every server heeds it */
+		return acct_queue_empty() || loop_now_ms() >= off_ms + SEC(OFF_WAIT_SEC);
 	if (!acct_queue_empty())
 		return false;
-	if (off_sent || !conf->radius_accounting)
+	if (!conf->radius_accounting)
 		return true;
-	off_sent = true;
+	off_ms = loop_now_ms();
 	make_nas(RAD_ACCT_OFF);
 	acct_queue_add(&rec);
 	return false;

@@ -24,7 +24,7 @@
  * sent when all is acknowledged that was in the file at start - Stops of those very
  * sessions -, and what comes later is held until it is acknowledged itself. A server that
  * answers, but not to this, is not waited for longer than a minute; one that does not
- * answer at all, ten.
+ * answer at all, ten. Then it is given up, for now it would end the wrong sessions.
  *
  * Acct-Delay-Time is counted by the monotonic clock while the process lives. Between two
  * processes there is only the wall clock.
@@ -327,7 +327,7 @@ send_first(struct id_list *list)
 	uint32_t i = list->head;
 
 	ll_remove(list, i, link_of);
-	if (too_old(&records[i])) {
+	if (too_old(&records[i]) || (i == on.index && !timer_running(&on.hold))) {
 		give_up(i);
 		return true;
 	}

@@ -408,6 +408,8 @@ on_is_ignored(void **state)
 			end(0, false, 3);
 	}
 	assert_in_range(sec, 55, 66);
+	deliver(); /* Accounting-On now would end that session */
+	assert_int_equal(counters->acct_lost, 1);
 }
 
 /* Nobody answers at all: it waits longer, for nothing is held up by that. */
@@ -423,6 +425,11 @@ on_with_no_server(void **state)
 	assert_int_equal(n_sent, 1);
 	advance(20000);
 	assert_int_equal(n_sent, 2);
+	assert_int_equal(sent[1].number, 3);
+	end(0, false, 3);
+	advance(100);
+	assert_int_equal(n_sent, 1); /* it is given up */
+	assert_int_equal(counters->acct_lost, 1);
 }
 
 #define TEST(fn) cmocka_unit_test_setup(fn, setup)
