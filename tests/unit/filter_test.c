@@ -281,7 +281,7 @@ options_fit(uint8_t flags, bool *about)
 	*about = true;
 	if (next_is("established"))
 		return flags & ACK || flags & RST;
-	all = word()[6] == 'a' && word()[7] == 'l';
+	all = strcmp(word(), "match-all") == 0;
 	fits = all;
 	for (at++; word()[0]; at++) {
 		for (i = 0; strcmp(names[i], word() + 1) != 0; i++)
