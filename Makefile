@@ -73,6 +73,7 @@ OBJS = \
 	dae_guard.o \
 	dae_msg.o \
 	data.o \
+	dgram.o \
 	dump.o \
 	evict.o \
 	filter.o \

@@ -16,6 +16,7 @@
 #include "counter.h"
 #include "ctlguard.h"
 #include "ctlmsg.h"
+#include "dgram.h"
 #include "log.h"
 #include "loop.h"
 #include "plugin_host.h"
@@ -25,25 +26,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum {
 	TURN_PACKETS = 32, /* at most this many in one turn */
 	LOOPBACK_IFINDEX = 1,
-};
-
-struct client {
-	uint32_t ip;	/* network order */
-	uint16_t port;	/* host order */
-	uint32_t asked; /* the address of ours it sent to, network order */
-	bool is_local;	/* a process of this machine, over loopback */
-	char who[32];	/* for the log */
-};
-
-union control {
-	char buf[CMSG_SPACE(sizeof(struct in_pktinfo))];
-	struct cmsghdr align;
 };
 
 static int sock = -1;
@@ -51,46 +37,17 @@ static int sock = -1;
 /* --- sending --- */
 
 static void
-send_packet(const struct client *c, void *packet, size_t len)
-{
-	struct sockaddr_in to = {
-		.sin_family = AF_INET,
-		.sin_port = htons(c->port),
-		.sin_addr.s_addr = c->ip,
-	};
-	struct in_pktinfo from = { .ipi_spec_dst.s_addr = c->asked };
-	struct iovec iov = { .iov_base = packet, .iov_len = len };
-	union control control = { 0 };
-	struct msghdr msg = {
-		.msg_name = &to,
-		.msg_namelen = sizeof(to),
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = IPPROTO_IP;
-	cmsg->cmsg_type = IP_PKTINFO;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(from));
-	memcpy(CMSG_DATA(cmsg), &from, sizeof(from));
-	if (sendmsg(sock, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		plog_limit(LOG_WARNING, "nsctl %s: cannot answer: %s", c->who, strerror(errno));
-}
-
-static void
-send_message(const struct client *c, const struct ctlmsg *m)
+send_message(const struct dgram_peer *c, const struct ctlmsg *m)
 {
 	uint8_t packet[CTLMSG_MAX_PACKET];
 	size_t len = ctlmsg_encode(m, conf->nsctl_secret, packet, sizeof(packet));
 
-	if (len > 0)
-		send_packet(c, packet, len);
+	if (len > 0 && dgram_send(c, packet, len) < 0)
+		plog_limit(LOG_WARNING, "nsctl %s: cannot answer: %s", c->who, strerror(errno));
 }
 
 static void
-send_reply(const struct client *c, const struct ctlmsg *command, enum ctlmsg_status status,
+send_reply(const struct dgram_peer *c, const struct ctlmsg *command, enum ctlmsg_status status,
     const char *text)
 {
 	struct ctlmsg m = {
@@ -130,7 +87,7 @@ add_line(void *arg, const char *command, const char *what)
 }
 
 static void
-send_help(const struct client *c, const struct ctlmsg *command)
+send_help(const struct dgram_peer *c, const struct ctlmsg *command)
 {
 	static struct lines l;
 
@@ -189,7 +146,7 @@ carry_out(int argc, char **argv, char *text, size_t size)
 }
 
 static void
-log_command(const struct client *c, const struct ctlmsg *m, const struct ctlguard_answer *a)
+log_command(const struct dgram_peer *c, const struct ctlmsg *m, const struct ctlguard_answer *a)
 {
 	char words[256] = "";
 	size_t len = 0;
@@ -203,7 +160,7 @@ log_command(const struct client *c, const struct ctlmsg *m, const struct ctlguar
 }
 
 static int
-command(const struct client *c, struct ctlmsg *m)
+command(const struct dgram_peer *c, struct ctlmsg *m)
 {
 	const struct ctlguard_id id = { .ip = c->ip, .port = c->port, .id = m->id };
 	bool is_help = strcmp(m->argv[0], "help") == 0;
@@ -232,7 +189,7 @@ command(const struct client *c, struct ctlmsg *m)
 /* --- who may --- */
 
 static int
-challenge(const struct client *c, const struct ctlmsg *hello)
+challenge(const struct dgram_peer *c, const struct ctlmsg *hello)
 {
 	const struct ctlguard_id id = { .ip = c->ip, .port = c->port, .id = hello->id };
 	struct ctlmsg m = { .type = CTLMSG_CHALLENGE, .id = hello->id };
@@ -243,14 +200,14 @@ challenge(const struct client *c, const struct ctlmsg *hello)
 }
 
 static int
-refuse(const struct client *c, const char *why)
+refuse(const struct dgram_peer *c, const char *why)
 {
 	plog_limit(LOG_WARNING, "nsctl %s: refused: %s", c->who, why);
 	return -1;
 }
 
 static int
-check_signature(const struct client *c, const struct ctlmsg *m, const void *packet, size_t len)
+check_signature(const struct dgram_peer *c, const struct ctlmsg *m, const void *packet, size_t len)
 {
 	const struct ctlguard_id id = { .ip = c->ip, .port = c->port, .id = m->id };
 
@@ -265,13 +222,20 @@ check_signature(const struct client *c, const struct ctlmsg *m, const void *pack
 	return 0;
 }
 
+/* A process of this machine: nobody else comes in by the loopback interface. */
+static bool
+is_local(const struct dgram_peer *c)
+{
+	return c->ifindex == LOOPBACK_IFINDEX && ntohl(c->ip) >> 24 == IN_LOOPBACKNET;
+}
+
 static int
-input(const struct client *c, const void *packet, size_t len)
+input(const struct dgram_peer *c, const void *packet, size_t len)
 {
 	bool has_secret = conf->nsctl_secret[0] != '\0';
 	struct ctlmsg m;
 
-	if (!c->is_local && !has_secret) {
+	if (!is_local(c) && !has_secret) {
 		COUNT(nsctl_foreign);
 		return refuse(c, "it is beyond loopback, and nsctl_secret is not set");
 	}
@@ -281,7 +245,7 @@ input(const struct client *c, const void *packet, size_t len)
 		return challenge(c, &m);
 	if (m.type != CTLMSG_COMMAND)
 		return DROP(nsctl_malformed, "%s, type %u", c->who, (unsigned)m.type);
-	if (!m.is_signed && !c->is_local) {
+	if (!m.is_signed && !is_local(c)) {
 		COUNT(nsctl_foreign);
 		return refuse(c, "it is beyond loopback, and its command is not signed");
 	}
@@ -292,44 +256,17 @@ input(const struct client *c, const void *packet, size_t len)
 
 /* --- the socket --- */
 
-static void
-describe_client(struct msghdr *msg, const struct sockaddr_in *from, struct client *c)
-{
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
-	struct in_pktinfo info = { 0 };
-
-	if (cmsg && cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_PKTINFO)
-		memcpy(&info, CMSG_DATA(cmsg), sizeof(info));
-	c->ip = from->sin_addr.s_addr;
-	c->port = ntohs(from->sin_port);
-	c->asked = info.ipi_spec_dst.s_addr;
-	c->is_local = info.ipi_ifindex == LOOPBACK_IFINDEX && ntohl(c->ip) >> 24 == IN_LOOPBACKNET;
-	snprintf(c->who, sizeof(c->who), "%s:%u", ip4_text(c->ip), (unsigned)c->port);
-}
-
 /* One packet; false when there is none. */
 static bool
 receive(int fd)
 {
 	uint8_t packet[CTLMSG_MAX_PACKET + 1]; /* one that is longer cannot be a message */
-	struct iovec iov = { .iov_base = packet, .iov_len = sizeof(packet) };
-	struct sockaddr_in from = { 0 };
-	union control control;
-	struct msghdr msg = {
-		.msg_name = &from,
-		.msg_namelen = sizeof(from),
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT);
-	struct client c;
+	struct dgram_peer from;
+	ssize_t n = dgram_receive(fd, packet, sizeof(packet), &from);
 
 	if (n < 0)
 		return false;
-	describe_client(&msg, &from, &c);
-	(void)input(&c, packet, (size_t)n);
+	(void)input(&from, packet, (size_t)n);
 	return true;
 }
 
@@ -346,29 +283,18 @@ on_readable(int fd, void *arg)
 int
 control_start(char *why, size_t why_size)
 {
-	struct sockaddr_in sa = {
-		.sin_family = AF_INET,
-		.sin_port = htons(CTLMSG_PORT),
-		.sin_addr.s_addr = conf->nsctl_bind_address,
-	};
-	int on = 1;
-
 	ctlguard_init();
-	sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (sock < 0 || bind(sock, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
-	    setsockopt(sock, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) < 0 ||
-	    loop_add(sock, on_readable, NULL) < 0) {
-		snprintf(why, why_size, "nsctl: cannot listen on %s port %u: %s",
-		    ip4_text(sa.sin_addr.s_addr), (unsigned)CTLMSG_PORT, strerror(errno));
-		return -1;
-	}
-	return 0;
+	sock = dgram_open(conf->nsctl_bind_address, CTLMSG_PORT, on_readable);
+	if (sock >= 0)
+		return 0;
+	snprintf(why, why_size, "nsctl: cannot listen on %s port %u: %s",
+	    ip4_text(conf->nsctl_bind_address), (unsigned)CTLMSG_PORT, strerror(errno));
+	return -1;
 }
 
 void
 control_stop(void)
 {
-	loop_del(sock);
-	close(sock);
+	dgram_close(sock);
 	sock = -1;
 }

@@ -25,6 +25,7 @@
 #include "counter.h"
 #include "dae_find.h"
 #include "dae_guard.h"
+#include "dgram.h"
 #include "evict.h"
 #include "hook.h"
 #include "log.h"
@@ -37,8 +38,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum {
 	MAX_SOCKETS = 32,
@@ -47,19 +46,6 @@ enum {
 	WINDOW_SEC = 300,	/* an Event-Timestamp may be so far off */
 	CLOSED_BY_OPERATOR = 3, /* CDN result code: administrative reasons */
 	NAMES_TEXT = 512,
-};
-
-struct client {
-	int fd;		/* socket it came to */
-	uint32_t ip;	/* network order */
-	uint16_t port;	/* host order */
-	uint32_t asked; /* the address of ours it sent to, network order */
-	char who[32];	/* for the log */
-};
-
-union control {
-	char buf[CMSG_SPACE(sizeof(struct in_pktinfo))];
-	struct cmsghdr align;
 };
 
 static int socks[MAX_SOCKETS];
@@ -73,43 +59,14 @@ static struct {
 /* --- the answer --- */
 
 static void
-send_packet(const struct client *c, void *packet, size_t len)
-{
-	struct sockaddr_in to = {
-		.sin_family = AF_INET,
-		.sin_port = htons(c->port),
-		.sin_addr.s_addr = c->ip,
-	};
-	struct in_pktinfo from = { .ipi_spec_dst.s_addr = c->asked };
-	struct iovec iov = { .iov_base = packet, .iov_len = len };
-	union control control = { 0 };
-	struct msghdr msg = {
-		.msg_name = &to,
-		.msg_namelen = sizeof(to),
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = IPPROTO_IP;
-	cmsg->cmsg_type = IP_PKTINFO;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(from));
-	memcpy(CMSG_DATA(cmsg), &from, sizeof(from));
-	if (sendmsg(c->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		plog_limit(LOG_WARNING, "DAE %s: cannot answer: %s", c->who, strerror(errno));
-}
-
-static void
-answer(const struct client *c, const struct rad_packet *p, enum dae_cause cause, bool sign,
+answer(const struct dgram_peer *c, const struct rad_packet *p, enum dae_cause cause, bool sign,
     const char *secret)
 {
 	uint8_t packet[RAD_MAX_PACKET];
 	size_t len = dae_encode(p, cause, sign, secret, packet);
 
-	if (len > 0)
-		send_packet(c, packet, len);
+	if (len > 0 && dgram_send(c, packet, len) < 0)
+		plog_limit(LOG_WARNING, "DAE %s: cannot answer: %s", c->who, strerror(errno));
 }
 
 /* --- what is asked for --- */
@@ -163,7 +120,7 @@ change(sess_id id, const struct dae_request *r)
 
 /* Whether the NAS that it names is us. */
 static bool
-is_for_us(const struct client *c, const struct dae_request *r)
+is_for_us(const struct dgram_peer *c, const struct dae_request *r)
 {
 	if (r->has & DAE_NAS_IP && r->nas_ip != config_nas_ip() && r->nas_ip != c->asked &&
 	    !config_is_own_address(r->nas_ip))
@@ -172,7 +129,7 @@ is_for_us(const struct client *c, const struct dae_request *r)
 }
 
 static enum dae_cause
-carry_out(const struct client *c, const struct dae_request *r)
+carry_out(const struct dgram_peer *c, const struct dae_request *r)
 {
 	struct dae_found f;
 
@@ -206,7 +163,7 @@ add_name(char text[NAMES_TEXT], const char *what, const char *value, bool is_the
 }
 
 static void
-log_request(const struct client *c, const struct dae_request *r, enum dae_cause cause)
+log_request(const struct dgram_peer *c, const struct dae_request *r, enum dae_cause cause)
 {
 	char names[NAMES_TEXT] = "", port[16], attribute[16] = "";
 
@@ -243,7 +200,7 @@ secret_of(uint32_t ip)
 }
 
 static int
-refuse(const struct client *c, const char *why)
+refuse(const struct dgram_peer *c, const char *why)
 {
 	plog_limit(LOG_WARNING, "DAE %s: dropped: %s", c->who, why);
 	return -1;
@@ -259,8 +216,8 @@ is_stale(const struct dae_request *r)
 
 /* A request that is genuine: once for all, however often it comes. */
 static int
-request(const struct client *c, const struct rad_packet *p, const struct dae_request *r, bool sign,
-    const char *secret)
+request(const struct dgram_peer *c, const struct rad_packet *p, const struct dae_request *r,
+    bool sign, const char *secret)
 {
 	struct dae_id id = { .ip = c->ip, .port = c->port, .id = p->id };
 	uint16_t cause;
@@ -289,7 +246,7 @@ request(const struct client *c, const struct rad_packet *p, const struct dae_req
 }
 
 static int
-input(const struct client *c, const void *data, size_t len)
+input(const struct dgram_peer *c, const void *data, size_t len)
 {
 	const char *secret = secret_of(c->ip);
 	struct rad_packet p;
@@ -312,44 +269,17 @@ input(const struct client *c, const void *data, size_t len)
 
 /* --- the sockets --- */
 
-static void
-describe_client(int fd, struct msghdr *msg, const struct sockaddr_in *from, struct client *c)
-{
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
-	struct in_pktinfo info = { 0 };
-
-	if (cmsg && cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_PKTINFO)
-		memcpy(&info, CMSG_DATA(cmsg), sizeof(info));
-	c->fd = fd;
-	c->ip = from->sin_addr.s_addr;
-	c->port = ntohs(from->sin_port);
-	c->asked = info.ipi_spec_dst.s_addr;
-	snprintf(c->who, sizeof(c->who), "%s:%u", ip4_text(c->ip), (unsigned)c->port);
-}
-
 /* One packet; false when there is none. */
 static bool
 receive(int fd)
 {
 	uint8_t packet[RAD_MAX_PACKET]; /* what is longer has a length that is wrong, or padding */
-	struct iovec iov = { .iov_base = packet, .iov_len = sizeof(packet) };
-	struct sockaddr_in from = { 0 };
-	union control control;
-	struct msghdr msg = {
-		.msg_name = &from,
-		.msg_namelen = sizeof(from),
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t n = recvmsg(fd, &msg, MSG_DONTWAIT);
-	struct client c;
+	struct dgram_peer from;
+	ssize_t n = dgram_receive(fd, packet, sizeof(packet), &from);
 
 	if (n < 0)
 		return false;
-	describe_client(fd, &msg, &from, &c);
-	(void)input(&c, packet, (size_t)n);
+	(void)input(&from, packet, (size_t)n);
 	return true;
 }
 
@@ -365,28 +295,6 @@ on_readable(int fd, void *arg)
 			return;
 }
 
-static int
-open_socket(uint32_t addr, uint16_t port)
-{
-	struct sockaddr_in sa = {
-		.sin_family = AF_INET,
-		.sin_port = htons(port),
-		.sin_addr.s_addr = addr,
-	};
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int on = 1;
-
-	if (fd < 0)
-		return -1;
-	if (bind(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0 ||
-	    setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) < 0 ||
-	    loop_add(fd, on_readable, NULL) < 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 int
 dae_start(const uint32_t *addrs, unsigned int n, char *why, size_t why_size)
 {
@@ -395,7 +303,7 @@ dae_start(const uint32_t *addrs, unsigned int n, char *why, size_t why_size)
 
 	dae_guard_init();
 	for (i = 0; i < n && n_socks < MAX_SOCKETS; i++) {
-		socks[n_socks] = open_socket(addrs[i], port);
+		socks[n_socks] = dgram_open(addrs[i], port, on_readable);
 		if (socks[n_socks] < 0) {
 			snprintf(why, why_size, "radius_dae_port: cannot listen on %s port %u: %s",
 			    ip4_text(addrs[i]), (unsigned)port, strerror(errno));
@@ -409,9 +317,6 @@ dae_start(const uint32_t *addrs, unsigned int n, char *why, size_t why_size)
 void
 dae_stop(void)
 {
-	while (n_socks > 0) {
-		n_socks--;
-		loop_del(socks[n_socks]);
-		close(socks[n_socks]);
-	}
+	while (n_socks > 0)
+		dgram_close(socks[--n_socks]);
 }
