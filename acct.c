@@ -36,6 +36,7 @@ enum state {
 struct account {
 	struct timer interim;
 	uint64_t due_ms;   /* loop clock of the next Interim-Update */
+	uint32_t interval; /* s, by which that was worked out; 0: none */
 	uint32_t began_ds; /* 0.1 s of the loop clock */
 	uint8_t state;	   /* enum state */
 	uint64_t rx_bytes, rx_packets, tx_bytes, tx_packets; /* counters at its Start */
@@ -115,8 +116,10 @@ static void
 plan_interim(sess_id id)
 {
 	struct account *a = &accounts[id];
-	uint64_t ms = SEC(interval(session_get(id)));
+	uint64_t ms;
 
+	a->interval = interval(session_get(id));
+	ms = SEC(a->interval);
 	timer_stop(&a->interim);
 	if (ms == 0)
 		return;
@@ -226,6 +229,9 @@ acct_session(sess_id id, enum sess_event ev)
 		released(id);
 	} else if (ev == SESS_EV_CHANGED && a->state == ACCT_HELD) {
 		released(id);
+	} else if (ev == SESS_EV_CHANGED && a->state == ACCT_STARTED) {
+		if (interval(session_get(id)) != a->interval) /* else it was something else */
+			plan_interim(id);
 	} else if (ev == SESS_EV_DOWN && a->state != ACCT_NONE) {
 		stop(id);
 	}

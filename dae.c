@@ -111,6 +111,8 @@ change(sess_id id, const struct dae_request *r)
 	policy_filter(id, in, out);
 	policy_timeouts(id, r->has & DAE_SESSION_TIMEOUT ? r->session_timeout : s->session_timeout,
 	    r->has & DAE_IDLE_TIMEOUT ? r->idle_timeout : s->idle_timeout);
+	if (r->has & DAE_INTERIM)
+		policy_interim(id, r->interim);
 	if (r->n_pairs > 0)
 		hook_avpair_reset(id);
 	for (i = 0; i < r->n_pairs; i++)

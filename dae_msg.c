@@ -114,6 +114,7 @@ static const struct row rows[] = {
 	/* what to do */
 	NUMBER(RAD_SESSION_TIMEOUT, COA, KIND_U32, DAE_SESSION_TIMEOUT, session_timeout),
 	NUMBER(RAD_IDLE_TIMEOUT, COA, KIND_U32, DAE_IDLE_TIMEOUT, idle_timeout),
+	NUMBER(RAD_ACCT_INTERIM_INTERVAL, COA, KIND_U32, DAE_INTERIM, interim),
 	CALL(0, RAD_FILTER_ID, COA, take_filter),
 	CALL(RAD_VENDOR_CISCO, RAD_CISCO_AVPAIR, COA, take_pair),
 	CALL(0, RAD_REPLY_MESSAGE, BOTH, take_message),

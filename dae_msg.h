@@ -39,6 +39,7 @@ enum dae_has {
 	DAE_TIMESTAMP = 1 << 9,
 	DAE_SESSION_TIMEOUT = 1 << 10,
 	DAE_IDLE_TIMEOUT = 1 << 11,
+	DAE_INTERIM = 1 << 12,
 };
 
 enum { DAE_TEXT = RAD_MAX_VALUE + 1, DAE_MESSAGE = 64, DAE_MAX_PAIRS = 64, DAE_MAX_FILTERS = 8 };
@@ -54,6 +55,7 @@ struct dae_request {
 	uint32_t port;
 	uint32_t timestamp;			/* Event-Timestamp: wall clock, s */
 	uint32_t session_timeout, idle_timeout; /* s; 0: none */
+	uint32_t interim;			/* Acct-Interim-Interval, s; 0: as configured */
 	char message[DAE_MESSAGE];		/* Reply-Message, cut */
 	unsigned int n_pairs, n_filters;
 	struct dae_octets {

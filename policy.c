@@ -146,3 +146,15 @@ policy_timeouts(sess_id id, uint32_t session_sec, uint32_t idle_sec)
 	session_set_timeouts(id, session_sec, idle_sec);
 	hook_session(id, SESS_EV_CHANGED);
 }
+
+void
+policy_interim(sess_id id, uint32_t sec)
+{
+	const struct session *s = session_get(id);
+
+	if (sec == s->interim)
+		return;
+	slog(s, LOG_INFO, "Acct-Interim-Interval %u --> %u s", (unsigned)s->interim, (unsigned)sec);
+	session_set_accounting(id, (enum authentic)s->authentic, sec);
+	hook_session(id, SESS_EV_CHANGED);
+}

@@ -34,6 +34,9 @@ int policy_filter_ids(sess_id s, const struct auth_result *res, int *in, int *ou
 /* The same for one Filter-Id; it leaves the direction alone that it does not name. */
 int policy_filter_id(sess_id s, const uint8_t *text, size_t len, int *in, int *out);
 
+/* Seconds between Interim-Updates; 0: as configured. */
+void policy_interim(sess_id s, uint32_t sec);
+
 /* In the walled garden or out of it: the flag; who keeps the garden acts on it. */
 void policy_garden(sess_id s, bool on);
 

@@ -427,6 +427,29 @@ def test_interim_set_at_run_time(plant):
     assert len(site.records(INTERIM)) == 1
 
 
+def test_interim_changed_by_coa(plant):
+    """Acct-Interim-Interval in a CoA counts from then on; a change of something else postpones nothing."""
+    site = Site(plant, clock=True, radius_interim=3600)
+    site.session("joe")
+    site.wait(START)
+
+    def coa(*attributes):
+        output = plant.network.core.run(
+            "sh", "-c", "printf '%%s\\n' '%s' | radclient -r 1 -t 5 %s:3799 coa %s" % (
+                ", ".join(('User-Name = "joe"',) + attributes), plant.network.LNS, SECRET))
+        assert "CoA-ACK" in output, output
+    site.lns.set("set radius_dae_client %s" % plant.network.CORE)
+    coa("Acct-Interim-Interval = 100")
+    site.lns.step(60)
+    coa("Session-Timeout = 9999")
+    site.lns.step(60)
+    site.wait(INTERIM)
+    site.settle()
+    coa("Acct-Interim-Interval = 0")
+    site.lns.step(300)
+    assert len(site.records(INTERIM)) == 1
+
+
 def test_one_interim_at_a_time(plant):
     """While the server is away there is one at most in the queue (RFC 2869 2.1), and never one behind a Stop."""
     site = Site(plant, clock=True, radius_interim=60)

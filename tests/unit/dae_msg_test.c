@@ -80,6 +80,7 @@ changes(void **state)
 	assert_int_equal(COA("\1\5joe"
 			     "\x1b\6\0\0\x0e\x10"
 			     "\x1c\6\0\0\0\x3c"
+			     "\x55\6\0\0\1\x2c"
 			     "\x37\6\x65\0\0\0"
 			     "\x1a\xc\0\0\0\x9\1\6a=1x"
 			     "\x1a\xb\0\0\0\x9\1\5b=2"
@@ -87,7 +88,9 @@ changes(void **state)
 			     "\x12\5bye"),
 	    0);
 	assert_true(r.is_coa);
-	assert_int_equal(r.has, DAE_USER | DAE_SESSION_TIMEOUT | DAE_IDLE_TIMEOUT | DAE_TIMESTAMP);
+	assert_int_equal(r.has,
+	    DAE_USER | DAE_SESSION_TIMEOUT | DAE_IDLE_TIMEOUT | DAE_INTERIM | DAE_TIMESTAMP);
+	assert_int_equal(r.interim, 300);
 	assert_int_equal(r.session_timeout, 3600);
 	assert_int_equal(r.idle_timeout, 60);
 	assert_int_equal(r.timestamp, 0x65000000);

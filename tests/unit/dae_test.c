@@ -113,6 +113,15 @@ policy_timeouts(sess_id s, uint32_t session_sec, uint32_t idle_sec)
 	note(text);
 }
 
+void
+policy_interim(sess_id s, uint32_t sec)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "interim %u %u", s, sec);
+	note(text);
+}
+
 /* Lists have numbers for names: "5.in", "6.out". */
 int
 policy_filter_id(sess_id s, const uint8_t *text, size_t len, int *in, int *out)
