@@ -199,11 +199,11 @@ def test_links_are_not_followed(plant, folder):
     lns = daemon(plant, folder, {"log_file": folder + "/his/log", "pid_file": folder + "/his/pid",
                                  "accounting_dir": folder + "/his/way/acct"}, start=False)
     lns.start()
-    said = lns.process.output
     for line in ("log_file: %s/his/log: Too many levels of symbolic links; going on with the old one" % folder,
                  "pid_file %s/his/pid: is a symbolic link" % folder, "log_file %s/his/log is not given" % folder,
                  "accounting_dir %s/his/way/acct is not given to uid %d: others may write to" % (folder, UID)):
-        assert said.count(line) == 1, (line, said)
+        lns.wait_log(re.escape(line))
+        assert lns.log.count(line) == 1, (line, lns.log)
     lns.stop()
     assert os.stat(treasure).st_uid == os.stat(folder + "/other/acct").st_uid == 0
     assert lns.read("treasure") == "root's\n"
