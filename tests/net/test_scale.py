@@ -37,7 +37,7 @@ def gone(daemon):
 def round_of_sessions(big):
     """All up, a packet both ways each, all closed, memory given back; the daemon's memory with all of them."""
     set_up(big.lac, SESSIONS)
-    passed = big.lac.do("echo session=all to=%s:%d size=100 timeout=30" % (big.network.CORE, ECHO_PORT))
+    passed = big.lac.do("echo session=all to=%s:%d size=100 timeout=20000" % (big.network.CORE, ECHO_PORT))
     assert (passed["received"], passed["corrupt"]) == (str(SESSIONS), "0"), passed
     peak = big.daemon.memory()
     assert big.lac.do("close session=all")["ok"]
@@ -72,7 +72,7 @@ def test_thousands_of_routes(big):
     for _ in range(2):
         set_up(big.lac, OUTSIDE)
         wait_for(lambda: outside(big.daemon) == OUTSIDE, "the routes of all sessions")
-        passed = big.lac.do("echo session=all to=%s:%d size=100 timeout=30" % (big.network.CORE, ECHO_PORT))
+        passed = big.lac.do("echo session=all to=%s:%d size=100 timeout=20000" % (big.network.CORE, ECHO_PORT))
         assert (passed["received"], passed["corrupt"]) == (str(OUTSIDE), "0"), passed
         assert big.lac.do("close session=all")["ok"]
         wait_for(lambda: outside(big.daemon) == 0, "the end of all routes")
