@@ -43,7 +43,6 @@ enum {
 	MAX_SOCKETS = 32,
 	TURN_PACKETS = 32,	/* of a socket in a turn, at most */
 	TURN_ENDS = DAE_MOST,	/* sessions ended in a turn; the last request may go beyond */
-	WINDOW_SEC = 300,	/* an Event-Timestamp may be so far off */
 	CLOSED_BY_OPERATOR = 3, /* CDN result code: administrative reasons */
 	NAMES_TEXT = 512,
 };
@@ -213,7 +212,7 @@ is_stale(const struct dae_request *r)
 {
 	int64_t off = (int64_t)loop_time() - r->timestamp;
 
-	return r->has & DAE_TIMESTAMP && (off > WINDOW_SEC || off < -WINDOW_SEC);
+	return r->has & DAE_TIMESTAMP && (off > DAE_WINDOW_SEC || off < -DAE_WINDOW_SEC);
 }
 
 /* A request that is genuine: once for all, however often it comes. */
@@ -224,15 +223,16 @@ request(const struct dgram_peer *c, const struct rad_packet *p, const struct dae
 	struct dae_id id = { .ip = c->ip, .port = c->port, .id = p->id };
 	uint16_t cause;
 
+	if (is_stale(r)) {
+		COUNT(dae_stale);
+		return refuse(c, "its Event-Timestamp is more than 300 s off our clock");
+	}
+	id.stamped = r->has & DAE_TIMESTAMP;
 	memcpy(id.authenticator, p->authenticator, sizeof(id.authenticator));
 	if (dae_guard_find(&id, loop_now_ms(), &cause)) {
 		COUNT(dae_repeated);
 		answer(c, p, (enum dae_cause)cause, sign, secret);
 		return 0;
-	}
-	if (is_stale(r)) {
-		COUNT(dae_stale);
-		return refuse(c, "its Event-Timestamp is more than 300 s off our clock");
 	}
 	if (!dae_guard_room(loop_now_ms()))
 		return DROP(dae_busy, "%s", c->who);

@@ -3,7 +3,8 @@
  * A ring of the latest answers with an index. Of an answer its Error-Cause is kept and no
  * more: a request that comes again is the same octets - its authenticator is a digest of
  * them - and makes the same answer. As many requests are taken in 30 seconds as the ring has
- * places, so none is overwritten while it may be asked for.
+ * places, so none is overwritten while it may be asked for. One with an Event-Timestamp is
+ * known for longer, though a flood of others may overwrite it then.
  *
  * Owns the ring and its index. Called by dae.c.
  */
@@ -13,7 +14,7 @@
 
 #include <string.h>
 
-enum { ANSWERS = 65536, KEEP_MS = 30000 };
+enum { ANSWERS = 65536, KEEP_MS = 30000, STAMPED_MS = 2 * DAE_WINDOW_SEC * 1000 };
 
 struct answer {
 	uint64_t when_ms; /* 0: place was never used */
@@ -40,20 +41,22 @@ key_of(const struct dae_id *id)
 	uint64_t key;
 
 	memcpy(&key, id->authenticator, sizeof(key));
-	return key ^ ((uint64_t)id->ip << 32 | (uint32_t)id->port << 8 | id->id);
+	return key ^
+	       ((uint64_t)id->ip << 32 | (id->stamped ? 0 : (uint32_t)id->port << 8) | id->id);
 }
 
 static bool
 same(const struct dae_id *a, const struct dae_id *b)
 {
-	return a->ip == b->ip && a->port == b->port && a->id == b->id &&
+	return a->ip == b->ip && a->id == b->id && a->stamped == b->stamped &&
+	       (a->stamped || a->port == b->port) &&
 	       memcmp(a->authenticator, b->authenticator, RAD_AUTH_LEN) == 0;
 }
 
 static bool
-is_kept(const struct answer *a, uint64_t now_ms)
+is_younger(const struct answer *a, uint64_t ms, uint64_t now_ms)
 {
-	return a->when_ms && now_ms - a->when_ms < KEEP_MS;
+	return a->when_ms && now_ms - a->when_ms < ms;
 }
 
 bool
@@ -61,7 +64,8 @@ dae_guard_find(const struct dae_id *id, uint64_t now_ms, uint16_t *cause)
 {
 	const struct answer *a = &answers[hash_get(&index_of, key_of(id))];
 
-	if (a == answers || !is_kept(a, now_ms) || !same(&a->of, id))
+	if (a == answers || !same(&a->of, id) ||
+	    !is_younger(a, id->stamped ? STAMPED_MS : KEEP_MS, now_ms))
 		return false;
 	*cause = a->cause;
 	return true;
@@ -76,7 +80,7 @@ oldest(void)
 bool
 dae_guard_room(uint64_t now_ms)
 {
-	return !is_kept(oldest(), now_ms);
+	return !is_younger(oldest(), KEEP_MS, now_ms);
 }
 
 void

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The requests answered in the last 30 seconds, so that one sent again is not done again
- * (RFC 5176 2.3). Time is the caller's.
+ * (RFC 5176 2.3); those with an Event-Timestamp for as long as that may be current. Time is
+ * the caller's.
  */
 #ifndef DAE_GUARD_H
 #define DAE_GUARD_H
 
 #include "radattr.h"
 
+enum { DAE_WINDOW_SEC = 300 }; /* an Event-Timestamp may be so far off (RFC 5176 6.3) */
+
 /* Whose request, and which: the authenticator is a digest of all the rest of it. */
 struct dae_id {
 	uint32_t ip;   /* network order */
 	uint16_t port; /* host order */
 	uint8_t id;
+	bool stamped; /* has an Event-Timestamp: who repeats it from another port replays it */
 	uint8_t authenticator[RAD_AUTH_LEN];
 };
 

@@ -406,6 +406,30 @@ def test_retransmission(site):
     site.ended(second)
 
 
+@pytest.mark.san
+def test_replay(plant):
+    """Recorded and sent again from another port, or after half a minute: with an Event-Timestamp it is not done again."""
+    site = Site(plant, settings={"echo_timeout": 3600, "idle_echo_timeout": 7200})
+    first = site.up("joe")
+    client, thief = site.client(), site.client()
+    now = int(time.time())
+    ask = request(DISCONNECT, attribute(USER_NAME, "joe"), attribute(EVENT_TIMESTAMP, now), ident=9)
+    assert client.ask(ask).ack
+    site.ended(first)
+    site.lns.wait_gone("joe")
+    second = site.up("joe")
+    before = site.counter("dae_repeated")
+    assert thief.ask(ask).ack
+    site.lns.step(200)
+    assert client.ask(ask).ack and thief.ask(ask).ack
+    assert site.counter("dae_repeated") == before + 3
+    site.lns.step(200)
+    before = site.counter("dae_stale")
+    thief.send(ask)
+    wait_for(lambda: site.counter("dae_stale") == before + 1, "the drop")
+    assert site.runs("joe") and not second.gone
+
+
 def test_reply_source(plant):
     """With bind_multi_address the answer comes from the address that was asked."""
     site = Site(plant, settings={"bind_multi_address": "%s,%s" % (plant.network.LNS, plant.network.LNS2)})

@@ -70,6 +70,24 @@ again_later(void **state)
 	assert_int_equal(cause, 0);
 }
 
+/* One with a time of its own is not taken again while that time is in the window, from no port. */
+static void
+stamped(void **state)
+{
+	struct dae_id id = id_of(7);
+	uint16_t cause;
+
+	(void)state;
+	id.stamped = true;
+	dae_guard_keep(&id, now, 503);
+	id.port++;
+	assert_true(dae_guard_find(&id, now + 599999, &cause));
+	assert_int_equal(cause, 503);
+	assert_false(dae_guard_find(&id, now + 600000, &cause));
+	id.ip++;
+	assert_false(dae_guard_find(&id, now, &cause));
+}
+
 /* A full ring takes no more until the first are old, and then forgets those. */
 static void
 no_more_than_it_holds(void **state)
@@ -106,6 +124,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(same_request_only, fresh),
 		cmocka_unit_test_setup(again_later, fresh),
+		cmocka_unit_test_setup(stamped, fresh),
 		cmocka_unit_test_setup(no_more_than_it_holds, fresh),
 	};
 

@@ -88,8 +88,8 @@ changes(void **state)
 			     "\x12\5bye"),
 	    0);
 	assert_true(r.is_coa);
-	assert_int_equal(r.has,
-	    DAE_USER | DAE_SESSION_TIMEOUT | DAE_IDLE_TIMEOUT | DAE_INTERIM | DAE_TIMESTAMP);
+	assert_int_equal(
+	    r.has, DAE_USER | DAE_SESSION_TIMEOUT | DAE_IDLE_TIMEOUT | DAE_INTERIM | DAE_TIMESTAMP);
 	assert_int_equal(r.interim, 300);
 	assert_int_equal(r.session_timeout, 3600);
 	assert_int_equal(r.idle_timeout, 60);
