@@ -119,12 +119,17 @@ change(sess_id id, const struct dae_request *r)
 	return DAE_OK;
 }
 
-/* Whether the NAS that it names is us. */
+static bool
+is_our_address(const struct dgram_peer *c, uint32_t ip)
+{
+	return ip && (ip == config_nas_ip() || ip == c->asked || config_is_own_address(ip));
+}
+
+/* Whether the NAS that it names is us. We tell no server of an IPv6 address. */
 static bool
 is_for_us(const struct dgram_peer *c, const struct dae_request *r)
 {
-	if (r->has & DAE_NAS_IP && r->nas_ip != config_nas_ip() && r->nas_ip != c->asked &&
-	    !config_is_own_address(r->nas_ip))
+	if (r->has & DAE_NAS_IP6 || (r->has & DAE_NAS_IP && !is_our_address(c, r->nas_ip)))
 		return false;
 	return !(r->has & DAE_NAS_ID) || strcmp(r->nas_id, conf->hostname) == 0;
 }

@@ -103,6 +103,7 @@ take_filter(struct dae_request *r, const struct rad_attr *a)
 static const struct row rows[] = {
 	/* which NAS, which session */
 	NUMBER(RAD_NAS_IP_ADDRESS, BOTH, KIND_IP4, DAE_NAS_IP, nas_ip),
+	{ .type = RAD_NAS_IPV6_ADDRESS, .where = BOTH, .kind = KIND_IGNORE, .has = DAE_NAS_IP6 },
 	TEXT(RAD_NAS_IDENTIFIER, DAE_NAS_ID, nas_id),
 	TEXT(RAD_USER_NAME, DAE_USER, user),
 	TEXT(RAD_ACCT_SESSION_ID, DAE_ACCT_ID, acct_id),

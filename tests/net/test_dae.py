@@ -247,7 +247,8 @@ def test_nobody(site):
 def test_other_nas(site):
     """403 when it names another NAS, whatever else it has."""
     session = site.up("joe")
-    for other in "NAS-IP-Address = 192.0.2.99", 'NAS-Identifier = "lns2"':
+    for other in "NAS-IP-Address = 192.0.2.99", "NAS-IP-Address = 0.0.0.0", 'NAS-Identifier = "lns2"', \
+            "NAS-IPv6-Address = 2001:db8::1":
         for what in "disconnect", "coa":
             assert site.radclient(what, 'User-Name = "joe"', other).cause == 403
             assert site.radclient(what, "Framed-MTU = 1000", other).cause == 403

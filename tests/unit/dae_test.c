@@ -560,6 +560,10 @@ other_nas(void **state)
 	rad_put_str(&w, RAD_NAS_IDENTIFIER, "lns");
 	rad_put_u32(&w, RAD_NAS_PORT, 1);
 	assert_int_equal(ask(), DAE_OTHER_NAS);
+	begin(RAD_DISCONNECT_REQUEST);
+	rad_put(&w, RAD_NAS_IPV6_ADDRESS, "0123456789abcdef", 16);
+	rad_put_u32(&w, RAD_NAS_PORT, 1);
+	assert_int_equal(ask(), DAE_OTHER_NAS);
 }
 
 static void
