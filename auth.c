@@ -233,16 +233,16 @@ end_older_sessions(sess_id s)
 }
 
 static void
-set_policy(sess_id s, const struct auth_result *res)
+set_policy(sess_id s, const struct auth_result *res, bool proven)
 {
+	enum authentic by = res->local ? AUTHENTIC_LOCAL : AUTHENTIC_RADIUS;
 	struct ppp *p = ppp_get(s);
 	unsigned int i;
 
 	session_set_dns(s, res->dns1 ? res->dns1 : conf->primary_dns,
 	    res->dns2 ? res->dns2 : conf->secondary_dns);
 	session_set_timeouts(s, res->session_timeout, res->idle_timeout);
-	session_set_accounting(
-	    s, res->local ? AUTHENTIC_LOCAL : AUTHENTIC_RADIUS, res->interim);
+	session_set_accounting(s, proven ? by : AUTHENTIC_NONE, res->interim);
 	session_set_mtu(s, res->mtu);
 	for (i = 0; i < res->n_class; i++)
 		session_add_note(s, NOTE_CLASS, 0, res->class[i].p, res->class[i].len);
@@ -268,7 +268,7 @@ give_service(sess_id s, const struct auth_result *res, bool proven, const char *
 		end_older_sessions(s);
 	if (p->served)
 		return 0;
-	set_policy(s, res);
+	set_policy(s, res, proven);
 	policy_filter(s, in, out);
 	p->served = addr_assign(s, res, why) == 0;
 	return p->served ? 0 : -1;

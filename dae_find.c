@@ -5,6 +5,10 @@
  * or of those from the calling number, whichever is shorter; so no request costs a walk over
  * all sessions. Whatever the request says beside must be so too.
  *
+ * Who was refused and sits in the garden has a name that he may have made up. He does not stand
+ * in the way of a CoA for him whose name it is; a CoA finds him when there is nobody
+ * else, so that his server can let him out. A Disconnect ends all.
+ *
  * Reads tables, writes nothing. Called by dae.c.
  */
 #include "dae_find.h"
@@ -56,15 +60,17 @@ matches(const struct session *s, const struct dae_request *r)
 	       (!(r->has & DAE_CALLED) || strcmp(s->called, r->called) == 0);
 }
 
-/* Takes the session when it is meant. */
+/* Takes the session when it is meant; `unproven` gets those that a CoA is not for, as yet. */
 static void
-look_at(sess_id id, const struct dae_request *r, struct dae_found *f)
+look_at(sess_id id, const struct dae_request *r, struct dae_found *f, struct dae_found *unproven)
 {
 	const struct session *s = session_get(id);
 
 	f->looks++;
 	if (!s || !matches(s, r))
 		return;
+	if (r->is_coa && session_is_unproven(s))
+		f = unproven;
 	if (f->n < DAE_MOST)
 		f->ids[f->n++] = id;
 	else
@@ -104,7 +110,7 @@ calling_is_rarer(const struct dae_request *r, unsigned int *looks)
 }
 
 static void
-look_through(const struct dae_request *r, struct dae_found *f)
+look_through(const struct dae_request *r, struct dae_found *f, struct dae_found *unproven)
 {
 	bool by_calling =
 	    !(r->has & DAE_USER) || (r->has & DAE_CALLING && calling_is_rarer(r, &f->looks));
@@ -112,7 +118,7 @@ look_through(const struct dae_request *r, struct dae_found *f)
 
 	for (; s && !f->more; s = by_calling ? session_next_of_calling(s) : session_next_of_user(s))
 		if (f->looks < DAE_LOOKS)
-			look_at(s, r, f);
+			look_at(s, r, f, unproven);
 		else
 			f->more = true;
 }
@@ -120,11 +126,16 @@ look_through(const struct dae_request *r, struct dae_found *f)
 void
 dae_find(const struct dae_request *r, struct dae_found *f)
 {
+	struct dae_found unproven = { 0 };
 	sess_id id;
 
 	*f = (struct dae_found){ 0 };
 	if (single(r, &id))
-		look_at(id, r, f);
+		look_at(id, r, f, &unproven);
 	else
-		look_through(r, f);
+		look_through(r, f, &unproven);
+	if (f->n > 0 || f->more)
+		return;
+	unproven.looks = f->looks;
+	*f = unproven;
 }

@@ -41,7 +41,8 @@ put_who(struct wr *w, const struct session *s)
 		rad_put_be32(w, RAD_FRAMED_IP_ADDRESS, s->ip4);
 	if (s->netmask)
 		rad_put_be32(w, RAD_FRAMED_IP_NETMASK, s->netmask);
-	rad_put_u32(w, RAD_ACCT_AUTHENTIC, s->authentic);
+	/* who was let out of the garden was believed by an operator, not by RADIUS */
+	rad_put_u32(w, RAD_ACCT_AUTHENTIC, s->authentic ? s->authentic : AUTHENTIC_LOCAL);
 }
 
 static void

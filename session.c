@@ -603,6 +603,12 @@ session_set_down(sess_id id)
 	WRITE(id, s->down = 1);
 }
 
+bool
+session_is_unproven(const struct session *s)
+{
+	return s->garden && s->authentic == AUTHENTIC_NONE;
+}
+
 int
 session_add_note(sess_id id, uint8_t kind, uint16_t tag, const void *data, size_t len)
 {

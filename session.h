@@ -42,8 +42,9 @@ enum term_cause {
 	TERM_HOST_REQUEST = 18,
 };
 
-/* Acct-Authentic, RFC 2866 5.6: who knew the subscriber. */
-enum authentic { AUTHENTIC_RADIUS = 1, AUTHENTIC_LOCAL = 2 };
+/* Acct-Authentic, RFC 2866 5.6: who knew the subscriber. NONE: he was refused, and let in by a
+ * plugin. */
+enum authentic { AUTHENTIC_NONE = 0, AUTHENTIC_RADIUS = 1, AUTHENTIC_LOCAL = 2 };
 
 /* PPP Disconnect Cause Codes of RFC 3145, as far as we send them, and at whose side the cause is.
  */
@@ -130,7 +131,7 @@ struct sess_rec {
 	uint8_t auth;		     /* enum auth_proto agreed */
 	uint8_t pooled;		     /* its address is from the pool */
 	uint8_t sequencing;	     /* the LAC asked for sequence numbers */
-	uint8_t authed;		     /* the name is proven; before, people see "*" */
+	uint8_t authed;		     /* has logged in; before, people see "*" */
 	uint8_t authentic;	     /* by whom: enum authentic */
 	uint8_t down;		     /* SESS_EV_DOWN was raised */
 	uint32_t magic, peer_magic;  /* LCP magic numbers */
@@ -193,6 +194,9 @@ sess_id session_by_unique(uint32_t unique);
  */
 sess_id session_by_user(const char *user);
 sess_id session_next_of_user(sess_id id);
+
+/* Who was refused and sits in the garden: the name may be another's. Let out, it is his. */
+bool session_is_unproven(const struct session *s);
 
 /* The same for those from a calling number, logged in or not. */
 sess_id session_by_calling(const char *calling);

@@ -615,6 +615,29 @@ def test_garden(plant, tmp_path):
     assert site.lns.session("joe")["G"] == "Y"
 
 
+def test_impostor(plant, tmp_path):
+    """A wrong password in joe's name, in the garden: a CoA for joe is for joe, and lets nobody else out."""
+    site = Garden(plant, tmp_path)
+    site.built()
+    joe = site.up("joe")
+    site.server.answer = lambda server, request: [server.reject(request)]
+    other = site.up("joe", "guessed")
+    site.wait_inside(other.address)
+
+    def coa(*attributes):
+        return radclient(plant.network.core, "coa", ['User-Name = "joe"', *attributes], plant.network.LNS)
+    assert coa("Session-Timeout = 5000").ack
+    timeouts = {s["garden"]: s.get("session_timeout_seconds")
+                for s in json.loads("".join(site.lns.run("show session json")))}
+    assert timeouts == {False: 5000, True: None}
+    assert coa('Cisco-AVPair = "garden=no"').ack
+    site.wait_inside(other.address)
+    joe.hangup()
+    wait_for(lambda: len(site.lns.sessions()) == 1, "the end of joe")
+    assert coa('Cisco-AVPair = "garden=no"').ack  # he is the only one who says so: the server knows what it does
+    site.wait_inside()
+
+
 # ---------------------------------------------------------------------------- bad input, and much of it
 
 @pytest.mark.san

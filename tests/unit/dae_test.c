@@ -194,6 +194,12 @@ session_get(sess_id id)
 	return id > 0 && id <= SESSIONS && sessions[id].state != SESS_FREE ? &sessions[id] : NULL;
 }
 
+bool
+session_is_unproven(const struct session *s)
+{
+	return s->garden && s->authentic == AUTHENTIC_NONE;
+}
+
 sess_id
 session_id(const struct session *s)
 {
@@ -364,6 +370,7 @@ set_up(void **state)
 
 		*s = (struct session){ .state = SESS_OPEN, .authed = 1, .unique = 1000 + i };
 		s->ip4 = htonl(ADDRESSES + i);
+		s->authentic = AUTHENTIC_RADIUS;
 		s->session_timeout = 11;
 		s->idle_timeout = 22;
 		snprintf(s->user, sizeof(s->user), "u%u", i);
@@ -503,6 +510,44 @@ several(void **state)
 	assert_int_equal(ask(), 0);
 	assert_int_equal(closed, 5);
 	assert_string_equal(last_end.message, "good night");
+}
+
+/* Who was refused and sits in the garden under somebody's name. */
+static void
+impostors(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	same_name(100);
+	for (i = 1; i <= 100; i++) {
+		sessions[i].garden = 1;
+		sessions[i].authentic = i == 70 ? AUTHENTIC_RADIUS : AUTHENTIC_NONE;
+	}
+	begin(RAD_COA_REQUEST);
+	rad_put_str(&w, RAD_USER_NAME, "guest");
+	rad_put_u32(&w, RAD_SESSION_TIMEOUT, 1);
+	assert_int_equal(ask(), 0); /* the one who was put in by others */
+	assert_string_equal(done, "timeouts 70 1 22;");
+	sessions[90].garden = 0; /* let out: his now */
+	begin(RAD_COA_REQUEST);
+	rad_put_str(&w, RAD_USER_NAME, "guest");
+	assert_int_equal(ask(), DAE_SEVERAL);
+	sessions[70].down = sessions[90].down = 1;
+	begin(RAD_COA_REQUEST);
+	rad_put_str(&w, RAD_USER_NAME, "guest");
+	assert_int_equal(ask(), DAE_SEVERAL);
+	begin(RAD_COA_REQUEST);
+	rad_put_str(&w, RAD_USER_NAME, "guest");
+	rad_put_u32(&w, RAD_NAS_PORT, 3);
+	assert_int_equal(ask(), 0); /* by number */
+	begin(RAD_COA_REQUEST);
+	rad_put_str(&w, RAD_CALLING_STATION_ID, "07334");
+	assert_int_equal(ask(), 0); /* nobody else calls from there */
+	begin(RAD_DISCONNECT_REQUEST);
+	rad_put_str(&w, RAD_CALLING_STATION_ID, "07334");
+	assert_int_equal(ask(), 0);
+	assert_int_equal(closed, 1);
 }
 
 static void
@@ -761,6 +806,7 @@ main(void)
 		TEST(all_must_match),
 		TEST(names_nobody),
 		TEST(several),
+		TEST(impostors),
 		TEST(very_many),
 		TEST(other_nas),
 		TEST(coa),
