@@ -305,6 +305,24 @@ def test_garden_and_the_rightful_owner(plant, tmp_path):
     site.wait_inside(other.address)
 
 
+def test_commands_are_for_the_rightful_owner(plant, tmp_path):
+    """nsctl by name: joe is meant, not who sits in the garden under his name."""
+    site = Garden(plant, tmp_path, settings={"allow_duplicate_users": "yes"})  # else joe's login ends the other
+    accept, site.server.answer = site.server.answer, lambda server, request: [server.reject(request)]
+    other = site.up("joe", "guessed")
+    site.server.answer = accept
+    joe = site.up("joe")
+    site.wait_inside(other.address)
+    assert nsctl(site.network.lns, "garden", "joe") == (0, "", "")
+    site.wait_inside(other.address, joe.address)
+    assert nsctl(site.network.lns, "ungarden", "joe") == (0, "", "")
+    site.wait_inside(other.address)
+    joe.hangup()
+    wait_for(lambda: len(site.lns.sessions()) == 1, "the end of joe")
+    assert nsctl(site.network.lns, "ungarden", "joe") == (0, "", "")  # there is nobody else of that name
+    site.wait_inside()
+
+
 def test_garden_and_a_new_negotiation(plant, tmp_path):
     """Refused when he logs in again on his link, or put in by nsctl in the midst of it: his rule is there."""
     site = Garden(plant, tmp_path)
