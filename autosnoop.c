@@ -62,29 +62,48 @@ plugin_init(const struct pluginfuncs *funcs)
 	return 1;
 }
 
+/* Where copies are to go, ip 0: nowhere. 1: the pair is ours; 0: it is not; -1: it cannot be. */
+static int
+understand(plugin_session s, const char *key, const char *value, struct in_addr *ip, uint16_t *port)
+{
+	ip->s_addr = 0;
+	*port = 0;
+	if (strcmp(key, "intercept") != 0)
+		return 0;
+	if (strcmp(value, "no") == 0)
+		return 1;
+	if (strcmp(value, "yes") == 0) {
+		if (configured_target(ip, port))
+			return 1;
+		f->log(PLUGIN_LOG_WARNING, s,
+		    "intercept=yes, but snoop_host and snoop_port are not set");
+		return -1;
+	}
+	if (parse_target(value, ip, port))
+		return 1;
+	f->log(PLUGIN_LOG_WARNING, s, "intercept=%s is not yes, no or IP:PORT", value);
+	return -1;
+}
+
 int
 plugin_radius_response(struct param_radius_response *p)
 {
 	struct in_addr ip;
 	uint16_t port;
 
-	if (strcmp(p->key, "intercept") != 0)
-		return PLUGIN_RET_OK;
-	if (strcmp(p->value, "no") == 0) {
-		f->snoop(p->s, 0, 0);
-	} else if (strcmp(p->value, "yes") == 0) {
-		if (configured_target(&ip, &port))
-			f->snoop(p->s, ip.s_addr, port);
-		else
-			f->log(PLUGIN_LOG_WARNING, p->s,
-			    "intercept=yes, but snoop_host and snoop_port are not set");
-	} else if (parse_target(p->value, &ip, &port)) {
+	if (understand(p->s, p->key, p->value, &ip, &port) > 0)
 		f->snoop(p->s, ip.s_addr, port);
-	} else {
-		f->log(
-		    PLUGIN_LOG_WARNING, p->s, "intercept=%s is not yes, no or IP:PORT", p->value);
-	}
 	return PLUGIN_RET_OK;
+}
+
+int
+plugin_radius_check(struct param_radius_check *p)
+{
+	struct in_addr ip;
+	uint16_t port;
+
+	return understand(p->s, p->key, p->value, &ip, &port) < 0 ? PLUGIN_RET_ERROR
+								  : PLUGIN_RET_OK;
 }
 
 int

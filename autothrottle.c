@@ -106,50 +106,73 @@ parse_throttle(const char *value, uint32_t *in, uint32_t *out)
 	return 1;
 }
 
-static void
-by_throttle(plugin_session s, const char *value)
+/* What a pair asks for. 1: it is ours; 0: it is not; -1: it cannot be. */
+static int
+by_throttle(plugin_session s, const char *value, uint32_t *in, uint32_t *out)
 {
-	uint32_t in, out;
-
-	if (!parse_throttle(value, &in, &out))
+	if (!parse_throttle(value, in, out))
 		f->log(PLUGIN_LOG_WARNING, s,
 		    "throttle=%s is not yes, no, RATE or in RATE out RATE", value);
-	else if (strcmp(value, "yes") == 0 && in == 0)
+	else if (strcmp(value, "yes") == 0 && *in == 0)
 		f->log(PLUGIN_LOG_WARNING, s, "throttle=yes, but throttle_speed is not set");
 	else
-		f->throttle(s, in, out);
+		return 1;
+	return -1;
 }
 
 /* "service-policy input 300" */
-static void
-by_interface_config(plugin_session s, const char *value)
+static int
+by_interface_config(plugin_session s, const char *value, uint32_t *in, uint32_t *out)
 {
 	char text[TEXT_SIZE] = "", *words[MAX_WORDS];
 	uint32_t rate;
+	int is_in;
 
 	if (strlen(value) >= sizeof(text))
-		return;
+		return 0;
 	memcpy(text, value, strlen(value) + 1);
 	if (split(text, words) != 3 || strcasecmp(words[0], "service-policy") != 0)
-		return;
-	if (!parse_rate(words[2], &rate))
+		return 0;
+	is_in = strcasecmp(words[1], "input") == 0;
+	if (!is_in && strcasecmp(words[1], "output") != 0)
+		return 0;
+	if (!parse_rate(words[2], &rate)) {
 		f->log(PLUGIN_LOG_INFO, s, "service-policy %s is not a rate", words[2]);
-	else if (strcasecmp(words[1], "input") == 0)
-		f->throttle(s, rate, PLUGIN_RATE_KEEP);
-	else if (strcasecmp(words[1], "output") == 0)
-		f->throttle(s, PLUGIN_RATE_KEEP, rate);
+		return 0;
+	}
+	*in = is_in ? rate : PLUGIN_RATE_KEEP;
+	*out = is_in ? PLUGIN_RATE_KEEP : rate;
+	return 1;
+}
+
+static int
+understand(plugin_session s, const char *key, const char *value, uint32_t *in, uint32_t *out)
+{
+	static const char config[] = "lcp:interface-config";
+
+	if (strcmp(key, "throttle") == 0)
+		return by_throttle(s, value, in, out);
+	if (strncmp(key, config, sizeof(config) - 1) == 0)
+		return by_interface_config(s, value, in, out);
+	return 0;
 }
 
 int
 plugin_radius_response(struct param_radius_response *p)
 {
-	static const char config[] = "lcp:interface-config";
+	uint32_t in, out;
 
-	if (strcmp(p->key, "throttle") == 0)
-		by_throttle(p->s, p->value);
-	else if (strncmp(p->key, config, sizeof(config) - 1) == 0)
-		by_interface_config(p->s, p->value);
+	if (understand(p->s, p->key, p->value, &in, &out) > 0)
+		f->throttle(p->s, in, out);
 	return PLUGIN_RET_OK;
+}
+
+int
+plugin_radius_check(struct param_radius_check *p)
+{
+	uint32_t in, out;
+
+	return understand(p->s, p->key, p->value, &in, &out) < 0 ? PLUGIN_RET_ERROR : PLUGIN_RET_OK;
 }
 
 int

@@ -13,7 +13,8 @@
  * A request is decoded and checked as a whole, and its session found, before anything is
  * changed. A Disconnect-Request may mean many sessions, and ends all; those beyond a few are
  * evict.c's. A CoA-Request must mean one. Cisco-AVPairs of a CoA are the plugins': they are
- * told to forget the pairs that were in force (hook_avpair_reset()), then get the new ones.
+ * asked whether they can be (hook_avpair_check()), told to forget the pairs that were in
+ * force (hook_avpair_reset()), then get the new ones.
  *
  * A turn of the loop takes so many packets of a socket, looks at so many sessions and ends so
  * many, and no more: the rest waits in the socket.
@@ -30,6 +31,7 @@
 #include "hook.h"
 #include "log.h"
 #include "loop.h"
+#include "note.h"
 #include "policy.h"
 #include "rad_server.h"
 #include "util.h"
@@ -70,6 +72,16 @@ answer(const struct dgram_peer *c, const struct rad_packet *p, enum dae_cause ca
 
 /* --- what is asked for --- */
 
+/* The Stop carries these beside the session's own; RFC 5176 3.6, note 4. */
+static void
+add_classes(sess_id id, const struct dae_request *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < r->n_classes; i++)
+		(void)session_add_note(id, NOTE_CLASS, 0, r->classes[i].p, r->classes[i].len);
+}
+
 static enum dae_cause
 disconnect(const struct dae_request *r, const struct dae_found *f)
 {
@@ -91,12 +103,50 @@ disconnect(const struct dae_request *r, const struct dae_found *f)
 		return evict_matching(&who, &end) ? DAE_OK : DAE_NOT_REMOVABLE;
 	}
 	turn.ends += f->n;
-	for (i = 0; i < f->n; i++)
+	for (i = 0; i < f->n; i++) {
+		add_classes(f->ids[i], r);
 		hook_close(f->ids[i], &end);
+	}
 	return DAE_OK;
 }
 
-/* Nothing can fail but the names of access lists, which come first. */
+/* Later records of the session carry these Classes; RFC 5176 3.6, note 3. */
+static int
+set_classes(sess_id id, const struct dae_request *r)
+{
+	struct note notes[DAE_MAX_CLASSES] = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < r->n_classes; i++) {
+		notes[i].len = r->classes[i].len;
+		memcpy(notes[i].data, r->classes[i].p, r->classes[i].len);
+	}
+	return i ? session_replace_notes(id, NOTE_CLASS, notes, i) : 0;
+}
+
+static bool
+pairs_can_be(sess_id id, const struct dae_request *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < r->n_pairs; i++)
+		if (!hook_avpair_check(id, r->pairs[i].p, r->pairs[i].len))
+			return false;
+	return true;
+}
+
+static void
+set_pairs(sess_id id, const struct dae_request *r)
+{
+	unsigned int i;
+
+	if (r->n_pairs > 0)
+		hook_avpair_reset(id);
+	for (i = 0; i < r->n_pairs; i++)
+		hook_avpair(id, r->pairs[i].p, r->pairs[i].len);
+}
+
+/* What can fail comes first, and leaves nothing behind. */
 static enum dae_cause
 change(sess_id id, const struct dae_request *r)
 {
@@ -107,15 +157,16 @@ change(sess_id id, const struct dae_request *r)
 	for (i = 0; i < r->n_filters; i++)
 		if (policy_filter_id(id, r->filters[i].p, r->filters[i].len, &in, &out) < 0)
 			return DAE_INVALID_VALUE;
+	if (!pairs_can_be(id, r))
+		return DAE_INVALID_VALUE;
+	if (set_classes(id, r) < 0)
+		return DAE_NO_RESOURCES;
 	policy_filter(id, in, out);
 	policy_timeouts(id, r->has & DAE_SESSION_TIMEOUT ? r->session_timeout : s->session_timeout,
 	    r->has & DAE_IDLE_TIMEOUT ? r->idle_timeout : s->idle_timeout);
 	if (r->has & DAE_INTERIM)
 		policy_interim(id, r->interim);
-	if (r->n_pairs > 0)
-		hook_avpair_reset(id);
-	for (i = 0; i < r->n_pairs; i++)
-		hook_avpair(id, r->pairs[i].p, r->pairs[i].len);
+	set_pairs(id, r);
 	return DAE_OK;
 }
 

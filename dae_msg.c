@@ -6,8 +6,8 @@
  * believe that it was done. The first thing wrong is what the answer tells.
  *
  * An attribute that is no change here (Framed-Protocol PPP, Service-Type Framed) may come
- * with the value that all sessions have, and with no other. Those that only tell of the
- * session that ends (Class, Acct-Terminate-Cause) are ignored.
+ * with the value that all sessions have, and with no other. Acct-Terminate-Cause, which
+ * only tells of the session that ends, is ignored.
  *
  * RFC 5176 2.1 to 2.3 (packets), 3 (attributes, table in 3.6), 3.5 (Error-Cause).
  *
@@ -85,6 +85,12 @@ take_filter(struct dae_request *r, const struct rad_attr *a)
 	return append(r->filters, &r->n_filters, DAE_MAX_FILTERS, a);
 }
 
+static enum dae_cause
+take_class(struct dae_request *r, const struct rad_attr *a)
+{
+	return append(r->classes, &r->n_classes, DAE_MAX_CLASSES, a);
+}
+
 /* clang-format off */
 #define TEXT(t, bit, member)                                                                       \
 	{ .type = t, .where = BOTH, .kind = KIND_TEXT, .has = bit,                                 \
@@ -118,6 +124,7 @@ static const struct row rows[] = {
 	NUMBER(RAD_ACCT_INTERIM_INTERVAL, COA, KIND_U32, DAE_INTERIM, interim),
 	CALL(0, RAD_FILTER_ID, COA, take_filter),
 	CALL(RAD_VENDOR_CISCO, RAD_CISCO_AVPAIR, COA, take_pair),
+	CALL(0, RAD_CLASS, COA, take_class),
 	CALL(0, RAD_REPLY_MESSAGE, BOTH, take_message),
 	/* what is so anyway; RFC 5176 3.5: no 405 in a Disconnect-NAK */
 	FIXED(RAD_SERVICE_TYPE, COA, SERVICE_FRAMED, DAE_UNSUPPORTED_SERVICE),
@@ -125,7 +132,7 @@ static const struct row rows[] = {
 	FIXED(RAD_FRAMED_PROTOCOL, BOTH, PROTOCOL_PPP, DAE_INVALID_VALUE),
 	FIXED(RAD_NAS_PORT_TYPE, BOTH, PORT_VIRTUAL, DAE_INVALID_VALUE),
 	/* about the session's end, and about the packet */
-	IGNORE(RAD_CLASS, DISCONNECT, true),
+	CALL(0, RAD_CLASS, DISCONNECT, take_class),
 	IGNORE(RAD_ACCT_TERMINATE_CAUSE, DISCONNECT, false),
 	NUMBER(RAD_EVENT_TIMESTAMP, BOTH, KIND_U32, DAE_TIMESTAMP, timestamp),
 	IGNORE(RAD_MESSAGE_AUTHENTICATOR, BOTH, false),
@@ -284,7 +291,7 @@ dae_cause_text(enum dae_cause cause)
 	case DAE_NOT_REMOVABLE:
 		return "too many sessions are being ended";
 	case DAE_NO_RESOURCES:
-		return "too many sessions to look at";
+		return "too many sessions to look at, or no room";
 	case DAE_SEVERAL:
 		return "several sessions match";
 	}

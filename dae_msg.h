@@ -43,7 +43,13 @@ enum dae_has {
 	DAE_NAS_IP6 = 1 << 13,
 };
 
-enum { DAE_TEXT = RAD_MAX_VALUE + 1, DAE_MESSAGE = 64, DAE_MAX_PAIRS = 64, DAE_MAX_FILTERS = 8 };
+enum {
+	DAE_TEXT = RAD_MAX_VALUE + 1,
+	DAE_MESSAGE = 64,
+	DAE_MAX_PAIRS = 64,
+	DAE_MAX_FILTERS = 8,
+	DAE_MAX_CLASSES = 4
+};
 
 struct dae_request {
 	bool is_coa;	  /* else it is to end the session */
@@ -58,12 +64,13 @@ struct dae_request {
 	uint32_t session_timeout, idle_timeout; /* s; 0: none */
 	uint32_t interim;			/* Acct-Interim-Interval, s; 0: as configured */
 	char message[DAE_MESSAGE];		/* Reply-Message, cut */
-	unsigned int n_pairs, n_filters;
+	unsigned int n_pairs, n_filters, n_classes;
 	struct dae_octets {
 		const uint8_t *p;
 		uint8_t len;
 	} pairs[DAE_MAX_PAIRS],	      /* Cisco-AVPair, inside the packet */
-	    filters[DAE_MAX_FILTERS]; /* Filter-Id, the same */
+	    filters[DAE_MAX_FILTERS], /* Filter-Id, the same */
+	    classes[DAE_MAX_CLASSES]; /* Class */
 };
 
 /*

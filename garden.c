@@ -396,6 +396,16 @@ plugin_radius_response(struct param_radius_response *p)
 	return PLUGIN_RET_OK;
 }
 
+int
+plugin_radius_check(struct param_radius_check *p)
+{
+	if (strcmp(p->key, "garden") != 0 || strcmp(p->value, "yes") == 0 ||
+	    strcmp(p->value, "no") == 0)
+		return PLUGIN_RET_OK;
+	f->log(PLUGIN_LOG_WARNING, p->s, "garden=%s is not yes or no", p->value);
+	return PLUGIN_RET_ERROR;
+}
+
 /* ---- nsctl ---- */
 
 /* What is wrong with it, or NULL when it is done. */

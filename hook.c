@@ -120,6 +120,22 @@ hook_avpair(sess_id s, const uint8_t *text, size_t len)
 		CALL_ALL(avpair, s, pair.key, pair.value);
 }
 
+bool
+hook_avpair_check(sess_id s, const uint8_t *text, size_t len)
+{
+	char line[AVPAIR_TEXT];
+	const char *pos = line;
+	struct avpair pair;
+	unsigned int i;
+
+	str_copy_n(line, sizeof(line), text, len);
+	while (avpair_next(&pos, &pair))
+		for (i = 0; hooks->avpair_check[i]; i++)
+			if (!hooks->avpair_check[i](s, pair.key, pair.value))
+				return false;
+	return true;
+}
+
 void
 hook_avpair_reset(sess_id s)
 {

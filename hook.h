@@ -106,6 +106,7 @@ struct hook_table {
 	bool (*const *pre_auth)(sess_id s, struct login *login);
 	bool (*const *post_auth)(sess_id s, enum auth_proto proto, bool allowed);
 	void (*const *avpair)(sess_id s, const char *key, const char *value);
+	bool (*const *avpair_check)(sess_id s, const char *key, const char *value);
 	void (*const *avpair_reset)(sess_id s);
 	void (*const *account)(sess_id s, struct wr *attrs);
 };
@@ -146,6 +147,9 @@ bool hook_post_auth(sess_id s, enum auth_proto proto, bool allowed);
 
 /* Policy by name: each `key=value` of a Cisco-AVPair. A reset comes before those of a CoA. */
 void hook_avpair(sess_id s, const uint8_t *text, size_t len);
+
+/* Whether it can be done, as far as anybody knows it. Changes nothing. */
+bool hook_avpair_check(sess_id s, const uint8_t *text, size_t len);
 void hook_avpair_reset(sess_id s);
 
 /* An accounting record is made: more attributes. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Notes of sessions: records (kind, length, tag, octets) packed one behind the other
- * into chains of 64-octet cells. A chain is only ever appended to and freed whole.
+ * into chains of 64-octet cells. A chain is only ever appended to and freed whole; what
+ * replaces a kind makes a new one.
  *
  * The pool is common to all sessions. So that nobody starves the others, a chain holds
  * a limited number of octets of a kind, and the kinds that come with a call, before
@@ -191,6 +192,37 @@ note_next(struct note_pos *pos, struct note *n)
 	n->len = head[1];
 	memcpy(&n->tag, head + 2, sizeof(n->tag));
 	return take(pos, n->data, n->len);
+}
+
+/* Adds what a chain has of other kinds to another one. */
+static int
+copy_others(uint32_t *to, uint32_t head, uint8_t kind)
+{
+	struct note_pos pos = note_first(head);
+	struct note n;
+
+	while (note_next(&pos, &n))
+		if (n.kind != kind && note_add(to, n.kind, n.tag, n.data, n.len) < 0)
+			return -1;
+	return 0;
+}
+
+int
+note_replace(uint32_t *head, uint8_t kind, const struct note *with, unsigned int n)
+{
+	uint32_t fresh = 0;
+	unsigned int i;
+	int result = copy_others(&fresh, *head, kind);
+
+	for (i = 0; i < n && result == 0; i++)
+		result = note_add(&fresh, kind, with[i].tag, with[i].data, with[i].len);
+	if (result < 0) {
+		note_free(&fresh);
+		return -1;
+	}
+	note_free(head);
+	*head = fresh;
+	return 0;
 }
 
 void

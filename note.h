@@ -54,6 +54,12 @@ void note_init(uint32_t cells);
  */
 int note_add(uint32_t *head, uint8_t kind, uint16_t tag, const void *data, size_t len);
 
+/*
+ * Puts the `n` notes in place of those of that kind. -1 when the pool has no room (it needs
+ * some for both at once): counted, and the chain is as it was.
+ */
+int note_replace(uint32_t *head, uint8_t kind, const struct note *with, unsigned int n);
+
 /* Starts reading a chain; note_next() copies out one record after the other, false at the end. */
 struct note_pos note_first(uint32_t head);
 bool note_next(struct note_pos *pos, struct note *n);

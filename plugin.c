@@ -40,6 +40,7 @@ enum event {
 	KILL_SESSION,
 	CONTROL,
 	RADIUS_RESPONSE,
+	RADIUS_CHECK,
 	RADIUS_RESET,
 	RADIUS_ACCOUNT,
 	BECOME_MASTER,
@@ -57,6 +58,7 @@ static const char *const events[EVENTS] = {
 	[KILL_SESSION] = "plugin_kill_session",
 	[CONTROL] = "plugin_control",
 	[RADIUS_RESPONSE] = "plugin_radius_response",
+	[RADIUS_CHECK] = "plugin_radius_check",
 	[RADIUS_RESET] = "plugin_radius_reset",
 	[RADIUS_ACCOUNT] = "plugin_radius_account",
 	[BECOME_MASTER] = "plugin_become_master",
@@ -102,7 +104,7 @@ call(const struct plugin *p, enum event ev, void *param)
 	int result = p->fn[ev](param);
 
 	plugin_caller_set(before);
-	if (result == PLUGIN_RET_ERROR && ev != PACKET_RX && ev != PACKET_TX)
+	if (result == PLUGIN_RET_ERROR && ev != PACKET_RX && ev != PACKET_TX && ev != RADIUS_CHECK)
 		plog_limit(LOG_WARNING, "%s: %s failed", p->name, events[ev]);
 	return result;
 }
@@ -226,6 +228,19 @@ plugin_avpair(sess_id s, const char *key, const char *value)
 	};
 
 	raise_event(RADIUS_RESPONSE, &p);
+}
+
+bool
+plugin_avpair_check(sess_id s, const char *key, const char *value)
+{
+	struct param_radius_check p = {
+		.t = plugin_tunnel_of(s),
+		.s = plugin_handle(s),
+		.key = key,
+		.value = value,
+	};
+
+	return raise_event(RADIUS_CHECK, &p) != PLUGIN_RET_ERROR;
 }
 
 void

@@ -135,6 +135,17 @@ struct param_radius_response {
 	const char *value;
 };
 
+/*
+ * A pair of a CoA, before anything is changed. PLUGIN_RET_ERROR: it is ours and cannot be done;
+ * the server is told (NAK), and nothing of the CoA is done. The plugin changes nothing here.
+ */
+struct param_radius_check {
+	plugin_tunnel t;
+	plugin_session s;
+	const char *key;
+	const char *value;
+};
+
 /* A CoA comes: what radius_response set before is to be set back, for new pairs follow. */
 struct param_radius_reset {
 	plugin_tunnel t;
@@ -282,6 +293,7 @@ int plugin_new_session(struct param_new_session *p);
 int plugin_kill_session(struct param_kill_session *p);
 int plugin_control(struct param_control *p);
 int plugin_radius_response(struct param_radius_response *p);
+int plugin_radius_check(struct param_radius_check *p);
 int plugin_radius_reset(struct param_radius_reset *p);
 int plugin_radius_account(struct param_radius_account *p);
 int plugin_become_master(struct param_become_master *p);

@@ -621,6 +621,17 @@ session_add_note(sess_id id, uint8_t kind, uint16_t tag, const void *data, size_
 	return result;
 }
 
+int
+session_replace_notes(sess_id id, uint8_t kind, const struct note *with, unsigned int n)
+{
+	int result;
+
+	WRITE(id, result = note_replace(&s->notes, kind, with, n));
+	if (result < 0)
+		slog_limit(&sessions[id], LOG_WARNING, "no room to keep %s", note_kind_names[kind]);
+	return result;
+}
+
 void
 session_drop_scratch(sess_id id)
 {

@@ -250,6 +250,12 @@ void session_set_down(sess_id id);
 /* Adds a note (note.h). -1 when there is no room: counted and logged. */
 int session_add_note(sess_id id, uint8_t kind, uint16_t tag, const void *data, size_t len);
 
+struct note;
+
+/* Puts these in place of the notes of a kind (not of scratch). -1 when there is no room: counted and
+ * logged, and nothing was done. */
+int session_replace_notes(sess_id id, uint8_t kind, const struct note *with, unsigned int n);
+
 /* Forgets the notes that only PPP needs (struct session, scratch). */
 void session_drop_scratch(sess_id id);
 

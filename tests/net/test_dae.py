@@ -14,8 +14,8 @@ import time
 import pytest
 
 import packets
-from fakeradius import (ACCT_SESSION_ID, EVENT_TIMESTAMP, IDLE_TIMEOUT, MESSAGE_AUTHENTICATOR, NAS_PORT, PROXY_STATE,
-                        REPLY_MESSAGE, SESSION_TIMEOUT, STATE, USER_NAME, FakeRadius, attribute)
+from fakeradius import (ACCT_SESSION_ID, CLASS, EVENT_TIMESTAMP, IDLE_TIMEOUT, MESSAGE_AUTHENTICATOR, NAS_PORT, PROXY_STATE,
+                        REPLY_MESSAGE, SESSION_TIMEOUT, STATE, USER_NAME, FakeRadius, acknowledge, attribute)
 from lns import SANITIZER
 from netns import wait_for
 from pylac import RESULT_CODE, Lac
@@ -450,7 +450,7 @@ def test_refused(site):
     client = site.client()
     name, change = attribute(USER_NAME, "joe"), attribute(SESSION_TIMEOUT, 1)
     for code, body, cause in [
-            (COA, attribute(12, 1400), 401), (COA, attribute(25, "class"), 401),
+            (COA, attribute(12, 1400), 401), (COA, attribute(25, b""), 407), (COA, 5 * attribute(25, "class"), 404),
             (COA, attribute(26, struct.pack("!IBBI", 311, 28, 6, 1)), 401), (COA, attribute(26, b"x"), 401),
             (DISCONNECT, attribute(28, 1), 401), (DISCONNECT, attribute(6, 17), 401),
             (COA, attribute(6, 17), 405), (COA, change, 404), (COA, name, 404), (COA, attribute(28, b"x"), 407),
@@ -576,6 +576,50 @@ def test_pairs(plant):
     assert site.radclient("coa", 'User-Name = "joe"', 'Cisco-AVPair = "throttle=no"').ack
     assert now() == ("N", "no")
     session.ping(site.network.CORE)
+
+
+@pytest.mark.parametrize("bad", ["throttle=5I2", "throttle=yes", "intercept=10.2.0.77", "intercept=yes",
+                                 "intercept=no,throttle=-1"])
+def test_pair_that_cannot_be(plant, bad):
+    """A slip of the pen is refused, and neither frees a rate nor ends an interception, nor does the rest of it."""
+    site = Site(plant, ["autothrottle", "autosnoop"])
+    site.server.answer = lambda server, request: [
+        server.accept(request, pairs("throttle=100", "intercept=10.2.0.77:4000"))]
+    site.up("joe")
+    start = len(site.lns.process.lines)
+    answer = site.radclient("coa", 'User-Name = "joe"', "Session-Timeout = 77", 'Cisco-AVPair = "throttle=300"',
+                            'Cisco-AVPair += "%s"' % bad, 'Class = 0x01')
+    assert answer and answer.cause == 407, answer.text
+    site.lns.wait_log("DAE .*: impossible value of attribute", start)
+    sid = site.lns.session("joe")
+    assert (sid["T"], site.lns.details(sid["SID"])["Intercepted"]) == ("Y", "10.2.0.77:4000")
+    assert not [line for line in site.lns.process.lines[start:] if "rates" in line or "Timeout" in line]
+    assert site.radclient("coa", 'User-Name = "joe"', 'Cisco-AVPair = "not-ours=5I2"').ack
+
+
+def test_class(plant):
+    """Those of a CoA take the place of the login's in all later records; those of a Disconnect come to the Stop's."""
+    site = Site(plant, settings={"radius_accounting": "yes"})
+    first, second = [b"one", bytes(253)], [b"two", b"three", bytes(250)]
+    site.server.answer = lambda server, request: [
+        server.accept(request, b"".join(attribute(CLASS, c) for c in first))]
+    accounts = plant.keep(FakeRadius(plant.network.core, plant.network.CORE, 1813, SECRET))
+    accounts.answer = acknowledge
+    joe, jim = site.up("joe"), site.up("jim")
+
+    def stop(user):
+        def found():
+            return [r for r in accounts.records if r.status == 2 and r.get(USER_NAME) == user]
+        return wait_for(found, "the Stop")[0].all(CLASS)
+    client = site.client()
+    assert client.ask(request(COA, attribute(USER_NAME, "joe"), *[attribute(CLASS, c) for c in second])).ack
+    assert client.ask(request(COA, attribute(USER_NAME, "joe"), attribute(SESSION_TIMEOUT, 9000))).ack
+    assert client.ask(request(DISCONNECT, attribute(USER_NAME, "joe"))).ack
+    assert stop(b"joe") == second
+    assert client.ask(request(DISCONNECT, attribute(USER_NAME, "jim"), attribute(CLASS, "last"))).ack
+    assert stop(b"jim") == first + [b"last"]
+    site.ended(joe)
+    site.ended(jim)
 
 
 def test_intercepted_packets(plant):

@@ -117,9 +117,13 @@ refused(void **state)
 	/* what changes has no place in a Disconnect-Request */
 	assert_int_equal(DISC("\1\5joe\x1b\6\0\0\0\1"), DAE_UNSUPPORTED_ATTRIBUTE);
 	assert_int_equal(DISC("\1\5joe\x1a\xb\0\0\0\x9\1\5b=2"), DAE_UNSUPPORTED_ATTRIBUTE);
-	/* Class tells of the session that ends, and would be a change in a CoA */
-	assert_int_equal(DISC("\1\5joe\x19\4xy\x19\4xy\x31\6\0\0\0\6"), 0);
-	assert_int_equal(COA("\1\5joe\x19\4xy"), DAE_UNSUPPORTED_ATTRIBUTE);
+	/* Class is a change in a CoA, and for the Stop in a Disconnect-Request */
+	assert_int_equal(DISC("\1\5joe\x19\4xy\x19\4yz\x31\6\0\0\0\6"), 0);
+	assert_int_equal(r.n_classes, 2);
+	assert_memory_equal(r.classes[1].p, "yz", 2);
+	assert_int_equal(COA("\1\5joe\x19\4xy"), 0);
+	assert_int_equal(r.n_classes, 1);
+	assert_int_equal(COA("\1\5joe\x19\2"), DAE_INVALID_VALUE);
 	/* Service-Type: Framed, Authorize-Only */
 	assert_int_equal(COA("\1\5joe\6\6\0\0\0\2\7\6\0\0\0\1\x3d\6\0\0\0\5"), 0);
 	assert_int_equal(COA("\1\5joe\6\6\0\0\0\x11"), DAE_UNSUPPORTED_SERVICE);

@@ -12,6 +12,7 @@
 #include "hook.h"
 #include "iptab.h"
 #include "loop.h"
+#include "note.h"
 #include "policy.h"
 #include "rad_server.h"
 #include "rad_sess.h"
@@ -41,7 +42,7 @@ static struct session sessions[SESSIONS + 1];
 static char done[4096]; /* what was done to sessions, in words */
 static unsigned int closed;
 static struct sess_end last_end;
-static bool evict_full;
+static bool evict_full, notes_full;
 
 /* --- stand-ins --- */
 
@@ -149,6 +150,38 @@ hook_avpair_reset(sess_id s)
 {
 	(void)s;
 	note("reset");
+}
+
+bool
+hook_avpair_check(sess_id s, const uint8_t *text, size_t len)
+{
+	(void)s;
+	return len < 3 || memcmp(text, "bad", 3) != 0;
+}
+
+int
+session_replace_notes(sess_id s, uint8_t kind, const struct note *with, unsigned int n)
+{
+	char text[64];
+
+	assert_int_equal(kind, NOTE_CLASS);
+	if (notes_full)
+		return -1;
+	snprintf(text, sizeof(text), "%u Classes %u, first %.*s", n, s, with[0].len, with[0].data);
+	note(text);
+	return 0;
+}
+
+int
+session_add_note(sess_id s, uint8_t kind, uint16_t tag, const void *data, size_t len)
+{
+	char text[64];
+
+	(void)tag;
+	assert_int_equal(kind, NOTE_CLASS);
+	snprintf(text, sizeof(text), "Class %u %.*s", s, (int)len, (const char *)data);
+	note(text);
+	return 0;
 }
 
 void
@@ -379,7 +412,7 @@ set_up(void **state)
 	}
 	done[0] = '\0';
 	closed = 0;
-	evict_full = false;
+	evict_full = notes_full = false;
 	return 0;
 }
 
@@ -652,6 +685,48 @@ coa(void **state)
 	rad_put_u32(&w, RAD_FRAMED_MTU, 1400);
 	assert_int_equal(ask(), DAE_UNSUPPORTED_ATTRIBUTE);
 	assert_string_equal(done, "");
+	begin(RAD_COA_REQUEST);
+	rad_put_u32(&w, RAD_NAS_PORT, 1);
+	rad_put_u32(&w, RAD_SESSION_TIMEOUT, 5);
+	rad_put_str(&w, RAD_FILTER_ID, "5.in");
+	rad_put_str(&w, RAD_CLASS, "c");
+	put_pair("a=b");
+	put_pair("bad");
+	assert_int_equal(ask(), DAE_INVALID_VALUE);
+	assert_string_equal(done, "");
+}
+
+static void
+classes(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	begin(RAD_COA_REQUEST);
+	rad_put_u32(&w, RAD_NAS_PORT, 1);
+	rad_put_str(&w, RAD_CLASS, "one");
+	rad_put_str(&w, RAD_CLASS, "two");
+	assert_int_equal(ask(), 0);
+	assert_string_equal(done, "2 Classes 1, first one;timeouts 1 11 22;");
+	done[0] = '\0';
+	notes_full = true;
+	begin(RAD_COA_REQUEST);
+	rad_put_u32(&w, RAD_NAS_PORT, 1);
+	rad_put_u32(&w, RAD_SESSION_TIMEOUT, 5);
+	rad_put_str(&w, RAD_CLASS, "one");
+	put_pair("a=b");
+	assert_int_equal(ask(), DAE_NO_RESOURCES);
+	assert_string_equal(done, "");
+	begin(RAD_COA_REQUEST);
+	rad_put_u32(&w, RAD_NAS_PORT, 1);
+	for (i = 0; i < 5; i++)
+		rad_put_str(&w, RAD_CLASS, "one");
+	assert_int_equal(ask(), DAE_INVALID_REQUEST);
+	begin(RAD_DISCONNECT_REQUEST);
+	rad_put_str(&w, RAD_CLASS, "last");
+	rad_put_u32(&w, RAD_NAS_PORT, 1);
+	assert_int_equal(ask(), 0);
+	assert_string_equal(done, "Class 1 last;close 1;");
 }
 
 static void
@@ -810,6 +885,7 @@ main(void)
 		TEST(very_many),
 		TEST(other_nas),
 		TEST(coa),
+		TEST(classes),
 		TEST(dropped),
 		TEST(clients),
 		TEST(repeated),

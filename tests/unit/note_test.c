@@ -114,12 +114,50 @@ calls_leave_room_for_logins(void **state)
 	assert_int_equal(note_add(&chains[1], NOTE_ROUTE, 1, zeros, 8), 0);
 }
 
+static struct note
+note_of(uint8_t kind, uint16_t tag, uint8_t len)
+{
+	struct note n = { .kind = kind, .tag = tag, .len = len };
+
+	return n;
+}
+
+/* Of one kind; the others stay, and all of it when there is no room. */
+static void
+a_kind_is_replaced(void **state)
+{
+	const struct note with[] = { note_of(NOTE_CLASS, 7, 250), note_of(NOTE_CLASS, 8, 1) };
+	static const uint16_t tags[] = { 1, 3, 7, 8 };
+	struct note_pos pos;
+	struct note n;
+	unsigned int i;
+
+	(void)state;
+	note_add(&chains[0], NOTE_LINE, 1, zeros, 20);
+	note_add(&chains[0], NOTE_CLASS, 2, zeros, 200);
+	note_add(&chains[0], NOTE_ROUTE, 3, zeros, 8);
+	assert_int_equal(note_replace(&chains[0], NOTE_CLASS, with, 2), 0);
+	pos = note_first(chains[0]);
+	for (i = 0; i < 4; i++) {
+		assert_true(note_next(&pos, &n));
+		assert_int_equal(n.tag, tags[i]);
+	}
+	assert_false(note_next(&pos, &n));
+	note_free(&chains[0]);
+	assert_int_equal(fill(NOTE_CLASS, 55), CELLS); /* none was lost */
+	assert_int_equal(note_replace(&chains[0], NOTE_CLASS, with, 2), -1);
+	pos = note_first(chains[0]);
+	assert_true(note_next(&pos, &n));
+	assert_int_equal(n.len, 55);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(random_records_come_back, teardown),
 		cmocka_unit_test_teardown(chain_has_limits_by_kind, teardown),
+		cmocka_unit_test_teardown(a_kind_is_replaced, teardown),
 		cmocka_unit_test_teardown(calls_leave_room_for_logins, teardown),
 	};
 
