@@ -5,7 +5,7 @@
  * parts two pairs only when a key and '=' stand behind it, so that `throttle=in 300,out
  * 200` is one pair; the value begins behind the first '=' and may have more of them.
  * `lcp:interface-config#N=` has a line of a router's configuration for its value, which
- * is never taken apart.
+ * is never taken apart. Blanks round keys and values are left out, and commas behind a value.
  *
  * Pure. Called by hook.c.
  */
@@ -32,37 +32,42 @@ is_pair(const char *p)
 
 	p = skip_blanks(p);
 	n = strspn(p, key_chars);
-	return n > 0 && p[n] == '=';
+	return n > 0 && *skip_blanks(p + n) == '=';
 }
 
 /* The comma behind the pair that begins at `p`, or the end of the text. */
 static const char *
 end_of_pair(const char *p)
 {
-	if (strncmp(p, whole, sizeof(whole) - 1) == 0)
-		return p + strlen(p);
 	while (*p && !(*p == ',' && is_pair(p + 1)))
 		p++;
 	return p;
+}
+
+/* Copies what lies between, without blanks at either end, nor these behind it. */
+static void
+copy_bare(char to[AVPAIR_TEXT], const char *from, const char *end, const char *behind)
+{
+	from += strspn(from, " \t");
+	while (end > from && strchr(behind, end[-1]))
+		end--;
+	str_copy_n(to, AVPAIR_TEXT, from, end > from ? (size_t)(end - from) : 0);
 }
 
 bool
 avpair_next(const char **text, struct avpair *pair)
 {
 	const char *from = *text + strspn(*text, " \t,"), *end, *equals;
+	bool is_whole = strncmp(from, whole, sizeof(whole) - 1) == 0;
 
 	if (*from == '\0')
 		return false;
-	end = end_of_pair(from);
+	end = is_whole ? from + strlen(from) : end_of_pair(from);
 	equals = memchr(from, '=', (size_t)(end - from));
-	if (equals) {
-		str_copy_n(pair->key, sizeof(pair->key), from, (size_t)(equals - from));
-		str_copy_n(
-		    pair->value, sizeof(pair->value), equals + 1, (size_t)(end - equals) - 1);
-	} else {
-		str_copy_n(pair->key, sizeof(pair->key), from, (size_t)(end - from));
-		pair->value[0] = '\0';
-	}
+	copy_bare(pair->key, from, equals ? equals : end, " \t,");
+	pair->value[0] = '\0';
+	if (equals)
+		copy_bare(pair->value, equals + 1, end, is_whole ? " \t" : " \t,");
 	*text = end;
 	return true;
 }

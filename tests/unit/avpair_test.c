@@ -34,8 +34,12 @@ pairs(void **state)
 	assert_string_equal(taken_apart("throttle=yes,intercept=10.0.0.1:99"),
 	    "throttle|yes;intercept|10.0.0.1:99;");
 	assert_string_equal(taken_apart("a=1, b=2,\tc=3"), "a|1;b|2;c|3;");
-	assert_string_equal(taken_apart(" ,,a=1,,b=2,"), "a|1,;b|2,;");
+	assert_string_equal(taken_apart(" ,,a=1,,b=2,"), "a|1;b|2;");
 	assert_string_equal(taken_apart("a=,b="), "a|;b|;");
+	assert_string_equal(
+	    taken_apart(" throttle = 100 , intercept =\tno "), "throttle|100;intercept|no;");
+	assert_string_equal(taken_apart("throttle=in 300, out 200 ,"), "throttle|in 300, out 200;");
+	assert_string_equal(taken_apart("a = "), "a|;");
 }
 
 static void
@@ -56,6 +60,8 @@ router_configuration_is_whole(void **state)
 	(void)state;
 	assert_string_equal(taken_apart("lcp:interface-config#1=service-policy input 300"),
 	    "lcp:interface-config#1|service-policy input 300;");
+	assert_string_equal(taken_apart("lcp:interface-config#1= description a, "),
+	    "lcp:interface-config#1|description a,;");
 	assert_string_equal(
 	    taken_apart("lcp:interface-config=a=b,c=d"), "lcp:interface-config|a=b,c=d;");
 	assert_string_equal(
