@@ -238,7 +238,8 @@ struct pluginfuncs {
 	/* Access lists by name, "" for none, NULL: as it is. -1: there is no such list. */
 	int (*filter)(plugin_session s, const char *in, const char *out);
 
-	/* Adds an attribute of `vendor` (0: none) to an accounting record. -1: no room. */
+	/* Adds an attribute of `vendor` (0: none) to an accounting record. -1: no room, or a value
+	 * that is empty or longer than 253 octets (a vendor's: 247). */
 	int (*radius_add)(
 	    void *packet, uint32_t vendor, uint8_t type, const void *value, size_t len);
 

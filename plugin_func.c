@@ -33,6 +33,7 @@
 enum {
 	LOG_TEXT = 1024,
 	CLOSED_BY_OPERATOR = 3,
+	HEAD = 2, /* of an attribute; of a vendor's */
 	VENDOR_HEAD = 8,
 	END_BATCH = 128,  /* sessions ended in one tick */
 	END_LOOKS = 4096, /* the same with those that had ended by themselves */
@@ -388,8 +389,9 @@ static int
 radius_add(void *packet, uint32_t vendor, uint8_t type, const void *value, size_t len)
 {
 	struct wr *w = packet;
+	size_t head = vendor ? VENDOR_HEAD : HEAD;
 
-	if (len > RAD_MAX_VALUE - VENDOR_HEAD || (size_t)(w->end - w->pos) < VENDOR_HEAD + len)
+	if (len == 0 || head + len > HEAD + RAD_MAX_VALUE || (size_t)(w->end - w->pos) < head + len)
 		return -1;
 	if (vendor)
 		rad_put_vendor(w, vendor, type, value, len);

@@ -651,6 +651,36 @@ garden_commands(void **state)
 	plugin_fini();
 }
 
+static int
+add(struct wr *w, uint32_t vendor, size_t len)
+{
+	static const uint8_t value[300];
+
+	return plugin_funcs.radius_add(w, vendor, 1, value, len);
+}
+
+/* As much as RADIUS can carry, and as much as there is room for; else nothing. */
+static void
+attributes_of_records(void **state)
+{
+	uint8_t buf[600];
+	struct wr w = wr_init(buf, sizeof(buf));
+
+	(void)state;
+	assert_int_equal(add(&w, 0, 253), 0);
+	assert_int_equal(add(&w, 9, 247), 0);
+	assert_int_equal(wr_len(&w), 2 * 255);
+	assert_int_equal(add(&w, 0, 254), -1);
+	assert_int_equal(add(&w, 9, 248), -1);
+	assert_int_equal(add(&w, 0, 0), -1); /* RFC 2865 5: it is to be left out */
+	assert_int_equal(add(&w, 0, 89), -1);
+	assert_int_equal(add(&w, 9, 83), -1);
+	assert_int_equal(wr_len(&w), 2 * 255);
+	assert_int_equal(add(&w, 9, 72), 0);
+	assert_int_equal(add(&w, 0, 8), 0);
+	assert_int_equal(wr_len(&w), sizeof(buf));
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, fresh)
 
 int
@@ -674,6 +704,7 @@ main(int argc, char **argv)
 		TEST(garden_of_the_refused),
 		TEST(garden_made_anew),
 		TEST(garden_commands),
+		TEST(attributes_of_records),
 	};
 
 	(void)argc;
