@@ -284,7 +284,7 @@ int
 control_start(char *why, size_t why_size)
 {
 	ctlguard_init();
-	sock = dgram_open(conf->nsctl_bind_address, CTLMSG_PORT, on_readable);
+	sock = dgram_open(conf->nsctl_bind_address, CTLMSG_PORT, 0, on_readable);
 	if (sock >= 0)
 		return 0;
 	snprintf(why, why_size, "nsctl: cannot listen on %s port %u: %s",

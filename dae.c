@@ -43,6 +43,8 @@
 
 enum {
 	MAX_SOCKETS = 32,
+	SOCKET_ROOM =
+	    1 << 22, /* octets; thousands of requests may come at once, at a change of tariff */
 	TURN_PACKETS = 32,	/* of a socket in a turn, at most */
 	TURN_ENDS = DAE_MOST,	/* sessions ended in a turn; the last request may go beyond */
 	CLOSED_BY_OPERATOR = 3, /* CDN result code: administrative reasons */
@@ -361,7 +363,7 @@ dae_start(const uint32_t *addrs, unsigned int n, char *why, size_t why_size)
 
 	dae_guard_init();
 	for (i = 0; i < n && n_socks < MAX_SOCKETS; i++) {
-		socks[n_socks] = dgram_open(addrs[i], port, on_readable);
+		socks[n_socks] = dgram_open(addrs[i], port, SOCKET_ROOM, on_readable);
 		if (socks[n_socks] < 0) {
 			snprintf(why, why_size, "radius_dae_port: cannot listen on %s port %u: %s",
 			    ip4_text(addrs[i]), (unsigned)port, strerror(errno));

@@ -18,8 +18,16 @@ union control {
 	struct cmsghdr align;
 };
 
+/* The kernel's own limit does not matter to root; where it does, it gives what it may. */
+static void
+make_room(int fd, int octets)
+{
+	if (octets && setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &octets, sizeof(octets)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof(octets));
+}
+
 int
-dgram_open(uint32_t addr, uint16_t port, loop_fn on_readable)
+dgram_open(uint32_t addr, uint16_t port, int room, loop_fn on_readable)
 {
 	struct sockaddr_in sa = {
 		.sin_family = AF_INET,
@@ -31,6 +39,7 @@ dgram_open(uint32_t addr, uint16_t port, loop_fn on_readable)
 
 	if (fd < 0)
 		return -1;
+	make_room(fd, room);
 	if (bind(fd, (const struct sockaddr *)&sa, sizeof(sa)) == 0 &&
 	    setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)) == 0 &&
 	    loop_add(fd, on_readable, NULL) == 0)

@@ -20,8 +20,11 @@ struct dgram_peer {
 	char who[32];	      /* "ADDRESS:PORT", for the log */
 };
 
-/* A socket on addr (network order) and port, in the loop; -1 with errno. */
-int dgram_open(uint32_t addr, uint16_t port, loop_fn on_readable);
+/*
+ * A socket on addr (network order) and port, in the loop; -1 with errno. So many octets may wait
+ * in it; 0: as the kernel has it.
+ */
+int dgram_open(uint32_t addr, uint16_t port, int room, loop_fn on_readable);
 
 /* Octets of the next packet, cut at `size`; -1: there is none. */
 ssize_t dgram_receive(int fd, void *buf, size_t size, struct dgram_peer *from);

@@ -709,6 +709,29 @@ def test_junk(site):
     session.ping(site.network.CORE)
 
 
+def test_storm(plant):
+    """20,000 in a row, a thousand without waiting for an answer each time: each is answered, and the last one holds."""
+    site = Site(plant, ["autothrottle"], clock=False)
+    for n in range(10):
+        site.up("joe%d" % n)
+    client = site.client()
+    client.sock.setsockopt(socket.SOL_SOCKET, 33, 1 << 23)  # SO_RCVBUFFORCE
+    began = time.monotonic()
+    for first in range(0, 20000, 1000):
+        asks = [request(COA, attribute(USER_NAME, "joe%d" % (n % 10)), pairs("throttle=%d" % n), sign=True,
+                        ident=n % 256) for n in range(first + 1, first + 1001)]
+        for ask in asks:
+            client.send(ask)
+        for ask in asks:
+            answer = client.receive(ask)
+            assert answer and answer.ack, "no answer behind %d" % first
+    counters = site.lns.counters()
+    print("20,000 CoA in %.2f s; longest turn %d us" % (time.monotonic() - began, counters["loop_longest_us"]))
+    assert counters["dae_acked"] == 20000
+    rates = {s["user"]: s["rate_in_kbit"] for s in json.loads("".join(site.lns.run("show throttle json")))}
+    assert rates == {"joe%d" % (n % 10): n for n in range(19991, 20001)}
+
+
 @pytest.mark.san
 def test_flood(plant):
     """As many as come, from a known client and from a foreign one: pings go on."""
