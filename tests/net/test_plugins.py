@@ -16,7 +16,7 @@ import pytest
 
 import packets
 import pylac
-from fakeradius import USER_NAME, VENDOR, FakeRadius, attribute
+from fakeradius import USER_NAME, VENDOR, FakeRadius, acknowledge, attribute
 from lns import ROOT, plugin_dir
 from netns import wait_for
 from pylac import Lac
@@ -125,6 +125,45 @@ def test_setrxspeed(plant):
     site.lns.set("load plugin setrxspeed")
     site.up("joe2")
     assert (site.details("joe1")["Rx Speed"], site.details("joe2")["Rx Speed"]) == ("0", "8000000")
+
+
+FORMS = {  # Cisco-AVPair, or several of them: the rates in kbit/s from and to the subscriber, and where copies go
+    "throttle=yes": (512, 512, "no"), "throttle=no": (0, 0, "no"), "throttle=300": (300, 300, "no"),
+    "throttle=in 300": (300, 0, "no"), "throttle=out 200": (0, 200, "no"), "throttle=in 300 out 200": (300, 200, "no"),
+    "throttle=in 300, out 200": (300, 200, "no"), "throttle = 64": (64, 64, "no"),
+    "lcp:interface-config#1=service-policy input 100": (100, 0, "no"),
+    ("lcp:interface-config#1=service-policy input 100", "lcp:interface-config#2=service-policy output 90"): (100, 90, "no"),
+    "lcp:interface-config=service-policy output 90": (0, 90, "no"),
+    "lcp:interface-config#1=service-policy input GOLD": (0, 0, "no"), "lcp:interface-config#1=ip mtu 1400": (0, 0, "no"),
+    "lcp:interface-config#1=service-policy input 100,throttle=7": (0, 0, "no"),
+    "intercept=10.2.0.2:4000": (0, 0, "10.2.0.2:4000"), "intercept=yes": (0, 0, "10.2.0.3:4001"),
+    "throttle=300,intercept=10.2.0.2:4000": (300, 300, "10.2.0.2:4000"),
+    ("throttle=300", "ip:route=10.0.0.0 255.0.0.0", "intercept=yes , throttle=out 200"): (300, 200, "10.2.0.3:4001"),
+    ("throttle=300", "throttle=no"): (0, 0, "no"), ("throttle=no", "throttle=300"): (300, 300, "no"),
+    ("throttle=300", "throttle=1e3", "throttle=", "throttle", "=", "intercept=10.2.0.2"): (300, 300, "no"),
+    "throttle=" + "0" * 235 + "300": (300, 300, "no"), ("throttle=300", "throttle=" + 238 * "7"): (300, 300, "no"),
+    "x=" + 230 * "y" + ",throttle=5": (5, 5, "no"),
+}
+
+
+def test_forms_from_freeradius(plant):
+    """Each form of the documents, alone and with others, in replies of the real server; what is none is left out."""
+    users = {"u%d" % n: ("secret", {"Cisco-AVPair": list(form) if isinstance(form, tuple) else form})
+             for n, form in enumerate(FORMS)}
+    radius = plant.freeradius(users)
+    lns = plant.lns({"primary_radius": radius.address, "primary_radius_port": 1812, "radius_secret": "radsecret",
+                     "peer_address": "10.9.255.1", "throttle_speed": 512, "snoop_host": "10.2.0.3", "snoop_port": 4001},
+                    extra=plugins("autothrottle", "autosnoop"))
+    tunnel = Lac(plant.network).tunnel()
+    for user in users:
+        tunnel.session().up(user, "secret")
+    rates = {t["user"]: (t["rate_in_kbit"], t["rate_out_kbit"])
+             for t in json.loads("".join(lns.run("show throttle json")))}
+    for n, (form, (rate_in, rate_out, copies)) in enumerate(FORMS.items()):
+        assert rates.get("u%d" % n, (0, 0)) == (rate_in, rate_out), form
+        assert lns.details(lns.session("u%d" % n)["SID"])["Intercepted"] == copies, form
+    lns.wait_log("autothrottle: throttle=1e3 is not yes, no, RATE or in RATE out RATE")
+    lns.check()
 
 
 # ---------------------------------------------------------------------------- garden
@@ -611,6 +650,94 @@ int plugin_pre_auth(struct param_pre_auth *p)
     assert site.server.access[1].get(USER_NAME) == b"joe1"
     site.up("joe2")
     site.lns.check()
+
+
+def test_other_names(plant, folder):
+    """A plugin puts in another name: RADIUS, show and accounting have that one. One that is none is refused."""
+    compile_plugin(folder, "names", GOOD + """
+#include <stdlib.h>
+#include <string.h>
+int plugin_pre_auth(struct param_pre_auth *p)
+{
+	char *name = calloc(1, 300);
+
+	if (strcmp(p->username, "longest") == 0)
+		memset(name, 'j', 252);
+	else if (strcmp(p->username, "longer") == 0)
+		memset(name, 'j', 299);
+	else if (strcmp(p->username, "none") == 0)
+		{ free(name); name = NULL; }
+	else if (strcmp(p->username, "joe") == 0)
+		strcpy(name, "joe2@isp.example");
+	free(p->username);
+	p->username = name;
+	return PLUGIN_RET_OK;
+}
+""")
+    site = Site(plant, ["names"], {"plugin_dir": folder, "radius_accounting": "yes"})
+    accounts = plant.keep(FakeRadius(plant.network.core, plant.network.CORE, 1813, SECRET))
+    accounts.answer = acknowledge
+    site.pairs = {"j" * 252: b""}
+    for user in "longer", "none", "empty":
+        assert site.tunnel.session().authenticate(user, "secret") is False
+    assert not site.server.access
+    site.up("joe").ping(site.network.CORE)
+    assert site.lns.session("joe2@isp.example") and not site.lns.session("joe")
+    site.up("longest")
+    names = [b"joe2@isp.example", b"j" * 252]
+    assert [r.get(USER_NAME) for r in site.server.access] == names
+    wait_for(lambda: [r.get(USER_NAME) for r in accounts.records if r.status == 1] == names, "both Starts")
+    site.lns.check()
+
+
+@pytest.mark.san
+def test_results_of_radius_events(plant, folder):
+    """STOP and ERROR keep a pair, a check, a reset and a record from the plugins behind, and harm nothing else."""
+    compile_plugin(folder, "judge", GOOD + """
+#include <string.h>
+static const struct pluginfuncs *f;
+int plugin_init(const struct pluginfuncs *g) { f = g; return 1; }
+static int judge(const char *key, const char *value)
+{
+	return strcmp(key, "throttle") != 0 ? PLUGIN_RET_OK : strcmp(value, "1") == 0 ? PLUGIN_RET_ERROR :
+	       strcmp(value, "2") == 0 ? PLUGIN_RET_STOP : PLUGIN_RET_OK;
+}
+int plugin_radius_response(struct param_radius_response *p) { return judge(p->key, p->value); }
+int plugin_radius_check(struct param_radius_check *p) { return judge(p->key, p->value); }
+int plugin_radius_account(struct param_radius_account *p)
+{
+	f->radius_add(p->packet, 0, 11, "judged", 6);
+	return strcmp(f->session_user(p->s), "a") == 0 ? PLUGIN_RET_ERROR : PLUGIN_RET_OK;
+}
+""")
+    site = Site(plant, ["judge", "autothrottle"], {"plugin_dir": folder, "radius_accounting": "yes"})
+    accounts = plant.keep(FakeRadius(plant.network.core, plant.network.CORE, 1813, SECRET))
+    accounts.answer = acknowledge
+    site.pairs = {"a": pairs("throttle=100", "throttle=1"), "b": pairs("throttle=2"), "c": pairs("throttle=2,throttle=3")}
+    for user in site.pairs:
+        site.up(user).ping(site.network.CORE)
+
+    def rates():
+        return {t["user"]: t["rate_in_kbit"] for t in json.loads("".join(site.lns.run("show throttle json")))}
+    assert rates() == {"a": 100, "c": 3}
+    starts = wait_for(lambda: len(found := [r for r in accounts.records if r.status == 1]) == 3 and found, "three Starts")
+    starts = {r.get(USER_NAME): (r.get(11), r.get(VENDOR)) for r in starts}
+    told = struct.pack("!IBB", 9, 1, 14) + b"throttle=yes"
+    assert starts == {b"a": (b"judged", None), b"b": (b"judged", None), b"c": (b"judged", told)}
+    site.lns.wait_log("judge: plugin_radius_response failed")
+
+    def coa(user, pair):
+        with site.network.core:
+            done = subprocess.run(["radclient", "-x", "-r", "1", "-t", "5", site.network.LNS + ":3799", "coa", SECRET],
+                                  input='User-Name = "%s", Cisco-AVPair = "%s"' % (user, pair), stdout=subprocess.PIPE,
+                                  text=True, timeout=60)
+        return "Received CoA-ACK" in done.stdout
+    assert not coa("c", "throttle=1") and not coa("c", "throttle=50,throttle=1")
+    assert rates()["c"] == 3
+    assert coa("c", "throttle=50,throttle=2")
+    assert rates() == {"a": 100, "c": 50}
+    assert coa("c", "throttle=2")
+    assert rates() == {"a": 100}
 
 
 def test_post_auth_refuses(plant, folder):

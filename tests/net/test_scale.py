@@ -7,6 +7,7 @@ import pytest
 
 from clac import TOOLS, CLac
 from netns import wait_for
+from test_dae import radclient
 
 SESSIONS, TUNNELS = 70000, 4
 ECHO_PORT = 9000
@@ -81,13 +82,18 @@ def test_thousands_of_routes(big):
 
 
 def test_one_name_thousands_of_times(big):
-    """`drop user`, and a login where duplicates are not allowed: all older sessions of the name end, in many turns."""
+    """`drop user`, a Disconnect-Request, and a login where duplicates are not allowed: all older sessions of the name
+    end, in many turns."""
     big.daemon.set("set allow_duplicate_users yes")
-    for how in "drop", "login":
+    for how in "drop", "disconnect", "login":
         answer = big.lac.do("session count=%d user=guest parallel=300 timeout=60" % OUTSIDE)
         assert (answer["up"], answer["failed"]) == (str(OUTSIDE), "0"), answer
         if how == "drop":
             assert "Dropping user guest" in big.daemon.run("drop user guest")
+            wait_for(lambda: gone(big.daemon), "the end of all sessions", 30)
+        elif how == "disconnect":
+            assert radclient(big.network.core, "coa", ['User-Name = "guest"'], big.network.LNS, "secret").cause == 508
+            assert radclient(big.network.core, "disconnect", ['User-Name = "guest"'], big.network.LNS, "secret").ack
             wait_for(lambda: gone(big.daemon), "the end of all sessions", 30)
         else:
             big.daemon.set("set allow_duplicate_users no")
