@@ -243,19 +243,22 @@ log_request(const struct dgram_peer *c, const struct dae_request *r, enum dae_ca
 
 /* --- who may ask, and when --- */
 
-/* The secret shared with a client; NULL: it is none. */
+/* The secret shared with a client; NULL, and why not. */
 static const char *
-secret_of(uint32_t ip)
+secret_of(uint32_t ip, const char **why)
 {
 	const char *secret = rad_server_secret(ip);
 
-	if (conf->radius_dae_client[0]) {
-		if (!config_is_dae_client(ip))
-			return NULL;
-		if (!secret)
-			secret = conf->radius_secret;
-	}
-	return secret && secret[0] ? secret : NULL;
+	*why = "it is no client of ours";
+	if (conf->radius_dae_client[0] && !config_is_dae_client(ip))
+		return NULL;
+	if (conf->radius_dae_client[0] && !secret)
+		secret = conf->radius_secret;
+	if (secret && secret[0])
+		return secret;
+	if (secret)
+		*why = "there is no secret shared with it";
+	return NULL;
 }
 
 static int
@@ -308,7 +311,7 @@ request(const struct dgram_peer *c, const struct rad_packet *p, const struct dae
 static int
 input(const struct dgram_peer *c, const void *data, size_t len)
 {
-	const char *secret = secret_of(c->ip);
+	const char *why, *secret = secret_of(c->ip, &why);
 	struct rad_packet p;
 	struct dae_request r;
 	bool has_ma;
@@ -316,7 +319,7 @@ input(const struct dgram_peer *c, const void *data, size_t len)
 	COUNT(dae_received);
 	if (!secret) {
 		COUNT(dae_foreign);
-		return refuse(c, "it is no client of ours");
+		return refuse(c, why);
 	}
 	if (!rad_decode(data, len, &p) || !dae_decode(&p, &r))
 		return DROP(dae_malformed, "%s, %zu octets", c->who, len);

@@ -48,6 +48,7 @@ check(const struct dae_request *r, const uint8_t *packet, size_t len)
 		abort();
 	check_octets(r->pairs, r->n_pairs, DAE_MAX_PAIRS, packet, len);
 	check_octets(r->filters, r->n_filters, DAE_MAX_FILTERS, packet, len);
+	check_octets(r->classes, r->n_classes, DAE_MAX_CLASSES, packet, len);
 }
 
 static void

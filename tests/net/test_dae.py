@@ -337,6 +337,7 @@ def test_client_list(plant):
     site.lns.set("set radius_secret \"\"")
     first.send(ask)
     wait_for(lambda: site.counter("dae_foreign") == 3, "the drop")
+    site.lns.wait_log(r"warning .*DAE %s:\d+: dropped: there is no secret shared with it" % plant.network.CORE)
 
 
 @pytest.mark.san
