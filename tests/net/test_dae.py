@@ -14,8 +14,9 @@ import time
 import pytest
 
 import packets
-from fakeradius import (ACCT_SESSION_ID, CLASS, EVENT_TIMESTAMP, IDLE_TIMEOUT, MESSAGE_AUTHENTICATOR, NAS_PORT, PROXY_STATE,
-                        REPLY_MESSAGE, SESSION_TIMEOUT, STATE, USER_NAME, FakeRadius, acknowledge, attribute)
+from fakeradius import (ACCT_SESSION_ID, CLASS, EVENT_TIMESTAMP, IDLE_TIMEOUT, MESSAGE_AUTHENTICATOR, NAS_PORT,
+                        NAS_PORT_ID, PROXY_STATE, REPLY_MESSAGE, SESSION_TIMEOUT, STATE, USER_NAME, FakeRadius,
+                        acknowledge, attribute)
 from lns import SANITIZER
 from netns import wait_for
 from pylac import RESULT_CODE, Lac
@@ -146,6 +147,7 @@ class Site:
         session = self.tunnel.session(**kwargs).up(user, "secret")
         (asked,) = [r for r in self.server.access if r.get(USER_NAME) == user.encode()][-1:]
         session.acct_id, session.port = asked.get(ACCT_SESSION_ID).decode(), asked.number(NAS_PORT)
+        session.port_id = asked.get(NAS_PORT_ID).decode()
         return session
 
     def radclient(self, what, *attributes, **kwargs):
@@ -190,7 +192,7 @@ def no_one_left(request):
 
 NAMES = {"Acct-Session-Id": lambda s: '"%s"' % s.acct_id, "User-Name": lambda s: '"%s"' % s.user,
          "Framed-IP-Address": lambda s: s.address, "NAS-Port": lambda s: s.port,
-         "Calling-Station-Id": lambda s: '"%s"' % s.calling}
+         "Calling-Station-Id": lambda s: '"%s"' % s.calling, "NAS-Port-Id": lambda s: '"%s"' % s.port_id}
 
 
 def named(session, *names):
@@ -216,6 +218,23 @@ def test_disconnect_by(site, names):
     site.lns.wait_log(r"info .*DAE %s:\d+: Disconnect-Request for .*: done" % site.network.CORE, start)
     site.lns.wait_gone("joe1")
     assert site.runs("joe0", "joe2")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_coa_by(site, name):
+    """The same for a change; Called-Station-Id narrows it down."""
+    sessions = [site.up("joe%d" % n, calling="0733%d" % n) for n in range(2)]
+    for n, session in enumerate(sessions):
+        session.calling = "0733%d" % n
+
+    def timeouts():
+        shown = json.loads("".join(site.lns.run("show session json")))
+        return [s.get("session_timeout_seconds") for s in sorted(shown, key=lambda s: s["user"])]
+    answer = site.radclient("coa", *named(sessions[1], name), 'Called-Station-Id = "0201"', "Session-Timeout = 5000")
+    assert answer.ack and answer.kind == "CoA", answer.text
+    assert timeouts() == [None, 5000]
+    answer = site.radclient("coa", *named(sessions[1], name), 'Called-Station-Id = "0202"', "Session-Timeout = 6000")
+    assert answer.cause == 503 and timeouts() == [None, 5000]
 
 
 @pytest.mark.parametrize("wrong", list(NAMES))
