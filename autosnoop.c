@@ -101,9 +101,9 @@ plugin_radius_check(struct param_radius_check *p)
 {
 	struct in_addr ip;
 	uint16_t port;
+	int is_ours = understand(p->s, p->key, p->value, &ip, &port);
 
-	return understand(p->s, p->key, p->value, &ip, &port) < 0 ? PLUGIN_RET_ERROR
-								  : PLUGIN_RET_OK;
+	return is_ours < 0 ? PLUGIN_RET_ERROR : is_ours > 0 ? PLUGIN_RET_STOP : PLUGIN_RET_OK;
 }
 
 int

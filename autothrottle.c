@@ -171,8 +171,9 @@ int
 plugin_radius_check(struct param_radius_check *p)
 {
 	uint32_t in, out;
+	int is_ours = understand(p->s, p->key, p->value, &in, &out);
 
-	return understand(p->s, p->key, p->value, &in, &out) < 0 ? PLUGIN_RET_ERROR : PLUGIN_RET_OK;
+	return is_ours < 0 ? PLUGIN_RET_ERROR : is_ours > 0 ? PLUGIN_RET_STOP : PLUGIN_RET_OK;
 }
 
 int

@@ -126,15 +126,20 @@ set_classes(sess_id id, const struct dae_request *r)
 	return i ? session_replace_notes(id, NOTE_CLASS, notes, i) : 0;
 }
 
-static bool
-pairs_can_be(sess_id id, const struct dae_request *r)
+static enum dae_cause
+check_pairs(sess_id id, const struct dae_request *r)
 {
+	static const enum dae_cause causes[] = {
+		[AVPAIR_GOOD] = DAE_OK,
+		[AVPAIR_UNKNOWN] = DAE_UNSUPPORTED_ATTRIBUTE,
+		[AVPAIR_BAD] = DAE_INVALID_VALUE,
+	};
+	enum dae_cause cause = DAE_OK;
 	unsigned int i;
 
-	for (i = 0; i < r->n_pairs; i++)
-		if (!hook_avpair_check(id, r->pairs[i].p, r->pairs[i].len))
-			return false;
-	return true;
+	for (i = 0; i < r->n_pairs && cause == DAE_OK; i++)
+		cause = causes[hook_avpair_check(id, r->pairs[i].p, r->pairs[i].len)];
+	return cause;
 }
 
 static void
@@ -154,13 +159,14 @@ change(sess_id id, const struct dae_request *r)
 {
 	const struct session *s = session_get(id);
 	int in = POLICY_KEEP_LIST, out = POLICY_KEEP_LIST;
+	enum dae_cause cause = check_pairs(id, r);
 	unsigned int i;
 
 	for (i = 0; i < r->n_filters; i++)
 		if (policy_filter_id(id, r->filters[i].p, r->filters[i].len, &in, &out) < 0)
 			return DAE_INVALID_VALUE;
-	if (!pairs_can_be(id, r))
-		return DAE_INVALID_VALUE;
+	if (cause != DAE_OK)
+		return cause;
 	if (set_classes(id, r) < 0)
 		return DAE_NO_RESOURCES;
 	policy_filter(id, in, out);

@@ -399,9 +399,10 @@ plugin_radius_response(struct param_radius_response *p)
 int
 plugin_radius_check(struct param_radius_check *p)
 {
-	if (strcmp(p->key, "garden") != 0 || strcmp(p->value, "yes") == 0 ||
-	    strcmp(p->value, "no") == 0)
+	if (strcmp(p->key, "garden") != 0)
 		return PLUGIN_RET_OK;
+	if (strcmp(p->value, "yes") == 0 || strcmp(p->value, "no") == 0)
+		return PLUGIN_RET_STOP;
 	f->log(PLUGIN_LOG_WARNING, p->s, "garden=%s is not yes or no", p->value);
 	return PLUGIN_RET_ERROR;
 }

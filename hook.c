@@ -120,20 +120,20 @@ hook_avpair(sess_id s, const uint8_t *text, size_t len)
 		CALL_ALL(avpair, s, pair.key, pair.value);
 }
 
-bool
+enum avpair_verdict
 hook_avpair_check(sess_id s, const uint8_t *text, size_t len)
 {
+	enum avpair_verdict worst = AVPAIR_GOOD, one;
 	char line[AVPAIR_TEXT];
 	const char *pos = line;
 	struct avpair pair;
-	unsigned int i;
 
 	str_copy_n(line, sizeof(line), text, len);
-	while (avpair_next(&pos, &pair))
-		for (i = 0; hooks->avpair_check[i]; i++)
-			if (!hooks->avpair_check[i](s, pair.key, pair.value))
-				return false;
-	return true;
+	while (avpair_next(&pos, &pair)) {
+		one = hooks->avpair_check(s, pair.key, pair.value);
+		worst = MAX(worst, one);
+	}
+	return pos == line ? AVPAIR_UNKNOWN : worst; /* commas and blanks are no pair */
 }
 
 void

@@ -91,6 +91,13 @@ struct auth_result {
 	} filters[AUTH_MAX_FILTERS]; /* Filter-Id, as it came */
 };
 
+/* What is known of a pair of a CoA. */
+enum avpair_verdict {
+	AVPAIR_GOOD,	/* it can be done */
+	AVPAIR_UNKNOWN, /* nobody does it */
+	AVPAIR_BAD,	/* its value cannot be */
+};
+
 /* The lists; each array ends with NULL. */
 struct hook_table {
 	void (*const *session)(sess_id s, enum sess_event ev);
@@ -106,7 +113,7 @@ struct hook_table {
 	bool (*const *pre_auth)(sess_id s, struct login *login);
 	bool (*const *post_auth)(sess_id s, enum auth_proto proto, bool allowed);
 	void (*const *avpair)(sess_id s, const char *key, const char *value);
-	bool (*const *avpair_check)(sess_id s, const char *key, const char *value);
+	enum avpair_verdict (*avpair_check)(sess_id s, const char *key, const char *value);
 	void (*const *avpair_reset)(sess_id s);
 	void (*const *account)(sess_id s, struct wr *attrs);
 };
@@ -148,8 +155,8 @@ bool hook_post_auth(sess_id s, enum auth_proto proto, bool allowed);
 /* Policy by name: each `key=value` of a Cisco-AVPair. A reset comes before those of a CoA. */
 void hook_avpair(sess_id s, const uint8_t *text, size_t len);
 
-/* Whether it can be done, as far as anybody knows it. Changes nothing. */
-bool hook_avpair_check(sess_id s, const uint8_t *text, size_t len);
+/* The worst that is known of its pairs. Changes nothing. */
+enum avpair_verdict hook_avpair_check(sess_id s, const uint8_t *text, size_t len);
 void hook_avpair_reset(sess_id s);
 
 /* An accounting record is made: more attributes. */

@@ -230,7 +230,19 @@ plugin_avpair(sess_id s, const char *key, const char *value)
 	raise_event(RADIUS_RESPONSE, &p);
 }
 
-bool
+/* Whether one takes pairs and does not tell which. */
+static bool
+somebody_takes_any(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < n_plugins; i++)
+		if (plugins[i].fn[RADIUS_RESPONSE] && !plugins[i].fn[RADIUS_CHECK])
+			return true;
+	return false;
+}
+
+enum avpair_verdict
 plugin_avpair_check(sess_id s, const char *key, const char *value)
 {
 	struct param_radius_check p = {
@@ -239,8 +251,11 @@ plugin_avpair_check(sess_id s, const char *key, const char *value)
 		.key = key,
 		.value = value,
 	};
+	int result = raise_event(RADIUS_CHECK, &p);
 
-	return raise_event(RADIUS_CHECK, &p) != PLUGIN_RET_ERROR;
+	if (result == PLUGIN_RET_ERROR)
+		return AVPAIR_BAD;
+	return result == PLUGIN_RET_STOP || somebody_takes_any() ? AVPAIR_GOOD : AVPAIR_UNKNOWN;
 }
 
 void

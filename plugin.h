@@ -136,8 +136,10 @@ struct param_radius_response {
 };
 
 /*
- * A pair of a CoA, before anything is changed. PLUGIN_RET_ERROR: it is ours and cannot be done;
- * the server is told (NAK), and nothing of the CoA is done. The plugin changes nothing here.
+ * A pair of a CoA, before anything is changed. PLUGIN_RET_STOP: it is ours; PLUGIN_RET_ERROR: it
+ * is, and cannot be done; PLUGIN_RET_OK: it is not. Nothing of a CoA with a pair that cannot be
+ * done, or is nobody's, is done: the server gets a NAK. A plugin that hears of radius_response
+ * and not of this takes all. The plugin changes nothing here.
  */
 struct param_radius_check {
 	plugin_tunnel t;

@@ -26,7 +26,7 @@ void plugin_session_event(sess_id s, enum sess_event ev);
 bool plugin_before_auth(sess_id s, struct login *login);
 bool plugin_after_auth(sess_id s, enum auth_proto proto, bool allowed);
 void plugin_avpair(sess_id s, const char *key, const char *value);
-bool plugin_avpair_check(sess_id s, const char *key, const char *value);
+enum avpair_verdict plugin_avpair_check(sess_id s, const char *key, const char *value);
 void plugin_avpair_reset(sess_id s);
 void plugin_add_account(sess_id s, struct wr *attrs);
 

@@ -614,7 +614,23 @@ def test_pair_that_cannot_be(plant, bad):
     sid = site.lns.session("joe")
     assert (sid["T"], site.lns.details(sid["SID"])["Intercepted"]) == ("Y", "10.2.0.77:4000")
     assert not [line for line in site.lns.process.lines[start:] if "rates" in line or "Timeout" in line]
-    assert site.radclient("coa", 'User-Name = "joe"', 'Cisco-AVPair = "not-ours=5I2"').ack
+    assert site.radclient("coa", 'User-Name = "joe"', 'Cisco-AVPair = "not-ours=5I2"').cause == 401
+
+
+def test_pair_that_nobody_knows(site):
+    """Without its plugin a pair would do nothing: that is not acknowledged, nor is the rest of the CoA done."""
+    site.up("joe")
+    for pair in "throttle=100", "lcp:interface-config#1=service-policy input 100", ",":
+        answer = site.radclient("coa", 'User-Name = "joe"', "Session-Timeout = 77", 'Cisco-AVPair = "%s"' % pair)
+        assert answer.cause == 401, answer.text
+    site.lns.set("load plugin autosnoop")
+    answer = site.radclient("coa", 'User-Name = "joe"', "Session-Timeout = 77", 'Cisco-AVPair = "intercept=no"',
+                            'Cisco-AVPair += "throttle=100"')
+    assert answer.cause == 401, answer.text
+    assert site.radclient("coa", 'User-Name = "joe"', 'Cisco-AVPair = "intercept=no"').ack
+    site.lns.set("remove plugin autosnoop")
+    shown = json.loads("".join(site.lns.run("show session json")))
+    assert "session_timeout_seconds" not in shown[0]
 
 
 def test_class(plant):
@@ -671,6 +687,7 @@ def test_garden(plant, tmp_path):
     def coa(user, pair):
         return radclient(plant.network.core, "coa", ['User-Name = "%s"' % user, 'Cisco-AVPair = "%s"' % pair],
                          plant.network.LNS)
+    assert coa("jim", "garden=never").cause == 407
     assert coa("jim", "garden=no").ack
     site.wait_inside()
     assert site.lns.session("jim")["G"] == "N"
@@ -724,7 +741,7 @@ def test_junk(site):
     dropped = sum(after[name] - before[name] for name in ("dae_malformed", "dae_bad_authenticator"))
     assert dropped == len(junk)
     assert client.receive(good, 0.1) is None
-    assert client.ask(good + b"padding").ack
+    assert client.ask(good + b"padding").cause == 401  # the pairs, which no plugin knows
     assert not SANITIZER.search(site.lns.log)
     session.ping(site.network.CORE)
 

@@ -152,11 +152,12 @@ hook_avpair_reset(sess_id s)
 	note("reset");
 }
 
-bool
+enum avpair_verdict
 hook_avpair_check(sess_id s, const uint8_t *text, size_t len)
 {
 	(void)s;
-	return len < 3 || memcmp(text, "bad", 3) != 0;
+	assert_true(len > 1);
+	return text[1] == '?' ? AVPAIR_UNKNOWN : text[1] == '!' ? AVPAIR_BAD : AVPAIR_GOOD;
 }
 
 int
@@ -691,8 +692,16 @@ coa(void **state)
 	rad_put_str(&w, RAD_FILTER_ID, "5.in");
 	rad_put_str(&w, RAD_CLASS, "c");
 	put_pair("a=b");
-	put_pair("bad");
+	put_pair("a!");
 	assert_int_equal(ask(), DAE_INVALID_VALUE);
+	put_pair("a?");
+	assert_int_equal(ask(), DAE_INVALID_VALUE);
+	begin(RAD_COA_REQUEST);
+	rad_put_u32(&w, RAD_NAS_PORT, 1);
+	rad_put_u32(&w, RAD_SESSION_TIMEOUT, 5);
+	put_pair("a=b");
+	put_pair("a?");
+	assert_int_equal(ask(), DAE_UNSUPPORTED_ATTRIBUTE);
 	assert_string_equal(done, "");
 }
 

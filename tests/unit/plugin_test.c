@@ -54,8 +54,7 @@ static const struct hook_table table = {
 	.pre_auth = (bool (*const[])(sess_id, struct login *)){ plugin_before_auth, NULL },
 	.post_auth = (bool (*const[])(sess_id, enum auth_proto, bool)){ plugin_after_auth, NULL },
 	.avpair = (void (*const[])(sess_id, const char *, const char *)){ plugin_avpair, NULL },
-	.avpair_check =
-	    (bool (*const[])(sess_id, const char *, const char *)){ plugin_avpair_check, NULL },
+	.avpair_check = plugin_avpair_check,
 	.avpair_reset = (void (*const[])(sess_id)){ plugin_avpair_reset, NULL },
 	.account = (void (*const[])(sess_id, struct wr *)){ plugin_add_account, NULL },
 };
