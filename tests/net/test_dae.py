@@ -427,6 +427,19 @@ def test_retransmission(site):
     site.ended(second)
 
 
+def test_lost_answer(plant):
+    """The real radclient asks again when the first answer is lost; it is told what was done, once."""
+    site = Site(plant)
+    session = site.up("joe")
+    plant.network.core.run("iptables", "-A", "INPUT", "-p", "udp", "--sport", str(PORT), "-m", "statistic", "--mode",
+                           "nth", "--every", "2", "--packet", "0", "-j", "DROP")
+    answer = site.radclient("disconnect", 'User-Name = "joe"', "Message-Authenticator = 0x00", tries=3, timeout=1)
+    assert answer.ack, answer.text
+    site.ended(session)
+    counters = site.lns.counters()
+    assert (counters["dae_acked"], counters["dae_repeated"], counters["dae_refused"]) == (1, 1, 0)
+
+
 @pytest.mark.san
 def test_replay(plant):
     """Recorded and sent again from another port, or after half a minute: with an Event-Timestamp it is not done again."""

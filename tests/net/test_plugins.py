@@ -738,6 +738,12 @@ int plugin_radius_account(struct param_radius_account *p)
     assert rates() == {"a": 100, "c": 50}
     assert coa("c", "throttle=2")
     assert rates() == {"a": 100}
+    assert not coa("c", "nobodys=1")
+    compile_plugin(folder, "taker", GOOD + "int plugin_radius_response(struct param_radius_response *p) "
+                   "{ return p->key[0] ? PLUGIN_RET_OK : PLUGIN_RET_STOP; }")
+    assert not "".join(site.lns.set("load plugin taker")).strip()
+    assert coa("c", "nobodys=1")  # it does not tell which are its own
+    assert not coa("c", "nobodys=1,throttle=1")
 
 
 def test_post_auth_refuses(plant, folder):

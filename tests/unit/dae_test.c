@@ -822,6 +822,40 @@ repeated(void **state)
 	assert_int_equal(counters->dae_refused, 1);
 }
 
+/* More than can be kept are not carried out; what was answered is still known. */
+static void
+too_many(void **state)
+{
+	uint8_t kept[RAD_MAX_PACKET];
+	size_t len = 0;
+	uint32_t i;
+
+	(void)state;
+	for (i = 0; i < 65536; i++) {
+		begin(RAD_COA_REQUEST);
+		rad_put_u32(&w, RAD_NAS_PORT, UINT32_MAX - i);
+		assert_int_equal(ask(), DAE_NOT_FOUND);
+		if (i == 0)
+			memcpy(kept, request, len = request_len);
+	}
+	now_ms += 29000;
+	begin(RAD_DISCONNECT_REQUEST);
+	rad_put_u32(&w, RAD_NAS_PORT, 1);
+	assert_int_equal(ask(), -1);
+	assert_int_equal(counters->dae_busy, 1);
+	assert_string_equal(done, "");
+	send_it();
+	assert_int_equal(hear(), -1); /* nor is it taken for answered */
+	memcpy(request, kept, request_len = len);
+	send_it();
+	assert_int_equal(hear(), DAE_NOT_FOUND);
+	assert_int_equal(counters->dae_repeated, 1);
+	now_ms += 2000;
+	begin(RAD_DISCONNECT_REQUEST);
+	rad_put_u32(&w, RAD_NAS_PORT, 1);
+	assert_int_equal(ask(), 0);
+}
+
 static void
 timestamps(void **state)
 {
@@ -898,6 +932,7 @@ main(void)
 		TEST(dropped),
 		TEST(clients),
 		TEST(repeated),
+		TEST(too_many),
 		TEST(timestamps),
 		TEST(turns),
 	};
