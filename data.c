@@ -223,14 +223,24 @@ limit_ok(sess_id s)
 }
 
 static void
-send_fragments(sess_id s, const struct ip4 *ip, uint16_t mtu)
+count_down(struct sess_fast *f, size_t len)
 {
+	f->tx_bytes += len;
+	f->tx_packets++;
+}
+
+/* What the subscriber gets is counted: the headers of all of them. */
+static void
+send_fragments(sess_id s, struct sess_fast *f, const struct ip4 *ip)
+{
+	uint16_t mtu = MAX(f->mtu, SMALLEST_MTU), offset = 0;
 	uint8_t buf[2048];
-	uint16_t offset = 0;
 	size_t len;
 
-	while ((len = ip4_fragment(buf, ip, mtu, &offset)) > 0)
+	while ((len = ip4_fragment(buf, ip, mtu, &offset)) > 0) {
 		frame_send(s, PPP_IP, buf, len);
+		count_down(f, len);
+	}
 }
 
 /* As it is or in fragments. */
@@ -242,14 +252,14 @@ fits(const struct sess_fast *f, const struct ip4 *ip)
 
 /* A packet larger than the session's MTU. */
 static int
-large_packet(sess_id s, const struct sess_fast *f, const struct ip4 *ip)
+large_packet(sess_id s, struct sess_fast *f, const struct ip4 *ip)
 {
 	if (!fits(f, ip)) {
 		icmp_too_big(ip, f->mtu);
 		return DROP(tx_too_big, "session %u, %u octets", (unsigned)s, ip->len);
 	}
 	COUNT(tx_fragmented);
-	send_fragments(s, ip, MAX(f->mtu, SMALLEST_MTU));
+	send_fragments(s, f, ip);
 	return 0;
 }
 
@@ -257,13 +267,14 @@ static int
 pass_down(sess_id s, struct sess_fast *f, const struct ip4 *ip)
 {
 	ip4_clamp_mss(ip, (uint16_t)(f->mtu - TCP_IP_HEADERS));
-	if (ip->len > f->mtu && large_packet(s, f, ip) < 0)
-		return -1;
-	f->tx_bytes += ip->len;
-	f->tx_packets++;
-	f->last_data = loop_now_ds();
-	if (ip->len <= f->mtu)
+	if (ip->len > f->mtu) {
+		if (large_packet(s, f, ip) < 0)
+			return -1;
+	} else {
+		count_down(f, ip->len);
 		frame_send_ip(f, s, ip->data, ip->len);
+	}
+	f->last_data = loop_now_ds();
 	return 0;
 }
 

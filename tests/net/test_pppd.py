@@ -459,3 +459,71 @@ def test_lac_vanishes(site, guest, lns):
     finally:
         guest.plug()
         lns.set("set hello_interval 2")
+
+
+# ---------------------------------------------------------------------------- what is billed
+
+def iperf(site, guest, call, options):
+    """Octets of payload that arrived, as the receiving iperf3 says."""
+    server = site.network.core.start("iperf3", "-s", "-1", "-B", site.network.CORE, "--forceflush")
+    server.wait_line("Server listening")
+    said = guest.run("iperf3 -J -t 2 %s -B %s -c %s" % (options, call.address, site.network.CORE))
+    assert server.wait() == 0
+    return json.loads(said[said.index("{"):])["end"]["sum_received"]["bytes"]  # a warning may stand in front
+
+
+def bill(site, call):
+    """Ends the call: (Input, Output) octets of its Stop in FreeRADIUS's detail file, and the same by pppd."""
+    call.terminate()
+    call.wait_down()
+    wait_for(lambda: [r for r in site.radius.accounting if r["Acct-Status-Type"] == "Stop"
+                      and r["Framed-IP-Address"] == call.address], "the Stop")
+    stop = [r for r in site.radius.accounting if r["Acct-Status-Type"] == "Stop"][-1]
+    octets = [(int(stop["Acct-%s-Gigawords" % way]) << 32) + int(stop["Acct-%s-Octets" % way])
+              for way in ("Input", "Output")]
+    return octets, [int(call.down["BYTES_SENT"]), int(call.down["BYTES_RCVD"])]
+
+
+@pytest.fixture
+def no_df(site):
+    """The core's packets do not carry DF."""
+    site.network.core.sysctl("ipv4.ip_no_pmtu_disc", 1)
+    yield
+    site.network.core.sysctl("ipv4.ip_no_pmtu_disc", 0)
+
+
+def core_octets(site):
+    """IP octets that have come to the core network, headers included."""
+    return int(re.search(r"IpExtInOctets +(\d+)", site.network.core.run("nstat", "-asz")).group(1))
+
+
+BILLS = {  # options of iperf3, octets on the link for so many of payload, what limits the session, options of pppd
+    "up": ("-u -b 20M -l 1400", 1428 / 1400, None, ""),
+    "down": ("-u -b 20M -l 1400 -R", 1428 / 1400, None, ""),
+    "tcp-up": ("", MTU / (MTU - 52), None, ""),
+    "tcp-down": ("-R", MTU / (MTU - 52), None, ""),
+    "fragments": ("-u -b 20M -l 1276 -R", (1292 + 32) / 1276, None, "mru 1300"),  # by us; in tun's MTU it fits
+    "throttled-up": ("-u -b 16M -l 1200", 1228 / 1200, "in 8000", ""),
+    "throttled-down": ("-u -b 16M -l 1200 -R", 1228 / 1200, "out 8000", ""),
+}
+
+
+@pytest.mark.parametrize("options, factor, rate, ppp", BILLS.values(), ids=BILLS)
+def test_bill(site, guest, lns, no_df, options, factor, rate, ppp):
+    """Octets of the Stop are within 1 % of what pppd and iperf3 have counted; what a rate drops is not billed."""
+    lns.set("set radius_accounting yes")
+    call = guest.dial("bill", ppp=ppp).wait_up()
+    if rate:
+        assert lns.run("throttle joe %s" % rate)
+    before = core_octets(site)
+    arrived = iperf(site, guest, call, options) * factor
+    (billed_in, billed_out), (sent, received) = bill(site, call)
+    lns.set("set radius_accounting no")
+    assert billed_out == pytest.approx(received, rel=0.01)
+    if rate and "-R" not in options:  # the last ones come when iperf3 has ceased to count
+        assert billed_in < sent * 0.7
+        assert billed_in == pytest.approx(core_octets(site) - before, rel=0.01)
+        return
+    assert billed_in == pytest.approx(sent, rel=0.01)
+    if not rate:
+        assert (billed_out if "-R" in options else billed_in) == pytest.approx(arrived, rel=0.01)
