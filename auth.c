@@ -246,6 +246,8 @@ set_policy(sess_id s, const struct auth_result *res, bool proven)
 	session_set_mtu(s, res->mtu);
 	for (i = 0; i < res->n_class; i++)
 		session_add_note(s, NOTE_CLASS, 0, res->class[i].p, res->class[i].len);
+	if (res->cui.p)
+		session_add_note(s, NOTE_CUI, 0, res->cui.p, res->cui.len);
 	str_copy(p->pool, sizeof(p->pool), res->pool);
 	p->any_address = res->ip4 == INADDR_BROADCAST;
 }

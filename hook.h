@@ -79,6 +79,10 @@ struct auth_result {
 		const uint8_t *p;
 		uint8_t len;
 	} class[AUTH_MAX_CLASS];
+	struct {
+		const uint8_t *p; /* NULL: none */
+		uint8_t len;
+	} cui; /* Chargeable-User-Identity */
 	unsigned int n_pairs;
 	struct {
 		const uint8_t *p;

@@ -38,6 +38,7 @@ static const struct {
 	[NOTE_CLASS] = { 1040, true },
 	[NOTE_REPLY] = { 512, true },
 	[NOTE_STATE] = { 512, true },
+	[NOTE_CUI] = { 260, true },
 	[NOTE_PROXY] = { 1024, false },
 	[NOTE_SUCCESS] = { 260, true },
 };
@@ -49,6 +50,7 @@ const char *const note_kind_names[NOTE_KINDS] = {
 	[NOTE_CLASS] = "a Class",
 	[NOTE_REPLY] = "a Reply-Message",
 	[NOTE_STATE] = "a State",
+	[NOTE_CUI] = "a Chargeable-User-Identity",
 	[NOTE_PROXY] = "a proxy AVP",
 	[NOTE_SUCCESS] = "the text of a Success",
 };

@@ -17,6 +17,7 @@ enum note_kind {
 	NOTE_CLASS, /* RADIUS Class, as it came */
 	NOTE_REPLY, /* Reply-Message */
 	NOTE_STATE, /* RADIUS State */
+	NOTE_CUI,   /* Chargeable-User-Identity, as it came */
 	/* for PPP alone, in the session's scratch chain: */
 	NOTE_PROXY,   /* proxy LCP and authentication AVPs; tag: the AVP's type */
 	NOTE_SUCCESS, /* text of the MS-CHAPv2 Success, for a repetition */

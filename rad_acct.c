@@ -45,15 +45,19 @@ put_who(struct wr *w, const struct session *s)
 	rad_put_u32(w, RAD_ACCT_AUTHENTIC, s->authentic ? s->authentic : AUTHENTIC_LOCAL);
 }
 
+/* What the server gave for us to return: Class (RFC 2865 5.25), and CUI (RFC 4372 2.1). */
 static void
-put_class(struct wr *w, const struct session *s)
+put_returned(struct wr *w, const struct session *s)
 {
 	struct note_pos pos = note_first(s->notes);
 	struct note n;
 
-	while (note_next(&pos, &n))
+	while (note_next(&pos, &n)) {
 		if (n.kind == NOTE_CLASS)
 			rad_put(w, RAD_CLASS, n.data, n.len);
+		else if (n.kind == NOTE_CUI)
+			rad_put(w, RAD_CHARGEABLE_USER_IDENTITY, n.data, n.len);
+	}
 }
 
 static void
@@ -105,7 +109,7 @@ rad_acct_put(const struct session *s, const struct rad_account *a, void *buf)
 
 	rad_put_u32(&w, RAD_ACCT_STATUS_TYPE, a->status);
 	put_who(&w, s);
-	put_class(&w, s);
+	put_returned(&w, s);
 	rad_put_u32(&w, RAD_EVENT_TIMESTAMP, (uint32_t)a->when);
 	if (has_counters(a))
 		put_counters(&w, a);

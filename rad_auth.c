@@ -89,6 +89,7 @@ rad_auth_build(const struct rad_access *a, void *buf, size_t size)
 	rad_put_str(&w, RAD_USER_NAME, a->login->user);
 	if (!put_proof(&w, a))
 		return 0;
+	rad_put(&w, RAD_CHARGEABLE_USER_IDENTITY, "", 1); /* RFC 4372 2.1: asks for one */
 	rad_sess_put(&w, a->s);
 	len = rad_end(&w);
 	if (len > 0)

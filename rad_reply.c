@@ -103,6 +103,14 @@ take_class(struct auth_result *res, const struct rad_attr *a)
 	res->n_class++;
 }
 
+/* RFC 4372 2.2: one, not to be read; one of a zero octet alone says that there is none. */
+static void
+take_cui(struct auth_result *res, const struct rad_attr *a)
+{
+	res->cui.p = a->value;
+	res->cui.len = a->len;
+}
+
 static void
 take_filter(struct auth_result *res, const struct rad_attr *a)
 {
@@ -214,6 +222,7 @@ static const struct row accept_rows[] = {
 	CALL(0, RAD_REPLY_MESSAGE, take_message),
 	CALL(0, RAD_FRAMED_ROUTE, take_route),
 	CALL(0, RAD_CLASS, take_class),
+	CALL(0, RAD_CHARGEABLE_USER_IDENTITY, take_cui),
 	U32(RAD_SESSION_TIMEOUT, session_timeout),
 	U32(RAD_IDLE_TIMEOUT, idle_timeout),
 	U32(RAD_ACCT_INTERIM_INTERVAL, interim),

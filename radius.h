@@ -16,7 +16,7 @@ enum {
 	RADIUS_ACCT_SLOTS = RADIUS_SLOTS / 4, /* kept for accounting when it is on; all it gets */
 	/* longest attributes of an accounting record: each text at its longest, all Class and
 	 * access line attributes, and room for those of plugins */
-	RADIUS_ACCT_ATTRS = 3040,
+	RADIUS_ACCT_ATTRS = 3296,
 };
 
 /*

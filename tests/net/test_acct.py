@@ -11,7 +11,7 @@ import packets
 import pylac
 from clac import PAIR, TOOLS, CLac
 from fakeradius import (ACCT_OFF, ACCT_ON, ACCT_SESSION_ID, AUTHENTIC, CALLED_STATION, CALLING_STATION, CLASS,
-                        CONNECT_INFO, DELAY_TIME, EVENT_TIMESTAMP, FRAMED_IP, FRAMED_NETMASK, FRAMED_PROTOCOL,
+                        CONNECT_INFO, CUI, DELAY_TIME, EVENT_TIMESTAMP, FRAMED_IP, FRAMED_NETMASK, FRAMED_PROTOCOL,
                         FRAMED_ROUTE, IDLE_TIMEOUT, INPUT_GIGAWORDS, INPUT_OCTETS, INPUT_PACKETS, INTERIM,
                         INTERIM_INTERVAL, NAS_IDENTIFIER, NAS_IP, NAS_PORT, OUTPUT_GIGAWORDS, OUTPUT_OCTETS,
                         OUTPUT_PACKETS, SERVICE_TYPE, SESSION_TIME, SESSION_TIMEOUT, START, STOP, TERMINATE_CAUSE,
@@ -99,9 +99,10 @@ def site(plant):
 @pytest.mark.san
 def test_start_and_stop(plant):
     """All that SPEC 7 names, and octets seen from the subscriber's side."""
-    classes = [b"first class", b"\0\1\2"]
+    classes, identity = [b"first class", b"\0\1\2"], b"\0who pays"
     site = Site(plant, accept=[attribute(CLASS, c) for c in classes] + [
         attribute(FRAMED_IP, socket.inet_aton("10.9.0.7")), attribute(FRAMED_NETMASK, b"\xff\xff\xff\xff"),
+        attribute(CUI, identity),
         attribute(FRAMED_ROUTE, "192.168.7.0/24 0.0.0.0 1")])
     session = site.session("joe", called="02010001", calling="07330001", serial=4711)
     began = time.time()
@@ -112,6 +113,7 @@ def test_start_and_stop(plant):
     session.hangup(3)
     (stop,) = site.wait(STOP)
     access = site.logins.access[0]
+    assert access.all(CUI) == [b"\0"], "RFC 4372 2.1: asks for one"
     for record in start, stop:
         assert record.get(ACCT_SESSION_ID) == access.get(ACCT_SESSION_ID)
         assert record.get(USER_NAME) == b"joe"
@@ -124,7 +126,7 @@ def test_start_and_stop(plant):
         assert record.get(FRAMED_ROUTE).startswith(b"192.168.7.0/24 ")
         assert (record.get(CALLED_STATION), record.get(CALLING_STATION)) == (b"02010001", b"07330001")
         assert record.get(CONNECT_INFO) == access.get(CONNECT_INFO)
-        assert record.all(CLASS) == classes
+        assert record.all(CLASS) == classes and record.all(CUI) == [identity]
         assert record.number(AUTHENTIC) == 1  # RADIUS
         assert abs(record.number(EVENT_TIMESTAMP) - began) < 10
         assert record.number(DELAY_TIME) == 0

@@ -260,14 +260,14 @@ full_disk(void **state)
 	(void)state;
 	getrlimit(RLIMIT_FSIZE, &before);
 	small.rlim_max = before.rlim_max;
-	add(99); /* 623 octets of attributes */
+	add(99); /* 367 octets of attributes */
 	acct_spill_flush();
 	setrlimit(RLIMIT_FSIZE, &small);
 	for (n = 0; n < 20; n++)
 		add(99);
 	acct_spill_flush();
 	assert_int_equal(counters->acct_spill_errors, 1);
-	assert_int_equal(file_size() % 651, 0);
+	assert_int_equal(file_size() % 395, 0);
 	acct_spill_flush(); /* not at once again */
 	assert_int_equal(counters->acct_spill_errors, 1);
 	setrlimit(RLIMIT_FSIZE, &before);

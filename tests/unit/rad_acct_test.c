@@ -201,9 +201,12 @@ class_and_routes(void **state)
 	note_add(&session.notes, NOTE_CLASS, 0, "one", 3);
 	note_add(&session.notes, NOTE_ROUTE, 0, &route, sizeof(route));
 	note_add(&session.notes, NOTE_CLASS, 0, "\0\1", 2);
+	note_add(&session.notes, NOTE_CUI, 0, "\0who", 4);
 	len = rad_acct_put(&session, &stop, buf);
 	assert_memory_equal(value(RAD_CLASS, 0, &n), "one", 3);
 	assert_memory_equal(value(RAD_CLASS, 1, &n), "\0\1", 2);
+	assert_memory_equal(value(RAD_CHARGEABLE_USER_IDENTITY, 0, &n), "\0who", 4);
+	assert_int_equal(n, 4);
 	assert_memory_equal(value(RAD_FRAMED_ROUTE, 0, &n), "192.168.7.0/24 0.0.0.0 1", n);
 }
 
@@ -225,6 +228,7 @@ longest_record(void **state)
 	session.netmask = htonl(0xffffff00);
 	for (i = 0; i < 4; i++)
 		assert_int_equal(note_add(&session.notes, NOTE_CLASS, 0, junk, 253), 0);
+	assert_int_equal(note_add(&session.notes, NOTE_CUI, 0, junk, 253), 0);
 	for (i = 0; note_add(&session.notes, NOTE_LINE, 0x81, "\0\0\1\0", 4) == 0; i++)
 		;
 	assert_true(i > 50);

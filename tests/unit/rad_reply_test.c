@@ -282,6 +282,21 @@ classes_as_they_came(void **state)
 }
 
 static void
+chargeable_user_identity(void **state)
+{
+	struct auth_result res;
+
+	(void)state;
+	begin(RAD_ACCESS_ACCEPT);
+	res = decoded();
+	assert_null(res.cui.p);
+	add(RAD_CHARGEABLE_USER_IDENTITY, "\0id", 3);
+	res = decoded();
+	assert_int_equal(res.cui.len, 3);
+	assert_memory_equal(res.cui.p, "\0id", 3);
+}
+
+static void
 messages_are_joined_and_cut(void **state)
 {
 	struct auth_result res;
@@ -417,6 +432,7 @@ main(void)
 		cmocka_unit_test(routes),
 		cmocka_unit_test(many_routes_and_a_bad_one_between),
 		cmocka_unit_test(classes_as_they_came),
+		cmocka_unit_test(chargeable_user_identity),
 		cmocka_unit_test(messages_are_joined_and_cut),
 		cmocka_unit_test(mschap_texts_lose_their_identifier),
 		cmocka_unit_test(reject_gives_texts_only),
