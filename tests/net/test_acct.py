@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import struct
 import time
 
 import pytest
@@ -141,6 +142,45 @@ def test_start_and_stop(plant):
     assert stop.octets(INPUT_OCTETS, INPUT_GIGAWORDS) == stop.octets(OUTPUT_OCTETS, OUTPUT_GIGAWORDS) == 300
     assert stop.number(INPUT_PACKETS) == stop.number(OUTPUT_PACKETS) == 3
     one_each(site)
+
+
+def preset(lns, session, **counters):
+    """Writes counters of a session in the daemon's memory: nobody waits for 4 gigaoctets."""
+    places = {"rx_bytes": 32, "tx_bytes": 48}  # session.h, struct sess_fast
+    told = lns.session(session.user)
+    packets, octets = 1, int(told["uploaded"])
+    tail = struct.pack("=4Q", octets, packets, octets, packets)
+    found = []
+    with open("/proc/%d/maps" % lns.process.pid) as maps, open("/proc/%d/mem" % lns.process.pid, "r+b") as memory:
+        for line in maps:
+            begin, end = (int(n, 16) for n in line.split()[0].split("-"))
+            if line.split()[1] == "rw-s" and end - begin < 1 << 26:
+                memory.seek(begin)
+                data = memory.read(end - begin)
+                found += [begin + n for n in range(0, len(data), 64)
+                          if data[n + 32:n + 64] == tail and data[n + 16:n + 20] == socket.inet_aton(session.address)]
+        assert len(found) == 1
+        for name, value in counters.items():
+            memory.seek(found[0] + places[name])
+            memory.write(struct.pack("=Q", value))
+
+
+def test_gigawords(plant):
+    """Octets pass 2^32 between two records, and 5 * 2^32 the other way."""
+    site = Site(plant, clock=True, radius_interim=60, max_sessions=100)
+    session = site.session()
+    session.ping(site.network.CORE, size=72)
+    preset(site.lns, session, rx_bytes=(1 << 32) - 100, tx_bytes=(5 << 32) - 150)
+    site.lns.step(70)
+    (interim,) = site.wait(INTERIM)
+    site.settle()
+    session.ping(site.network.CORE, size=72)
+    session.hangup()
+    (stop,) = site.wait(STOP)
+    assert [interim.number(a) for a in (INPUT_GIGAWORDS, INPUT_OCTETS)] == [0, (1 << 32) - 100]
+    assert [interim.number(a) for a in (OUTPUT_GIGAWORDS, OUTPUT_OCTETS)] == [4, (1 << 32) - 150]
+    assert [stop.number(a) for a in (INPUT_GIGAWORDS, INPUT_OCTETS)] == [1, 0]
+    assert [stop.number(a) for a in (OUTPUT_GIGAWORDS, OUTPUT_OCTETS)] == [4, (1 << 32) - 50]
 
 
 def test_directions(site):
