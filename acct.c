@@ -78,7 +78,7 @@ make(sess_id id, enum rad_acct_status status, enum term_cause cause)
 	rec.status = (uint8_t)status;
 	rec.s = id;
 	rec.key = key_of(s);
-	rec.when = fact.when;
+	rec.when = acct_queue_clock();
 	rec.len = (uint16_t)rad_acct_put(s, &fact, rec.attrs);
 }
 
@@ -88,8 +88,8 @@ make_nas(enum rad_acct_status status)
 	rec.status = (uint8_t)status;
 	rec.s = 0;
 	rec.key = 0;
-	rec.when = loop_time();
-	rec.len = (uint16_t)rad_acct_put_nas(status, rec.when, rec.attrs);
+	rec.when = acct_queue_clock();
+	rec.len = (uint16_t)rad_acct_put_nas(status, loop_time(), rec.attrs);
 }
 
 /* --- Interim-Updates --- */

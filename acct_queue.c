@@ -26,8 +26,9 @@
  * answers, but not to this, is not waited for longer than a minute; one that does not
  * answer at all, ten. Then it is given up, for now it would end the wrong sessions.
  *
- * Acct-Delay-Time is counted by the monotonic clock while the process lives. Between two
- * processes there is only the wall clock.
+ * Acct-Delay-Time is counted by the monotonic clock while the process lives, also over the
+ * file. Between two processes there is only the wall clock; so what an earlier one has left
+ * is kept for radius_acct_retry_time from our start, whatever its age.
  *
  * Owns struct record. Called by acct.c and the loop; sends by radius.c.
  */
@@ -78,6 +79,8 @@ static struct id_list fresh, again; /* to be sent, these first and those in fron
 static struct hash last_of;	    /* session to its last record in the pool */
 static uint32_t window, in_flight;
 static uint64_t shrunk_ms; /* when the window was halved last */
+static int64_t begun_ms;   /* loop clock at the start */
+static int64_t steady;	   /* wall clock at zero of the loop clock, as it was at the start, ms */
 static struct timer pump_timer, feed_timer;
 static bool closing; /* nothing is sent any more */
 
@@ -90,6 +93,12 @@ static struct {
 } on;
 
 static void pump(void);
+
+int64_t
+acct_queue_clock(void)
+{
+	return (steady + (int64_t)loop_now_ms()) / 1000;
+}
 
 static struct id_link *
 link_of(uint32_t i)
@@ -144,7 +153,7 @@ take_in(const struct acct_rec *rec, bool spilled)
 	r->rec.when = rec->when;
 	r->rec.len = rec->len;
 	memcpy(r->rec.attrs, rec->attrs, rec->len);
-	r->born_ms = (int64_t)loop_now_ms() - MAX((int64_t)loop_time() - rec->when, 0) * 1000;
+	r->born_ms = (int64_t)loop_now_ms() - MAX(acct_queue_clock() - rec->when, 0) * 1000;
 	timer_init(&r->timer, on_wait_over, i);
 	used++;
 	used_spilled += spilled;
@@ -305,7 +314,9 @@ next_list(void)
 static bool
 too_old(const struct record *r)
 {
-	return age_ms(r) > SEC(conf->radius_acct_retry_time);
+	int64_t since = MAX(r->born_ms, begun_ms);
+
+	return (int64_t)loop_now_ms() - since > (int64_t)SEC(conf->radius_acct_retry_time);
 }
 
 static void
@@ -444,6 +455,8 @@ acct_queue_init(void)
 	records = shm_map_parent("accounting records", (POOL + 1) * sizeof(*records));
 	hash_init(&last_of, "accounting records by session", POOL);
 	window = WINDOW_FIRST;
+	begun_ms = (int64_t)loop_now_ms();
+	steady = (int64_t)loop_time() * 1000 - begun_ms;
 	timer_init(&pump_timer, on_pump, 0);
 	timer_init(&feed_timer, on_feed, 0);
 	timer_init(&on.hold, on_pump, 0);

@@ -20,6 +20,9 @@ void acct_queue_begin(const struct acct_rec *on);
 /* Begins to send what was left in the file. */
 void acct_queue_start(void);
 
+/* Seconds that a record's `when` is told in: the wall clock at the start, and steady since. */
+int64_t acct_queue_clock(void);
+
 /*
  * Whether an Interim-Update of this session is worth making: not while a record of it is
  * waiting, which it would stand behind (RFC 2869 2.1), or while many are.
