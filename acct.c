@@ -277,22 +277,29 @@ acct_finished(void)
 	return false;
 }
 
+static bool
+keep_all(bool append)
+{
+	acct_spill_save_begin(append);
+	acct_queue_save(append);
+	FOR_EACH_SESSION (id) {
+		if (accounts[id].state != ACCT_STARTED)
+			continue;
+		make(id, RAD_ACCT_STOP, TERM_NAS_REBOOT);
+		rec.when = loop_time(); /* the next process knows no other clock */
+		acct_spill_save(&rec);
+	}
+	return acct_spill_save_end();
+}
+
 void
 acct_fini(void)
 {
 	acct_queue_close();
 	if (n_started == 0 && acct_queue_empty())
 		return;
-	acct_spill_save_begin();
-	acct_queue_save();
-	FOR_EACH_SESSION (id) {
-		if (accounts[id].state != ACCT_STARTED)
-			continue;
-		make(id, RAD_ACCT_STOP, TERM_NAS_REBOOT);
-		acct_spill_save(&rec);
-	}
-	acct_spill_save_end();
-	plog(LOG_WARNING,
-	    "accounting records are kept for the next start, a Stop of %u sessions too",
-	    (unsigned)n_started);
+	if (keep_all(false) || keep_all(true))
+		plog(LOG_WARNING,
+		    "accounting records are kept for the next start, a Stop of %u sessions too",
+		    (unsigned)n_started);
 }

@@ -476,15 +476,23 @@ acct_queue_close(void)
 	radius_settle();
 }
 
+static void
+save(struct record *r)
+{
+	r->rec.when = (int64_t)loop_time() - (int64_t)(age_ms(r) / 1000); /* the wall clock now */
+	if (is_worth_keeping(&r->rec))
+		acct_spill_save(&r->rec);
+}
+
 void
-acct_queue_save(void)
+acct_queue_save(bool append)
 {
 	uint32_t i, k;
 
 	for (i = 1; i <= highest; i++)
 		if (records[i].state != FREE && records[i].state != BEHIND)
 			for (k = i; k; k = records[k].next)
-				if (is_worth_keeping(&records[k].rec))
-					acct_spill_save(&records[k].rec);
+				if (!append || !records[k].spilled)
+					save(&records[k]);
 	acct_spill_save_rest();
 }

@@ -35,7 +35,10 @@ bool acct_queue_empty(void);
 /* The end of the process: sends nothing more, and takes what answers are there. */
 void acct_queue_close(void);
 
-/* After that: puts all into the new spill file (acct_spill_save_begin() was called). */
-void acct_queue_save(void);
+/*
+ * After that: puts all into the new spill file (acct_spill_save_begin() was called), or with
+ * `append` what the old one does not have.
+ */
+void acct_queue_save(bool append);
 
 #endif

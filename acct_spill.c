@@ -13,7 +13,8 @@
  *
  * Reading is total: where no good record begins, an octet is skipped and the next place
  * tried, so what follows damage is found again. At start the whole file is looked at
- * once, and what is behind the last good record is cut off.
+ * once, and what is behind the last good record is cut off. What is no regular file, or
+ * cannot be opened, gets another name, so that it is neither read nor lost.
  *
  * Writing is appending whole records, at most a buffer full in a turn, with no fsync():
  * that may take seconds, and the page cache outlives the process. What a full disk does
@@ -21,7 +22,8 @@
  *
  * Records that were taken out stay in the file until all of them have arrived; then it is
  * truncated. So a crash repeats some, and loses none that ever was here. At an orderly
- * end a new file is written, without what has arrived, and put in the place of the old.
+ * end a new file is written, without what has arrived, and put in the place of the old;
+ * where there is no room for both, what is not in the old one goes behind it.
  *
  * Owns the file and its buffers. Called by acct_queue.c and acct.c, one thread. Who else
  * runs on the same state_dir is kept out by the lock there (l2tpns.c).
@@ -52,6 +54,8 @@ enum {
 	RETRY_SEC = 1, /* after the disk refused */
 };
 
+static const int64_t LATEST = INT64_C(1) << 40; /* s; later times are not meant */
+
 static char path[PATH_MAX];
 static int fd = -1;
 static uint64_t size;	 /* of the file: whole records */
@@ -67,7 +71,7 @@ static size_t out_pos, out_len;
 
 static struct {
 	int fd;
-	bool failed;
+	bool append, failed;
 	size_t len;
 	uint8_t *buf;
 } save = { .fd = -1 };
@@ -107,6 +111,14 @@ encode(const struct acct_rec *rec, uint8_t *to, size_t room)
 	return wr_len(&w);
 }
 
+/* Nothing else is ever written, whatever the checksum says. */
+static bool
+is_ours(const struct acct_rec *rec)
+{
+	return rec->status >= RAD_ACCT_START && rec->status <= RAD_ACCT_INTERIM && rec->when >= 0 &&
+	       rec->when <= LATEST;
+}
+
 /* The length of the record that begins here; 0: more octets are needed to tell; -1: none does. */
 static int
 decode(const uint8_t *from, size_t n, struct acct_rec *rec)
@@ -126,7 +138,7 @@ decode(const uint8_t *from, size_t n, struct acct_rec *rec)
 	crc = rd_u32(&r);
 	if (r.bad)
 		return 0;
-	if (magic != MAGIC || version != VERSION || rec->len > sizeof(rec->attrs))
+	if (magic != MAGIC || version != VERSION || rec->len > sizeof(rec->attrs) || !is_ours(rec))
 		return -1;
 	attrs = rd_bytes(&r, rec->len);
 	if (r.bad)
@@ -267,6 +279,7 @@ survey(void)
 static void
 cut(uint64_t end)
 {
+	COUNT_ADD(acct_spill_junk, skipped);
 	if (skipped > 0)
 		plog(LOG_ERROR,
 		    "%s: %llu octets are no accounting records, %llu of them at the end", path,
@@ -292,20 +305,46 @@ start_over(void)
 	rewind_file();
 }
 
-void
-acct_spill_open(const char *dir)
+/* Opens a regular file and takes its size; nothing else may stop us, be it a pipe. */
+static void
+open_file(int create)
 {
 	struct stat st;
 
-	start_over();
-	snprintf(path, sizeof(path), "%s/acct-spill", dir);
-	fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC);
-	if (fd < 0) {
-		if (errno != ENOENT)
-			plog(LOG_ERROR, "%s: %s", path, strerror(errno));
+	fd = open(path, O_RDWR | O_APPEND | O_CLOEXEC | O_NONBLOCK | create, 0600);
+	if (fd < 0 || (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))) {
+		size = fd < 0 ? 0 : (uint64_t)st.st_size;
 		return;
 	}
-	size = fstat(fd, &st) == 0 ? (uint64_t)st.st_size : 0;
+	close(fd);
+	fd = -1;
+	errno = EINVAL;
+}
+
+static void
+set_aside(const char *why)
+{
+	char name[PATH_MAX + 8];
+
+	snprintf(name, sizeof(name), "%s.unread", path);
+	COUNT(acct_spill_errors);
+	if (renameat2(AT_FDCWD, path, AT_FDCWD, name, RENAME_NOREPLACE) == 0)
+		plog(LOG_CRITICAL, "%s: %s; it is kept as %s", path, why, name);
+	else
+		plog(LOG_CRITICAL, "%s: %s; %s: %s", path, why, name, strerror(errno));
+}
+
+void
+acct_spill_open(const char *dir)
+{
+	start_over();
+	snprintf(path, sizeof(path), "%s/acct-spill", dir);
+	open_file(0);
+	if (fd < 0) {
+		if (errno != ENOENT)
+			set_aside(strerror(errno));
+		return;
+	}
 	cut(survey());
 	rewind_file();
 	if (count > 0)
@@ -332,7 +371,7 @@ acct_spill_flush(void)
 	if (want == 0 || loop_now_ms() < retry_ms)
 		return;
 	if (fd < 0)
-		fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+		open_file(O_CREAT);
 	if (fd < 0) {
 		refused(strerror(errno));
 		return;
@@ -367,6 +406,16 @@ acct_spill_add(const struct acct_rec *rec)
 /* --- the end --- */
 
 static void
+save_failed(const char *why)
+{
+	save.failed = true;
+	if (save.append)
+		plog(LOG_CRITICAL, "%s: %s; accounting records are lost", path, why);
+	else
+		plog(LOG_ERROR, "%s.new: %s", path, why);
+}
+
+static void
 save_write(const uint8_t *p, size_t n)
 {
 	ssize_t done;
@@ -374,9 +423,7 @@ save_write(const uint8_t *p, size_t n)
 	for (; n > 0 && !save.failed; n -= (size_t)done, p += done) {
 		done = write(save.fd, p, n);
 		if (done <= 0) {
-			plog(LOG_CRITICAL, "%s.new: %s; accounting records are lost", path,
-			    strerror(errno));
-			save.failed = true;
+			save_failed(done < 0 ? strerror(errno) : "the disk is full");
 			return;
 		}
 	}
@@ -389,16 +436,26 @@ save_flush(void)
 	save.len = 0;
 }
 
-void
-acct_spill_save_begin(void)
+static const char *
+new_name(void)
 {
-	char name[PATH_MAX + 8];
+	static char name[PATH_MAX + 8];
 
 	snprintf(name, sizeof(name), "%s.new", path);
-	save.fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	save.failed = save.fd < 0;
-	if (save.failed)
-		plog(LOG_CRITICAL, "%s: %s; accounting records are lost", name, strerror(errno));
+	return name;
+}
+
+void
+acct_spill_save_begin(bool append)
+{
+	save.append = append;
+	save.failed = false;
+	save.len = 0;
+	if (append && fd < 0)
+		open_file(O_CREAT);
+	save.fd = append ? fd : open(new_name(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (save.fd < 0)
+		save_failed(strerror(errno));
 }
 
 void
@@ -411,33 +468,35 @@ acct_spill_save(const struct acct_rec *rec)
 		n = encode(rec, save.buf + save.len, SAVE_SIZE - save.len);
 	}
 	save.len += n;
-	if (save.failed)
+	if (save.failed && save.append)
 		COUNT(acct_lost);
 }
 
 void
 acct_spill_save_rest(void)
 {
+	bool more = !save.append;
+
 	save_flush();
-	do {
+	while (more && !save.failed) {
 		save_write(in + in_pos, in_len - in_pos);
 		in_pos = in_len;
-	} while (!save.failed && fill());
+		more = fill();
+	}
 	save_write(out + out_pos, out_len - out_pos);
 }
 
-void
+bool
 acct_spill_save_end(void)
 {
-	char name[PATH_MAX + 8];
-
-	snprintf(name, sizeof(name), "%s.new", path);
 	save_flush();
+	if (save.append)
+		return !save.failed;
 	if (save.fd >= 0)
 		close(save.fd);
+	if (!save.failed && rename(new_name(), path) < 0)
+		save_failed(strerror(errno));
 	if (save.failed)
-		unlink(name); /* the old one has what it had */
-	else if (rename(name, path) < 0)
-		plog(LOG_CRITICAL, "%s: %s", name, strerror(errno));
-	save.fd = -1;
+		unlink(new_name());
+	return !save.failed;
 }

@@ -14,7 +14,7 @@ struct acct_rec {
 	uint8_t status; /* enum rad_acct_status */
 	sess_id s;	/* for people only; not kept in the file */
 	uint64_t key;	/* its session, as Acct-Session-Id has it; 0: none */
-	int64_t when;	/* wall clock, s: what Acct-Delay-Time counts from */
+	int64_t when;	/* acct_queue_clock(): what Acct-Delay-Time counts from */
 	uint16_t len;	/* of attrs */
 	uint8_t attrs[RADIUS_ACCT_ATTRS];
 };
@@ -44,11 +44,14 @@ void acct_spill_settled(void);
 /*
  * The end of the process: a new file takes the place of the old one. First what is put by
  * acct_spill_save(), then, after acct_spill_save_rest(), what was still in the old one, and
- * then what is put again.
+ * then what is put again. False: the disk did not take it, and the old file is as it was.
+ *
+ * With `append`, for that case, all goes behind what is in the old file, as far as there is
+ * room.
  */
-void acct_spill_save_begin(void);
+void acct_spill_save_begin(bool append);
 void acct_spill_save(const struct acct_rec *rec);
 void acct_spill_save_rest(void);
-void acct_spill_save_end(void);
+bool acct_spill_save_end(void);
 
 #endif

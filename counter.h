@@ -126,7 +126,8 @@
 	X(acct_acked, "accounting records acknowledged")                                           \
 	X(acct_queued, "accounting records not acknowledged yet, now")                             \
 	X(acct_spilled, "accounting records put into the spill file")                              \
-	X(acct_spill_errors, "times the spill file could not be written")                          \
+	X(acct_spill_errors, "times the spill file could not be read or written")                  \
+	X(acct_spill_junk, "octets of the spill file that were no records, at the start")          \
 	X(acct_lost, "accounting records given up: too old, or no room")                           \
 	X(acct_interim_skipped, "Interim-Updates left out while records were waiting")             \
 	X(command_refused, "outside programs not run: queue full")                                 \

@@ -631,6 +631,50 @@ def test_restart_with_records_queued(plant):
     assert [r.status for r in site.records() if r not in after and r in site.server.requests[seen:]] == [ACCT_ON]
 
 
+def test_left_for_days(plant):
+    """Records of three days ago: tried as long as any others, their age told."""
+    site = Site(plant, clock=True, radius_acct_retry_time=3600)
+    site.settle()
+    site.server.answer = silent
+    site.session()
+    site.lns.stop()
+    seen = len(site.server.requests)
+    site.server.answer = acknowledge
+    site.lns.ahead[1] += 3 * 86400
+    site.lns.start()
+    site.settle()
+    after = [r for r in site.records(START, STOP) if r in site.server.requests[seen:]]
+    assert [r.status for r in after] == [START, STOP]
+    assert all(0 <= r.number(DELAY_TIME) - 3 * 86400 < 60 for r in after)
+    assert site.counter("acct_lost") == 0
+
+
+def test_disk_is_full(plant):
+    """A state_dir in which no second spill file can be made: what waits is put behind the first."""
+    site = Site(plant)
+    site.settle()
+    state = os.path.join(site.lns.folder, "state")
+    site.server.answer = silent
+    for n in range(3):
+        site.session("user%d" % n)
+    site.wait(START, count=3)
+    site.lns.stop()
+    os.mkdir(os.path.join(state, "acct-spill.new"))  # takes no record
+    seen = len(site.server.requests)
+    site.lns.start()
+    site.lac = Lac(site.network)
+    site.tunnel = site.lac.tunnel()
+    site.session("later")
+    site.lns.stop()
+    site.lns.wait_log("acct-spill.new: Is a directory")
+    site.server.answer = acknowledge
+    site.lns.start()
+    site.settle(30)
+    after = [r for r in site.records(START, STOP) if r in site.server.requests[seen:]]
+    assert {(r.status, r.get(USER_NAME).decode()) for r in after} == {
+        (status, user) for status in (START, STOP) for user in ("user0", "user1", "user2", "later")}
+
+
 def test_spill_file_is_damaged(plant):
     """What is no record is passed over and told; what follows it arrives."""
     site = Site(plant)
@@ -648,6 +692,7 @@ def test_spill_file_is_damaged(plant):
     site.lns.start()
     site.lns.wait_log("octets are no accounting records")
     site.settle()
+    assert site.counter("acct_spill_junk") > 100
     assert len({r.get(ACCT_SESSION_ID) for r in site.records(STOP)}) == 2
     assert len(site.records(STOP)) == 2
 

@@ -309,7 +309,7 @@ saved_at_the_end(void **state)
 		assert_next(n);
 	for (n = 2000; n < 2010; n++)
 		add(n); /* not written yet */
-	acct_spill_save_begin();
+	acct_spill_save_begin(false);
 	for (n = 500; n < 900; n++) { /* these had not arrived */
 		struct acct_rec rec = record(n);
 
@@ -321,7 +321,7 @@ saved_at_the_end(void **state)
 
 		acct_spill_save(&rec);
 	}
-	acct_spill_save_end();
+	assert_true(acct_spill_save_end());
 	reopen();
 	assert_int_equal(acct_spill_count(), 4500);
 	for (n = 500; n < 5000; n++)
@@ -339,11 +339,104 @@ nowhere_to_save(void **state)
 	add(3);
 	acct_spill_flush();
 	assert_int_equal(counters->acct_spill_errors, 1);
-	acct_spill_save_begin();
+	acct_spill_save_begin(false);
 	acct_spill_save(&rec);
 	acct_spill_save_rest();
-	acct_spill_save_end();
+	assert_false(acct_spill_save_end());
+	acct_spill_save_begin(true);
+	acct_spill_save(&rec);
+	acct_spill_save_rest();
+	assert_false(acct_spill_save_end());
 	assert_int_equal(counters->acct_lost, 1);
+}
+
+/* A disk that has no room for a second file, but for some records behind the first. */
+static void
+no_room_for_a_copy(void **state)
+{
+	struct rlimit small = { 36 * 395, RLIM_INFINITY }, before;
+	struct acct_rec rec = record(99);
+	uint32_t n;
+
+	(void)state;
+	getrlimit(RLIMIT_FSIZE, &before);
+	small.rlim_max = before.rlim_max;
+	for (n = 0; n < 30; n++)
+		add(99);
+	acct_spill_flush();
+	for (n = 0; n < 2; n++)
+		assert_next(99); /* under way; they stay in the file */
+	add(99);		 /* not written yet */
+	setrlimit(RLIMIT_FSIZE, &small);
+	acct_spill_save_begin(false);
+	for (n = 0; n < 7; n++)
+		acct_spill_save(&rec);
+	acct_spill_save_rest();
+	for (n = 0; n < 2; n++)
+		acct_spill_save(&rec);
+	assert_false(acct_spill_save_end());
+	assert_int_equal(file_size(), 30 * 395);
+	acct_spill_save_begin(true);
+	for (n = 0; n < 2; n++)
+		acct_spill_save(&rec);
+	acct_spill_save_rest();
+	for (n = 0; n < 2; n++)
+		acct_spill_save(&rec);
+	assert_true(acct_spill_save_end());
+	setrlimit(RLIMIT_FSIZE, &before);
+	reopen();
+	assert_int_equal(acct_spill_count(), 35);
+	assert_int_equal(counters->acct_spill_junk, 0);
+}
+
+/* Statuses that are never kept, times that nobody means: no records, whoever made the checksum. */
+static void
+hostile_records(void **state)
+{
+	static const int64_t times[] = { -1, INT64_MIN, INT64_MAX };
+	struct acct_rec rec;
+	unsigned int i;
+	off_t size;
+
+	(void)state;
+	for (i = 0; i < 256; i++) {
+		rec = record(3);
+		rec.status = (uint8_t)i;
+		assert_true(acct_spill_add(&rec));
+	}
+	for (i = 0; i < ARRAY_LEN(times); i++) {
+		rec = record(3);
+		rec.when = times[i];
+		assert_true(acct_spill_add(&rec));
+	}
+	acct_spill_flush();
+	size = file_size();
+	reopen();
+	assert_int_equal(acct_spill_count(), 3); /* Start, Stop, Interim-Update */
+	assert_int_equal(counters->acct_spill_junk, size / 259 * 256);
+}
+
+/* What is no regular file is put beside, and does not stop us. */
+static void
+no_regular_file(void **state)
+{
+	char unread[80];
+	unsigned int i;
+
+	(void)state;
+	snprintf(unread, sizeof(unread), "%s.unread", file);
+	for (i = 0; i < 2; i++) {
+		unlink(file);
+		assert_int_equal(i ? mkfifo(file, 0600) : mkdir(file, 0700), 0);
+		reopen();
+		assert_int_equal(counters->acct_spill_errors, i + 1);
+		assert_int_equal(file_size(), -1);
+		assert_int_equal(i ? unlink(unread) : rmdir(unread), 0);
+		add(5);
+		acct_spill_flush();
+		reopen();
+		assert_next(5);
+	}
 }
 
 #define TEST(fn) cmocka_unit_test_setup(fn, setup)
@@ -362,6 +455,9 @@ main(void)
 		TEST(memory_is_bounded),
 		TEST(saved_at_the_end),
 		TEST(nowhere_to_save),
+		TEST(no_room_for_a_copy),
+		TEST(hostile_records),
+		TEST(no_regular_file),
 	};
 	int failed;
 
