@@ -13,6 +13,9 @@
  * side, whether this child counts it. If so there are two figures, for the two ways the
  * run may end. A list that is full adds what comes to one line without a name.
  *
+ * What a session moves while it sits in the garden is not told, as 2.4 did not: for one,
+ * its name may not be proven. It is taken off the counters before all that.
+ *
  * Runs have even numbers; the odd one above says "the parent was first". The child tells
  * that its file is in place by a word in shared memory, since its exit can be anything.
  */
@@ -21,6 +24,7 @@
 #include "counter.h"
 #include "log.h"
 #include "loop.h"
+#include "seq.h"
 #include "session.h"
 #include "shm.h"
 #include "timer.h"
@@ -68,6 +72,15 @@ struct ended {
 	struct usage failed, written; /* what is left to tell, by how that run has ended */
 };
 
+/* What a session has moved in the garden; written by the parent, read by children. */
+struct gardened {
+	uint32_t seq;
+	uint32_t unique;    /* which session of that id */
+	struct usage past;  /* in former stays */
+	struct usage since; /* its counters when it came in */
+	bool inside;
+};
+
 /* How the run went, in the child's words. */
 struct outcome {
 	uint32_t naming, written; /* the run that is about to give the file its name, and has */
@@ -76,6 +89,7 @@ struct outcome {
 	char why[256];	       /* it fails */
 };
 
+static struct gardened *gardened;
 static struct outcome *outcome;
 static struct report *reports[2];
 static unsigned int good;  /* which of them has the baselines */
@@ -94,10 +108,17 @@ static struct {
 static struct timer period_timer;
 static uint64_t started_ms;
 
+/* A child may tell a packet more, of who comes into the garden while it reads his counters. */
+static uint64_t
+above(uint64_t a, uint64_t b)
+{
+	return a > b ? a - b : 0;
+}
+
 static struct usage
 minus(struct usage a, struct usage b)
 {
-	return (struct usage){ a.up - b.up, a.down - b.down };
+	return (struct usage){ above(a.up, b.up), above(a.down, b.down) };
 }
 
 static void
@@ -108,11 +129,23 @@ add(struct usage *sum, struct usage n)
 }
 
 static struct usage
-usage_now(sess_id id)
+moved(sess_id id)
 {
 	const volatile struct sess_fast *f = session_fast(id);
 
 	return (struct usage){ f->rx_bytes, f->tx_bytes };
+}
+
+static struct usage
+usage_now(sess_id id, uint32_t unique)
+{
+	struct gardened g;
+
+	while (!seq_copy(&gardened[id].seq, &g, &gardened[id], sizeof(g)))
+		sched_yield();
+	if (g.unique != unique)
+		return moved(id);
+	return minus(g.inside ? g.since : moved(id), g.past);
 }
 
 /* What the files have told of a session. */
@@ -158,7 +191,7 @@ write_session(struct usage_file *u, sess_id id)
 	}
 	if (run == (last_run | 1) || s.down)
 		return;
-	now = usage_now(id);
+	now = usage_now(id, s.unique);
 	r->n = now;
 	r->unique = s.unique;
 	if (!atomic_compare_exchange_strong(&r->run, &run, last_run))
@@ -373,20 +406,60 @@ remember(const struct session *s, struct usage if_failed, struct usage if_writte
 		timer_set(&period_timer, MS(TIMER_TICK_MS));
 }
 
-void
-usage_session(sess_id id, enum sess_event ev)
+static void
+look_at_garden(sess_id id)
+{
+	const struct session *s = session_get(id);
+	struct gardened *g = &gardened[id];
+	bool inside = s->garden;
+
+	if (inside == g->inside)
+		return;
+	seq_begin(&g->seq);
+	g->unique = s->unique;
+	if (inside)
+		g->since = moved(id);
+	else
+		add(&g->past, minus(moved(id), g->since));
+	g->inside = inside;
+	seq_end(&g->seq);
+}
+
+static void
+forget_garden(sess_id id)
+{
+	struct gardened *g = &gardened[id];
+
+	if (g->unique == 0)
+		return;
+	seq_begin(&g->seq);
+	*g = (struct gardened){ .seq = g->seq };
+	seq_end(&g->seq);
+}
+
+static void
+ends(sess_id id)
 {
 	const struct session *s = session_get(id);
 	struct usage all, if_failed, if_written, counted;
 
-	if (ev != SESS_EV_DOWN || conf->accounting_dir[0] == '\0')
-		return;
-	all = usage_now(id);
+	all = usage_now(id, s->unique);
 	if_failed = if_written = minus(all, baseline(id, s->unique));
 	if (child.pid && child_counts(id, s->unique, &counted))
 		if_written = minus(all, counted);
 	if (if_failed.up || if_failed.down)
 		remember(s, if_failed, if_written);
+}
+
+void
+usage_session(sess_id id, enum sess_event ev)
+{
+	if (ev == SESS_EV_UP || ev == SESS_EV_CHANGED)
+		look_at_garden(id);
+	else if (ev == SESS_EV_DOWN && conf->accounting_dir[0])
+		ends(id);
+	else if (ev == SESS_EV_GONE)
+		forget_garden(id);
 }
 
 /* ---- start and end ---- */
@@ -399,6 +472,7 @@ usage_init(void)
 	/* folders in /run do not outlive the machine's restart */
 	if (conf->accounting_dir[0] && mkdir(conf->accounting_dir, 0755) < 0 && errno != EEXIST)
 		plog(LOG_ERROR, "accounting_dir %s: %s", conf->accounting_dir, strerror(errno));
+	gardened = shm_map("usage in the garden", n * sizeof(*gardened));
 	outcome = shm_map("usage outcome", sizeof(*outcome));
 	reports[0] = shm_map("usage reports", n * sizeof(*reports[0]));
 	reports[1] = shm_map("usage reports", n * sizeof(*reports[1]));

@@ -13,7 +13,10 @@
 /* Start-up, behind session_init(). */
 void usage_init(void);
 
-/* Hook: remembers what a session had moved that ends. In front of who takes its address. */
+/*
+ * Hook: remembers what a session had moved that ends, and what it has moved in the garden. In
+ * front of who takes its address.
+ */
 void usage_session(sess_id id, enum sess_event ev);
 
 /* From SIGCHLD, with waitpid()'s status. False: it was not ours. */

@@ -13,6 +13,8 @@ import pylac
 from lns import binary
 from netns import wait_for
 from pylac import Lac
+from test_acct import BILLING, NSCTL
+from test_plugins import compile_plugin
 
 PERIOD = 300
 PING = 20 + 8 + 32  # octets of an echo request, and of its reply
@@ -253,3 +255,21 @@ def test_as_another_user(plant):
         lns.stop()
     finally:
         shutil.rmtree(folder)
+
+
+@pytest.mark.san
+def test_garden(plant, tmp_path):
+    """What is moved in the garden is not told, as 2.4.1 does not: before, in between or behind a file."""
+    compile_plugin(tmp_path, "billing", BILLING)
+    lns = start(plant, {"plugin_dir": str(tmp_path)}, users={"poor": "secret", "joe": "secret"},
+                extra=['load plugin "billing"'])
+    poor, joe = (pylac.subscriber(plant.network, user, "secret") for user in ("poor", "joe"))
+    pings(poor, plant.network, 2)
+    pings(joe, plant.network, 1)
+    assert period(lns) == [["joe", joe.address, "1", str(PING), str(PING)]]
+    pings(poor, plant.network, 3)
+    lns.ns.run(NSCTL, "release")
+    pings(poor, plant.network, 1)
+    assert period(lns) == [["poor", poor.address, "1", str(PING), str(PING)]]
+    poor.hangup()
+    assert period(lns, written=False) is None

@@ -115,10 +115,23 @@ end(sess_id id)
 	s->down = 1;
 	seq_end(&s->seq);
 	usage_session(id, SESS_EV_DOWN);
+	usage_session(id, SESS_EV_GONE);
 	seq_begin(&s->seq);
 	memset((char *)s + sizeof(s->seq), 0, sizeof(*s) - sizeof(s->seq));
 	seq_end(&s->seq);
 	world->fast[id] = (struct sess_fast){ 0 };
+}
+
+/* Into the garden, or out of it. */
+static void
+through_the_gate(sess_id id)
+{
+	struct session *s = &world->sessions[id];
+
+	seq_begin(&s->seq);
+	s->garden = !s->garden;
+	seq_end(&s->seq);
+	usage_session(id, SESS_EV_CHANGED);
 }
 
 static void
@@ -128,7 +141,8 @@ move(sess_id id)
 
 	world->fast[id].rx_bytes += n;
 	world->fast[id].tx_bytes += 3 * n;
-	moved[atoi(world->sessions[id].user + 1)] += n;
+	if (!world->sessions[id].garden)
+		moved[atoi(world->sessions[id].user + 1)] += n;
 }
 
 static void
@@ -142,6 +156,8 @@ live(unsigned int events)
 			begin(id);
 		else if (chance(4) == 0)
 			end(id);
+		else if (chance(6) == 0)
+			through_the_gate(id);
 		else
 			move(id);
 	}
