@@ -273,13 +273,20 @@ on_end(uint32_t i, bool answered, unsigned int tries)
 	pump();
 }
 
+/* Its session, for people; 0 when that has gone: the id may be another's. */
+static sess_id
+session_of(const struct acct_rec *rec)
+{
+	return session_by_unique((uint32_t)rec->key) == rec->s ? rec->s : 0;
+}
+
 static bool
 send_record(uint32_t i)
 {
 	struct record *r = &records[i];
 	const struct radius_record request = {
 		.state = shown_state(&r->rec),
-		.s = r->rec.s,
+		.s = session_of(&r->rec),
 		.round = r->rounds,
 		.attrs = r->rec.attrs,
 		.len = r->rec.len,

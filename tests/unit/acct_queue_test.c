@@ -69,12 +69,23 @@ radius_settle(void)
 {
 }
 
+/* The session of each number but one that has gone. */
+static uint32_t gone;
+
+sess_id
+session_by_unique(uint32_t unique)
+{
+	return unique == gone ? 0 : unique;
+}
+
 static void
 add(uint8_t status, uint32_t number, uint64_t key)
 {
-	struct acct_rec rec = {
-		.status = status, .key = key, .when = acct_queue_clock(), .len = 300
-	};
+	struct acct_rec rec = { .status = status,
+		.s = (sess_id)key,
+		.key = key,
+		.when = acct_queue_clock(),
+		.len = 300 };
 
 	memcpy(rec.attrs, &number, 4);
 	rec.attrs[4] = status;
@@ -183,6 +194,21 @@ order_of_a_session(void **state)
 	assert_int_equal(sent[1].request.state, RADIUS_STOP);
 	answer_all();
 	assert_true(acct_queue_empty());
+}
+
+/* A record is of a session as long as there is one; its id may be another's then. */
+static void
+session_has_gone(void **state)
+{
+	(void)state;
+	add(RAD_ACCT_STOP, 1, 10);
+	assert_int_equal(sent[0].request.s, 10);
+	gone = 10;
+	end(0, false, 3);
+	advance(20);
+	assert_int_equal(sent[0].request.s, 0);
+	end(0, true, 1);
+	gone = 0;
 }
 
 /* The other server at once, then after 2, 4, 8, 16, 30, 30... s; each time with its age. */
@@ -465,6 +491,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(one_record),
 		TEST(order_of_a_session),
+		TEST(session_has_gone),
 		TEST(schedule),
 		TEST(too_old),
 		TEST(window),
