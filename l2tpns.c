@@ -369,7 +369,7 @@ start_plugins(void)
 
 static struct timer second_timer, watchdog_timer, quit_timer;
 static uint64_t watchdog_usec;
-static time_t quit_began;
+static uint64_t quit_ms; /* loop clock when we give up */
 
 static void
 on_second(uint32_t unused)
@@ -396,7 +396,7 @@ static void
 on_quit_timer(uint32_t unused)
 {
 	(void)unused;
-	if ((l2tp_stopped() && acct_finished()) || loop_time() - quit_began > QUIT_SEC)
+	if ((l2tp_stopped() && acct_finished()) || loop_now_ms() > quit_ms)
 		loop_stop();
 	else
 		timer_set(&quit_timer, MS(100));
@@ -417,7 +417,7 @@ on_quit(int signo)
 		return;
 	plog(LOG_WARNING, "stopping: closing %u tunnels", (unsigned)tunnel_count());
 	sd_notifyf(0, "STATUS=Closing %u tunnels", (unsigned)tunnel_count());
-	quit_began = loop_time();
+	quit_ms = loop_now_ms() + SEC(QUIT_SEC);
 	l2tp_stop();
 	timer_set(&quit_timer, MS(TIMER_TICK_MS));
 }

@@ -168,12 +168,16 @@ class Lns:
 
     def step(self, seconds, wall=None):
         """Put its clocks ahead: it believes that so much time has passed. Needs clock=True."""
+        self.put_ahead(seconds, wall)
+        turns = self.counters()["select_called"]
+        wait_for(lambda: self.counters()["select_called"] > turns + 1, "a turn of its loop")
+
+    def put_ahead(self, seconds, wall=None):
+        """The same for one that may end by it."""
         self.ahead[0] += seconds
         self.ahead[1] += seconds if wall is None else wall
         with open(self._path("clock"), "r+b") as f:
             f.write(struct.pack("=qq", *self.ahead))
-        turns = self.counters()["select_called"]
-        wait_for(lambda: self.counters()["select_called"] > turns + 1, "a turn of its loop")
 
     def _clock(self):
         """The environment that puts tests/net/stepclock.c in front of its clocks."""

@@ -374,6 +374,28 @@ def test_quit_accounts_for_all(site):
     assert not spilled(site)
 
 
+@pytest.mark.parametrize("wall", [0, -86400])
+def test_quit_without_a_server(plant, wall):
+    """SIGQUIT with nobody to take the records: five minutes, whatever is done to the wall clock; they are kept."""
+    site = Site(plant, clock=True)
+    site.settle()
+    site.server.answer = silent
+    site.session()
+    site.lns.process.send_signal(signal.SIGQUIT)
+    site.lac.wait(lambda: not site.lns.sessions(), "the end of the session")
+    site.lns.step(100, wall=wall)
+    assert site.lns.process.alive()
+    site.lns.put_ahead(201, wall=0)
+    wait_for(lambda: not site.lns.process.alive(), "the end of the daemon", 5)
+    site.lns.stop()
+    seen = len(site.server.requests)
+    site.server.answer = acknowledge
+    site.lns.start()
+    site.settle()
+    after = [r.status for r in site.records(START, STOP) if r in site.server.requests[seen:]]
+    assert after == [START, STOP]
+
+
 @pytest.mark.san
 def test_renegotiation_is_one_session(site):
     """LCP anew, and the login again: still one Start."""
@@ -767,6 +789,9 @@ def test_freeradius(plant):
     assert (row["acctinputoctets"], row["acctoutputoctets"]) == (100, 100)
     assert 700 <= row["acctsessiontime"] < 720 and row["callingstationid"] == "07330001"
     assert row["acctauthentic"] == "RADIUS" and row["connectinfo_start"] == "8000000/1000000"
+    assert len(row["acctuniqueid"]) == 32 and row["acctsessionid"] == row["acctsessionid"].upper()
+    assert row["acctupdatetime"] and row["framedipaddress"] == "10.9.0.7"
+    assert lns.counters()["acct_lost"] == 0
     detail = radius.accounting
     assert [d["Acct-Status-Type"] for d in detail] == ["Accounting-On", "Start", "Interim-Update", "Stop"]
     assert all(d["Class"] == "0x6869" and d["Acct-Session-Id"] == row["acctsessionid"] for d in detail[1:])
