@@ -113,6 +113,7 @@ OBJS = \
 	rad_reply.o \
 	rad_server.o \
 	rad_sess.o \
+	rad_sock.o \
 	radattr.o \
 	radius.o \
 	reload.o \

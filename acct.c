@@ -263,7 +263,7 @@ acct_begin(void)
 bool
 acct_finished(void)
 {
-	if (!rad_server_configured())
+	if (!rad_server_configured(RAD_KIND_ACCT))
 		return true; /* nobody would take them */
 	if (off_ms)	     /* not every server heeds it */
 		return acct_queue_empty() || loop_now_ms() >= off_ms + SEC(OFF_WAIT_SEC);

@@ -14,7 +14,7 @@
  * of different sessions go side by side, up to a window that grows with each record
  * acknowledged at its first try, is halved where tries were needed, and is small while no
  * server answers. A record that is not answered within its 5 seconds is sent anew, with
- * its age and so with another identifier, to the next server at once, and after both at
+ * its age and so with another identifier, to the next server at once, and after all at
  * growing intervals of up to 30 s. So one that a server does not like holds up nobody.
  *
  * When the pool has many, new ones go to the spill file, and as long as there are any in
@@ -67,6 +67,7 @@ struct record {
 	uint32_t next;	     /* the next one of its session; of a free one, the next free */
 	uint8_t state;	     /* enum state */
 	uint8_t rounds;	     /* not answered so often */
+	uint32_t asked;	     /* servers, see rad_server_next() */
 	bool spilled;	     /* stands in the file still */
 	struct acct_rec rec;
 };
@@ -241,13 +242,15 @@ acknowledged(uint32_t i, unsigned int tries)
 	drop(i);
 }
 
-/* The other server is tried at once. */
+/* The other servers are tried at once. */
 static uint64_t
 wait_after(unsigned int rounds)
 {
-	if (rounds < RAD_SERVERS)
+	unsigned int at_once = MAX(rad_server_living(RAD_KIND_ACCT), 2u);
+
+	if (rounds < at_once)
 		return MS(TIMER_TICK_MS);
-	return SEC(MIN(1u << MIN(rounds - RAD_SERVERS + 1, 6u), (unsigned int)LONGEST_WAIT_SEC));
+	return SEC(MIN(1u << MIN(rounds - at_once + 1, 6u), (unsigned int)LONGEST_WAIT_SEC));
 }
 
 static void
@@ -287,7 +290,7 @@ send_record(uint32_t i)
 	const struct radius_record request = {
 		.state = shown_state(&r->rec),
 		.s = session_of(&r->rec),
-		.round = r->rounds,
+		.asked = &r->asked,
 		.attrs = r->rec.attrs,
 		.len = r->rec.len,
 		.delay_sec = (uint32_t)(age_ms(r) / 1000),

@@ -15,6 +15,7 @@
 #include "loop.h"
 #include "note.h"
 #include "plugin_host.h"
+#include "rad_server.h"
 #include "radius.h"
 #include "tunnel.h"
 #include "util.h"
@@ -315,19 +316,53 @@ request_object(uint32_t slot, const struct radius_row *row)
 	return o;
 }
 
+static json_t *
+server_object(enum rad_kind kind, const struct rad_server_row *row)
+{
+	json_t *o = json_object();
+
+	json_put_text(o, "ip", ip4_text(row->ip));
+	json_put_number(o, "port", row->port);
+	json_put_text(o, "for", rad_kind_names[kind]);
+	json_put_number(o, "weight", row->weight);
+	json_put_bool(o, "dead", row->dead);
+	json_put_number(o, "since_seconds", row->since_ds ? loop_seconds_since(row->since_ds) : 0);
+	json_put_number(o, "requests", row->requests);
+	json_put_number(o, "replies", row->replies);
+	json_put_number(o, "unanswered", row->unanswered);
+	json_put_number(o, "rtt_ms", row->rtt_ms);
+	return o;
+}
+
+static json_t *
+server_list(void)
+{
+	json_t *list = json_array();
+	struct rad_server_row row;
+	unsigned int kind, i;
+
+	for (kind = 0; kind < RAD_KINDS; kind++)
+		for (i = 0; rad_server_row((enum rad_kind)kind, i, &row); i++)
+			json_array_append_new(list, server_object((enum rad_kind)kind, &row));
+	return list;
+}
+
 void
 cli_json_radius(struct cli_def *cli, struct json *j, int argc, char **argv)
 {
-	uint32_t slot, free_count, used_count;
+	uint32_t slot;
 	json_t *head = json_object();
+	struct radius_counts counts;
 	struct radius_row row;
 
 	(void)cli;
 	(void)argc;
 	(void)argv;
-	radius_counts(&free_count, &used_count);
-	json_put_number(head, "free", free_count);
-	json_put_number(head, "used", used_count);
+	radius_counts(&counts);
+	json_put_number(head, "free", counts.free);
+	json_put_number(head, "used", counts.used);
+	json_put_number(head, "resting", counts.resting);
+	json_object_set_new(head, "servers", server_list());
 	json_begin(j, head, "requests");
 	for (slot = 0; slot < RADIUS_SLOTS; slot++)
 		if (radius_row(slot, &row))

@@ -15,6 +15,7 @@
 #include "loop.h"
 #include "note.h"
 #include "plugin_host.h"
+#include "rad_server.h"
 #include "radius.h"
 #include "tunnel.h"
 #include "utf8.h"
@@ -462,14 +463,39 @@ show_ipcache(struct cli_def *cli, int argc, char **argv)
 /* ---- RADIUS ---- */
 
 static void
+show_radius_servers(struct cli_def *cli)
+{
+	struct rad_server_row row;
+	unsigned int kind, i;
+	char since[16];
+
+	cli_print(cli, "%-15s %5s %-4s %6s %-5s %8s %10s %10s %10s %6s", "Server", "Port", "For",
+	    "Weight", "State", "Since", "Requests", "Replies", "Unanswered", "RTT ms");
+	for (kind = 0; kind < RAD_KINDS; kind++)
+		for (i = 0; rad_server_row((enum rad_kind)kind, i, &row); i++) {
+			snprintf(since, sizeof(since), "%us", loop_seconds_since(row.since_ds));
+			cli_print(cli, "%-15s %5u %-4s %6u %-5s %8s %10llu %10llu %10llu %6u",
+			    ip4_text(row.ip), row.port, rad_kind_names[kind], row.weight,
+			    row.dead ? "dead" : "up", row.since_ds ? since : "-",
+			    (unsigned long long)row.requests, (unsigned long long)row.replies,
+			    (unsigned long long)row.unanswered, row.rtt_ms);
+		}
+}
+
+static void
 show_radius(struct cli_def *cli, int argc, char **argv)
 {
 	bool all = argc > 0 && strcmp(argv[0], "all") == 0;
-	uint32_t slot, free_count, used_count, now = loop_now_ds();
+	uint32_t slot, now = loop_now_ds();
+	struct radius_counts counts;
 	struct radius_row row;
 
+	if (argc > 0 && strcmp(argv[0], "servers") == 0) {
+		show_radius_servers(cli);
+		return;
+	}
 	if (argc > 0 && !all) {
-		cli_error(cli, "usage: show radius [all] [json]");
+		cli_error(cli, "usage: show radius [all|servers] [json]");
 		return;
 	}
 	cli_print(cli, "%6s%7s%5s%6s%9s%9s%4s", "ID", "Radius", "Sock", "State", "Session", "Retry",
@@ -483,8 +509,10 @@ show_radius(struct cli_def *cli, int argc, char **argv)
 			    radius_state_names[used ? row.state : RADIUS_NULL], used ? row.s : 0,
 			    wait / 10, wait % 10, used ? row.tries : 0);
 	}
-	radius_counts(&free_count, &used_count);
-	cli_print(cli, "\nFree: %u\nUsed: %u", free_count, used_count);
+	radius_counts(&counts);
+	cli_print(cli, "\nFree: %u\nUsed: %u", counts.free, counts.used);
+	if (counts.resting)
+		cli_print(cli, "Resting: %u", counts.resting);
 }
 
 /* ---- the daemon ---- */
@@ -527,8 +555,9 @@ cli_show_table(void)
 		    "Plugins in the order in which they hear of events", NULL, cli_json_plugins },
 		{ "show pool", USER, EXEC, show_pool, 0, 1, "[all]", "addresses never used too",
 		    "Address pool", NULL, cli_json_pool },
-		{ "show radius", USER, EXEC, show_radius, 0, 1, "[all]", "free slots too",
-		    "RADIUS requests under way", NULL, cli_json_radius },
+		{ "show radius", USER, EXEC, show_radius, 0, 1, "[all|servers]",
+		    "free slots too, or the servers", "RADIUS requests under way", NULL,
+		    cli_json_radius },
 		{ "show running-config", ENABLED, EXEC, show_config, 0, 0, "", "",
 		    "The configuration in force", NULL, cli_json_config },
 		{ "show session", USER, EXEC, show_session, 0, MAX_IDS, "[ID]...",

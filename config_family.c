@@ -41,7 +41,6 @@ static const struct family families[] = {
 	    .second = "server",
 	    .undo_word = "no",
 	    BLOCK(n_servers, servers),
-	    .flags = FAMILY_LATER,
 	    .take = config_server_take,
 	    .undo = config_server_undo,
 	    .count = config_server_count,

@@ -113,6 +113,7 @@
 	X(radius_no_message_authenticator,                                                         \
 	    "RADIUS replies dropped: Message-Authenticator missing or wrong")                      \
 	X(radius_failover, "RADIUS requests moved to the next server")                             \
+	X(radius_probes, "Status-Server sent to dead RADIUS servers")                              \
 	X(dae_received, "Disconnect and CoA packets received")                                     \
 	X(dae_acked, "Disconnect and CoA requests carried out")                                    \
 	X(dae_refused, "Disconnect and CoA requests refused")                                      \

@@ -1,198 +1,479 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Which RADIUS server to ask. Owns the lists of servers, one for each kind of request,
- * made from primary_radius and secondary_radius, with the little that is learnt of each
- * one. Accounting is at the port behind that of the logins (RFC 2866 3, and always so).
+ * with the little that is learnt of each one: primary_radius, secondary_radius, then the
+ * `radius server` lines in their order. Accounting is at the port behind that of the
+ * logins (RFC 2866 3, and always so), where a line does not say otherwise.
+ *
+ * The lines with a weight are one group, at the place of the first of them. It shares
+ * the requests in proportion to the weights, by a smooth round robin: each request adds
+ * its weight to every living member, goes to the one that has most, and takes the sum
+ * from it. So the proportion is exact, without chance; who has most of the others is
+ * the next one to ask.
  *
  * A server is dead after three requests in a row that had all their tries at it and
- * no answer, with no reply to any other request between. Then new requests begin at
- * the other server, but for one every 30 seconds that asks the dead one first; any
- * genuine reply brings it to life. A dead server behind a living one is not probed
- * so: that would cost a subscriber seconds and tell nothing that matters before the
- * first one fails, and then it is asked anyway.
+ * no answer, with no reply to any other request between. Dead ones are asked last, and
+ * of them that one first which was not heard of silence for the longest time. Any
+ * genuine reply brings a server to life, and two things look for one:
+ *
+ * - Status-Server (RFC 5997), every 30 seconds to each dead server, no two in one second;
+ * - a server that was never seen to answer that may not know it, so every 30 seconds one
+ *   request asks it first: a record, whom nobody waits for, or a login, which asks the
+ *   dead server once and one second later goes on as all others do. This only where the
+ *   server, living, would be asked first: behind a living one it would cost a
+ *   subscriber a second and tell nothing that matters before the first one fails, and
+ *   then it is asked anyway.
  *
  * Message-Authenticator in replies (RFC 3579 3.2) cannot be demanded of every old
  * server, so with `auto` it is demanded of those that have sent it once. Until then a
  * reply without it is open to the forgery known as CVE-2024-3596.
  *
  * Called by radius.c. Servers are named by kind, address and port; one that has left the
- * configuration is not found any more, and what is told of it is forgotten.
+ * configuration is not found any more, and what is told of it is forgotten. What people
+ * may see of the lists lies in shared memory, the secrets beside it.
  */
 #include "rad_server.h"
-#include "config.h"
 #include "log.h"
 #include "loop.h"
+#include "shm.h"
 #include "timer.h"
 #include "util.h"
 
 #include <string.h>
 
-enum { DEAD_AFTER = 3, PROBE_SEC = 30 };
+enum { DEAD_AFTER = 3, PROBE_SEC = 30, TRIAL_SEC = PROBE_SEC + 5 };
 
 struct server {
-	struct rad_dest dest;
-	bool dead;
-	bool signs;		 /* has sent a Message-Authenticator */
-	unsigned int unanswered; /* requests since its last reply */
-	uint64_t probe_ms;	 /* loop clock at which a dead one is asked again */
+	struct rad_server_row row;
+	bool signs;	       /* has sent a Message-Authenticator */
+	bool status;	       /* has answered a Status-Server */
+	unsigned int in_a_row; /* requests unanswered since its last reply */
+	int credit;	       /* among those with a weight: who has most is next */
+	uint64_t silent_ms;    /* loop clock of the last request unanswered */
+	uint64_t probe_ms;     /* and at which a dead one is probed next */
+	uint64_t trial_ms;     /* and at which a request may ask it first */
 };
 
-static struct server servers[RAD_KINDS][RAD_SERVERS];
-static unsigned int n_servers;
+struct list {
+	unsigned int n;
+	struct server at[RAD_SERVERS];
+};
 
-static bool
-same(const struct rad_dest *a, const struct rad_dest *b)
-{
-	return a->ip == b->ip && a->port == b->port && a->kind == b->kind;
-}
+const char *const rad_kind_names[RAD_KINDS] = {
+	[RAD_KIND_ACCESS] = "auth",
+	[RAD_KIND_ACCT] = "acct",
+};
+
+static struct list *lists; /* of each kind; shared */
+static char secrets[RAD_KINDS][RAD_SERVERS][SECRET_LEN];
+static rad_server_probe_fn send_probe;
+static struct timer probe_timer;
+
+/* --- the lists --- */
 
 static struct server *
-find(const struct rad_dest *d)
+find(enum rad_kind kind, uint32_t ip, uint16_t port)
 {
+	struct list *l = &lists[kind];
 	unsigned int i;
 
-	for (i = 0; i < n_servers; i++)
-		if (same(&servers[d->kind][i].dest, d))
-			return &servers[d->kind][i];
+	for (i = 0; i < l->n; i++)
+		if (l->at[i].row.ip == ip && l->at[i].row.port == port)
+			return &l->at[i];
 	return NULL;
 }
 
-/* The list of a kind as configured, into `list`; one named twice counts once. */
-static unsigned int
-configured(enum rad_kind kind, struct rad_dest list[RAD_SERVERS])
+static struct server *
+find_dest(const struct rad_dest *d)
 {
-	const uint32_t ip[RAD_SERVERS] = { conf->primary_radius, conf->secondary_radius };
-	unsigned int i, n = 0;
-
-	for (i = 0; i < RAD_SERVERS; i++) {
-		list[n].ip = ip[i];
-		list[n].port =
-		    (uint16_t)(config_radius_port((int)i) + (kind == RAD_KIND_ACCT ? 1 : 0));
-		list[n].kind = (uint8_t)kind;
-		if (ip[i] && !(n == 1 && same(&list[0], &list[1])))
-			n++;
-	}
-	return n;
+	return find((enum rad_kind)d->kind, d->ip, d->port);
 }
 
-/* Takes a list over; a server that stays keeps what is known of it. */
+/* A list that is being made. */
+struct draft {
+	enum rad_kind kind;
+	struct list list;
+	char secrets[RAD_SERVERS][SECRET_LEN];
+};
+
+/* Puts a server behind the others; one named twice counts once, one without a secret not at all. A
+ * server that was there keeps what is known of it. */
 static void
-adopt(const struct rad_dest list[RAD_SERVERS], unsigned int n, enum rad_kind kind)
+add(struct draft *d, uint32_t ip, unsigned int port, const char *secret, unsigned int weight)
 {
-	struct server fresh[RAD_SERVERS] = { 0 };
-	const struct server *old;
+	const struct server *old = find(d->kind, ip, (uint16_t)port);
+	struct server *srv = &d->list.at[d->list.n];
 	unsigned int i;
 
-	for (i = 0; i < n; i++) {
-		old = find(&list[i]);
-		if (old)
-			fresh[i] = *old;
-		fresh[i].dest = list[i];
+	if (!ip || !secret[0])
+		return;
+	for (i = 0; i < d->list.n; i++)
+		if (d->list.at[i].row.ip == ip && d->list.at[i].row.port == port)
+			return;
+	*srv = old ? *old : (struct server){ .row = { .ip = ip, .port = (uint16_t)port } };
+	srv->row.weight = (uint16_t)weight;
+	srv->credit = 0;
+	str_copy(d->secrets[d->list.n++], SECRET_LEN, secret);
+}
+
+static void
+add_line(struct draft *d, const struct conf_server *line)
+{
+	unsigned int auth = line->auth_port ? line->auth_port : config_radius_port(0);
+	unsigned int port = d->kind == RAD_KIND_ACCESS ? auth
+			    : line->acct_port	       ? line->acct_port
+						       : auth + 1;
+
+	if (port <= UINT16_MAX)
+		add(d, line->ip, port, line->secret[0] ? line->secret : conf->radius_secret,
+		    line->weight);
+}
+
+/* The lines, with all that have a weight at the place of the first of them. */
+static void
+add_lines(struct draft *d)
+{
+	const struct conf_server *line = conf->servers, *end = line + conf->n_servers, *other;
+	bool grouped = false;
+
+	for (; line < end; line++) {
+		if (!line->weight) {
+			add_line(d, line);
+			continue;
+		}
+		for (other = line; other < end && !grouped; other++)
+			if (other->weight)
+				add_line(d, other);
+		grouped = true;
 	}
-	memcpy(servers[kind], fresh, sizeof(fresh));
+}
+
+static void
+configure_kind(enum rad_kind kind)
+{
+	static struct draft d;
+	unsigned int behind = kind == RAD_KIND_ACCT ? 1 : 0;
+
+	d = (struct draft){ .kind = kind };
+	add(&d, conf->primary_radius, config_radius_port(0) + behind, conf->radius_secret, 0);
+	add(&d, conf->secondary_radius, config_radius_port(1) + behind, conf->radius_secret, 0);
+	add_lines(&d);
+	lists[kind] = d.list;
+	memcpy(secrets[kind], d.secrets, sizeof(d.secrets));
+	explicit_bzero(&d, sizeof(d));
 }
 
 static void
 configure(void)
 {
-	struct rad_dest list[RAD_SERVERS];
-	unsigned int kind, n = 0;
-
-	for (kind = 0; kind < RAD_KINDS; kind++) {
-		n = configured((enum rad_kind)kind, list);
-		adopt(list, n, (enum rad_kind)kind);
-	}
-	n_servers = n; /* of each kind */
-}
-
-void
-rad_server_init(void)
-{
-	config_on_change("primary_radius", configure);
-	config_on_change("secondary_radius", configure);
-	config_on_change("primary_radius_port", configure);
-	config_on_change("secondary_radius_port", configure);
-	n_servers = 0;
-	configure();
+	configure_kind(RAD_KIND_ACCESS);
+	configure_kind(RAD_KIND_ACCT);
 }
 
 bool
-rad_server_configured(void)
+rad_server_configured(enum rad_kind kind)
 {
-	return n_servers > 0 && conf->radius_secret[0];
+	return lists[kind].n > 0;
 }
 
 const char *
 rad_server_secret(uint32_t ip)
 {
-	unsigned int i;
+	unsigned int kind, i;
 
-	for (i = 0; i < n_servers; i++)
-		if (servers[RAD_KIND_ACCESS][i].dest.ip == ip)
-			return conf->radius_secret;
+	for (kind = 0; kind < RAD_KINDS; kind++)
+		for (i = 0; i < lists[kind].n; i++)
+			if (lists[kind].at[i].row.ip == ip)
+				return secrets[kind][i];
 	return NULL;
 }
 
-/* Whether a dead server is due for its probe; the answer yes is given once in PROBE_SEC. */
-static bool
-probe_due(struct server *srv)
+unsigned int
+rad_server_living(enum rad_kind kind)
 {
-	if (loop_now_ms() < srv->probe_ms)
-		return false;
-	srv->probe_ms = loop_now_ms() + SEC(PROBE_SEC);
+	const struct list *l = &lists[kind];
+	unsigned int i, n = 0;
+
+	for (i = 0; i < l->n; i++)
+		n += !l->at[i].row.dead;
+	return n;
+}
+
+/* --- whom to ask --- */
+
+static void
+fill(struct rad_dest *d, enum rad_kind kind, unsigned int i)
+{
+	const struct server *srv = &lists[kind].at[i];
+
+	d->ip = srv->row.ip;
+	d->port = srv->row.port;
+	d->kind = (uint8_t)kind;
+	memcpy(d->secret, secrets[kind][i], sizeof(d->secret));
+}
+
+/* Each of those that share may claim its weight more. Returns the sum, which the one that gets the
+ * request is charged with. */
+static int
+grow_credits(struct list *l)
+{
+	struct server *srv;
+	int sum = 0;
+
+	for (srv = l->at; srv < l->at + l->n; srv++) {
+		if (srv->row.dead)
+			continue;
+		srv->credit += srv->row.weight;
+		sum += srv->row.weight;
+	}
+	return sum;
+}
+
+static bool
+shares(const struct server *srv)
+{
+	return srv->row.weight && !srv->row.dead;
+}
+
+/* Whether `a`, which stands behind `b` in the list, is to be asked before it. */
+static bool
+goes_first(const struct server *a, const struct server *b)
+{
+	if (a->row.dead != b->row.dead)
+		return b->row.dead;
+	if (a->row.dead)
+		return a->silent_ms < b->silent_ms;
+	return shares(a) && shares(b) && a->credit > b->credit;
+}
+
+/* Puts the places of a list into the order in which they are asked. */
+static void
+sort(const struct list *l, uint8_t order[RAD_SERVERS])
+{
+	unsigned int i, k;
+
+	for (i = 0; i < l->n; i++) {
+		for (k = i; k > 0 && goes_first(&l->at[i], &l->at[order[k - 1]]); k--)
+			order[k] = order[k - 1];
+		order[k] = (uint8_t)i;
+	}
+}
+
+/* Whether a dead server would be asked first if it lived, now and then in a group. */
+static bool
+would_be_first(const struct list *l, unsigned int i)
+{
+	unsigned int k;
+
+	for (k = 0; k < i; k++)
+		if (!l->at[k].row.dead && !(l->at[k].row.weight && l->at[i].row.weight))
+			return false;
 	return true;
 }
 
-/* The index of the server a new request asks first. */
-static unsigned int
-first(struct server list[RAD_SERVERS])
+/* A dead server that the next request is to ask first, -1: none. It is named once in PROBE_SEC. */
+static int
+on_trial(struct list *l)
 {
-	if (n_servers < 2 || !list[0].dead || list[1].dead)
-		return 0;
-	return probe_due(&list[0]) ? 0 : 1;
-}
+	unsigned int i;
 
-unsigned int
-rad_server_order(enum rad_kind kind, struct rad_dest dest[RAD_SERVERS])
-{
-	unsigned int i, start = n_servers > 0 ? first(servers[kind]) : 0;
+	for (i = 0; i < l->n; i++) {
+		struct server *srv = &l->at[i];
 
-	for (i = 0; i < n_servers; i++)
-		dest[i] = servers[kind][(start + i) % n_servers].dest;
-	return n_servers;
+		if (!srv->row.dead || srv->status || loop_now_ms() < srv->trial_ms ||
+		    !would_be_first(l, i))
+			continue;
+		srv->trial_ms = loop_now_ms() + SEC(PROBE_SEC);
+		return (int)i;
+	}
+	return -1;
 }
 
 void
-rad_server_silent(const struct rad_dest *d)
+rad_server_route(struct rad_route *r)
 {
-	struct server *srv = find(d);
+	struct list *l = &lists[RAD_KIND_ACCESS];
+	int trial = rad_server_living(RAD_KIND_ACCESS) > 0 ? on_trial(l) : -1;
+	int sum = grow_credits(l);
+	uint8_t order[RAD_SERVERS];
+	unsigned int i, most = RAD_ASKED - (trial < 0);
 
-	if (!srv || ++srv->unanswered < DEAD_AFTER || srv->dead)
-		return;
-	srv->dead = true;
+	sort(l, order);
+	r->n = 0;
+	r->trial = trial >= 0;
+	if (r->trial)
+		fill(&r->dest[r->n++], RAD_KIND_ACCESS, (unsigned int)trial);
+	for (i = 0; i < l->n && r->n < most; i++)
+		if (order[i] != trial)
+			fill(&r->dest[r->n++], RAD_KIND_ACCESS, order[i]);
+	for (i = 0; i < l->n; i++)
+		if (shares(&l->at[order[i]])) {
+			l->at[order[i]].credit -= sum;
+			break;
+		}
+}
+
+/* The first in that order whose bit is not set, living unless all are dead; the very first when
+ * there is none. */
+static unsigned int
+first_not_asked(const struct list *l, const uint8_t *order, uint32_t *asked)
+{
+	unsigned int living = rad_server_living(RAD_KIND_ACCT), i;
+
+	for (i = 0; i < (living ? living : l->n); i++)
+		if (!(*asked & UINT32_C(1) << order[i]))
+			return order[i];
+	*asked = 0;
+	return order[0];
+}
+
+/* The place of the server for a record. */
+static unsigned int
+choose(struct list *l, uint32_t *asked)
+{
+	int trial = rad_server_living(RAD_KIND_ACCT) > 0 ? on_trial(l) : -1, sum;
+	uint8_t order[RAD_SERVERS];
+	unsigned int i;
+
+	if (trial >= 0)
+		return (unsigned int)trial;
+	sum = grow_credits(l);
+	sort(l, order);
+	i = first_not_asked(l, order, asked);
+	if (shares(&l->at[i]))
+		l->at[i].credit -= sum;
+	return i;
+}
+
+bool
+rad_server_next(uint32_t *asked, struct rad_dest *d)
+{
+	struct list *l = &lists[RAD_KIND_ACCT];
+	unsigned int i;
+
+	if (l->n == 0)
+		return false;
+	i = choose(l, asked);
+	*asked |= UINT32_C(1) << i;
+	fill(d, RAD_KIND_ACCT, i);
+	return true;
+}
+
+/* --- what is learnt --- */
+
+static bool
+probe_due(const struct server *srv)
+{
+	return srv->row.dead && loop_now_ms() >= srv->probe_ms;
+}
+
+static bool
+any_dead(void)
+{
+	unsigned int kind;
+
+	for (kind = 0; kind < RAD_KINDS; kind++)
+		if (rad_server_living((enum rad_kind)kind) < lists[kind].n)
+			return true;
+	return false;
+}
+
+/* The dead server whose probe is due for longest: its place, -1: none. */
+static int
+most_overdue(enum rad_kind kind)
+{
+	const struct list *l = &lists[kind];
+	unsigned int i;
+	int best = -1;
+
+	for (i = 0; i < l->n; i++)
+		if (probe_due(&l->at[i]) && (best < 0 || l->at[i].probe_ms < l->at[best].probe_ms))
+			best = (int)i;
+	return best;
+}
+
+/* One probe a second at most: those of a kind take turns with those of the other. */
+static void
+on_second(uint32_t turn)
+{
+	enum rad_kind kind = (enum rad_kind)(turn % RAD_KINDS);
+	int i = most_overdue(kind);
+	struct rad_dest d;
+
+	if (i < 0) {
+		kind = (enum rad_kind)((turn + 1) % RAD_KINDS);
+		i = most_overdue(kind);
+	}
+	if (i >= 0) {
+		fill(&d, kind, (unsigned int)i);
+		if (send_probe(&d))
+			lists[kind].at[i].probe_ms = loop_now_ms() + SEC(PROBE_SEC);
+		explicit_bzero(d.secret, sizeof(d.secret));
+	}
+	timer_init(&probe_timer, on_second, turn + 1);
+	if (any_dead())
+		timer_set(&probe_timer, SEC(1));
+}
+
+void
+rad_server_asked(const struct rad_dest *d)
+{
+	struct server *srv = find_dest(d);
+
+	if (srv)
+		srv->row.requests++;
+}
+
+static void
+die(struct server *srv, const struct rad_dest *d)
+{
+	srv->row.dead = true;
+	srv->row.since_ds = loop_now_ds();
+	srv->credit = 0;
 	srv->probe_ms = loop_now_ms() + SEC(PROBE_SEC);
+	srv->trial_ms = loop_now_ms() + SEC(TRIAL_SEC);
+	if (!timer_running(&probe_timer))
+		timer_set(&probe_timer, SEC(1));
 	plog(LOG_ERROR, "RADIUS server %s:%u is dead: %d requests without an answer",
 	    ip4_text(d->ip), d->port, DEAD_AFTER);
 }
 
 void
-rad_server_answered(const struct rad_dest *d, bool has_ma)
+rad_server_silent(const struct rad_dest *d)
 {
-	struct server *srv = find(d);
+	struct server *srv = find_dest(d);
 
 	if (!srv)
 		return;
-	if (srv->dead)
+	srv->row.unanswered++;
+	srv->silent_ms = loop_now_ms();
+	if (++srv->in_a_row >= DEAD_AFTER && !srv->row.dead)
+		die(srv, d);
+}
+
+void
+rad_server_answered(const struct rad_dest *d, const struct rad_answer *a)
+{
+	struct server *srv = find_dest(d);
+
+	if (!srv)
+		return;
+	if (srv->row.dead) {
 		plog(LOG_ERROR, "RADIUS server %s:%u answers again", ip4_text(d->ip), d->port);
-	srv->dead = false;
-	srv->unanswered = 0;
-	srv->signs = srv->signs || has_ma;
+		srv->row.since_ds = loop_now_ds();
+	}
+	srv->row.dead = false;
+	srv->row.replies++;
+	srv->row.rtt_ms = a->rtt_ms;
+	srv->in_a_row = 0;
+	srv->signs = srv->signs || a->has_ma;
+	srv->status = srv->status || a->status;
 }
 
 bool
 rad_server_must_sign(const struct rad_dest *d)
 {
-	const struct server *srv = find(d);
+	const struct server *srv = find_dest(d);
 
 	if (d->kind != RAD_KIND_ACCESS)
 		return false; /* an accounting reply has nothing to forge but its being there */
@@ -204,4 +485,30 @@ rad_server_must_sign(const struct rad_dest *d)
 	default:
 		return srv && srv->signs;
 	}
+}
+
+bool
+rad_server_row(enum rad_kind kind, unsigned int i, struct rad_server_row *row)
+{
+	const struct list *l = &lists[kind];
+
+	if (i >= MIN(l->n, (unsigned int)RAD_SERVERS))
+		return false;
+	*row = l->at[i].row;
+	return true;
+}
+
+void
+rad_server_init(rad_server_probe_fn probe)
+{
+	static const char *const names[] = { "primary_radius", "secondary_radius",
+		"primary_radius_port", "secondary_radius_port", "radius_secret", "radius server" };
+	size_t i;
+
+	send_probe = probe;
+	lists = shm_map("RADIUS servers", RAD_KINDS * sizeof(*lists));
+	timer_init(&probe_timer, on_second, 0);
+	for (i = 0; i < ARRAY_LEN(names); i++)
+		config_on_change(names[i], configure);
+	configure();
 }

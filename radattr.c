@@ -330,6 +330,51 @@ rad_sign_md5(uint8_t *packet, size_t len, const uint8_t *request_authenticator, 
 	memcpy(packet + RAD_HEADER - RAD_AUTH_LEN, digest, sizeof(digest));
 }
 
+/* Hides a User-Password anew. Never more than a block of it is in clear. */
+static void
+rehide(uint8_t *value, size_t len, const char *from, const uint8_t *from_auth, const char *to,
+    const uint8_t *to_auth)
+{
+	uint8_t key[BLOCK], old[2][BLOCK];
+	size_t i;
+
+	memcpy(old[1], from_auth, BLOCK);
+	for (i = 0; i + BLOCK <= len; i += BLOCK) {
+		uint8_t *block = value + i;
+
+		memcpy(old[0], block, BLOCK);
+		block_key(key, from, old[1], NULL);
+		xor_block(block, block, key);
+		block_key(key, to, i ? block - BLOCK : to_auth, NULL);
+		xor_block(block, block, key);
+		memcpy(old[1], old[0], BLOCK);
+	}
+	explicit_bzero(key, sizeof(key));
+}
+
+void
+rad_rekey(
+    uint8_t *packet, size_t len, const char *from, const char *to, const uint8_t *authenticator)
+{
+	uint8_t before[RAD_AUTH_LEN], *head = packet + RAD_HEADER - RAD_AUTH_LEN;
+	size_t place = 0, at;
+	struct rad_packet p;
+	struct rad_attr a;
+
+	if (!rad_decode(packet, len, &p))
+		return;
+	memcpy(before, head, sizeof(before));
+	memcpy(head, authenticator, RAD_AUTH_LEN);
+	while (read_attr(&p.attrs, &a)) {
+		at = (size_t)(a.value - packet);
+		if (a.type == RAD_USER_PASSWORD)
+			rehide(packet + at, a.len, from, before, to, authenticator);
+		if (a.type == RAD_MESSAGE_AUTHENTICATOR && a.len == RAD_AUTH_LEN)
+			place = at;
+	}
+	rad_sign(packet, len, place, to);
+}
+
 /* The Message-Authenticators of a packet: how many, and the value of the last. */
 static unsigned int
 find_ma(const struct rad_packet *p, struct rad_attr *ma)

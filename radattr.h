@@ -171,6 +171,13 @@ void rad_put_password(struct wr *w, const void *password, size_t len, const char
 void rad_sign(uint8_t *packet, size_t len, size_t place, const char *secret);
 
 /*
+ * Makes an Access-Request one for another server: puts `authenticator` in, hides its
+ * User-Password under the secret `to` instead of `from`, signs it anew.
+ */
+void rad_rekey(
+    uint8_t *packet, size_t len, const char *from, const char *to, const uint8_t *authenticator);
+
+/*
  * Response Authenticator of a reply we write (RFC 2865 3) or of an accounting
  * request (RFC 2866 3; request_authenticator NULL: zeroes): MD5 over code, id,
  * length, that authenticator, attributes and the secret. Written into the packet.

@@ -1,30 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The RADIUS client: sockets, slots and the schedules of Access- and Accounting-Requests
+ * The RADIUS client: slots and the schedules of Access- and Accounting-Requests
  * (RFC 2865 2, 3 and 4.1 to 4.4; RFC 3579 3.2 for Message-Authenticator; RFC 2866 2 to
  * 4.2). What is in the packets is rad_auth.c's, rad_acct.c's and rad_reply.c's, which
- * server to ask rad_server.c's; what becomes of an accounting record is acct_queue.c's.
- * What differs between the two kinds of request stands in the table `kinds`.
+ * server to ask rad_server.c's; sockets and identifiers are rad_sock.c's; what becomes of
+ * an accounting record is acct_queue.c's. What differs between the uses of a request
+ * stands in the table `uses`. Besides logins and records there is the Status-Server
+ * that asks a dead server whether it lives (RFC 5997).
  *
- * A slot is one identifier of one of 64 sockets: socket * 256 + RADIUS id. The sockets
- * take turns, and the identifiers of each are taken first in, first out, so that one
- * comes back as late as possible and a late reply meets nobody (RFC 2865 3). The slots,
- * with what people may see of them, lie in shared memory. The request behind a slot
- * (packet, secret, timer) is private: a child does not even have the memory, and it is
- * wiped when the slot is freed. Of those the last one freed is the next one used, so
- * that only so much memory is touched as requests were ever in flight at once.
+ * A slot is one identifier of one socket. The slots, with what people may see of them,
+ * lie in shared memory. The request behind a slot (packet, secrets, timer) is private: a
+ * child does not even have the memory, and it is wiped when the slot is freed. Of those
+ * the last one freed is the next one used, so that only so much memory is touched as
+ * requests were ever in flight at once.
  *
  * A session has one login request at a time; its slot stands in a table beside the
- * sessions. While accounting is on it has slots that logins may not take: when all is
- * too much, logins wait.
+ * sessions.
  *
- * A request keeps the servers and the secret it began with, whatever is configured
- * later. A reply must come from a server this request was sent to, with its id, and
- * prove that it knows the secret; all else is counted and dropped, and the request
- * goes on waiting as if nothing had come.
- *
- * Sockets are opened when their first slot is used, and are not bound to bind_address:
- * cluster members share that one, and a reply to it may reach another member.
+ * A request keeps the servers and the secrets it began with, whatever is configured
+ * later. For the next server its packet gets a new authenticator, and the password is
+ * hidden anew under the secret of that one; the identifier stays, as it is another one
+ * for each server (RFC 2865 3). A reply must come from a server this request was sent to,
+ * with its id, and prove that it knows what was sent there and the secret; all else is
+ * counted and dropped, and the request goes on waiting as if nothing had come.
  *
  * Called by the loop, by the hooks for logins and session events, and by the CLI's
  * children, which only read.
@@ -35,24 +33,20 @@
 #include "loop.h"
 #include "rad_auth.h"
 #include "rad_reply.h"
-#include "rad_server.h"
+#include "rad_sess.h"
+#include "rad_sock.h"
 #include "shm.h"
 #include "timer.h"
 #include "util.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
-	IDS = 256,	      /* of a socket */
-	BATCH = 16,	      /* replies taken from a socket in a turn */
-	DELAY_TIME_LEN = 6,   /* the attribute Acct-Delay-Time */
-	SETTLE_MS = 200,      /* what is waited for replies at the end */
-	SOCKET_RETRY_SEC = 5, /* before opening a socket is tried again */
+	IDS = 256,	    /* of a socket */
+	DELAY_TIME_LEN = 6, /* the attribute Acct-Delay-Time */
+	SETTLE_MS = 200,    /* what is waited for replies at the end */
 	PACKET_MAX = MAX((int)RAD_AUTH_MAX, RAD_HEADER + (int)RADIUS_ACCT_ATTRS + DELAY_TIME_LEN),
 };
 
@@ -66,7 +60,6 @@ struct slot {
 };
 
 struct shared {
-	uint32_t used;
 	struct slot slots[RADIUS_SLOTS];
 };
 
@@ -77,48 +70,74 @@ struct rad_req {
 	radius_accounted_fn accounted; /* who hears of the end of a record */
 	uint16_t next_free;	       /* index; 0: last */
 	uint16_t len;		       /* of the packet */
+	uint8_t use;		       /* enum use */
 	uint8_t n_dest;
 	uint8_t now; /* index in dest[] of the server that is asked */
-	struct rad_dest dest[RAD_SERVERS];
-	char secret[SECRET_LEN];
-	uint8_t kind; /* enum rad_kind */
+	struct rad_dest dest[RAD_ASKED];
+	uint64_t sent_ms[RAD_ASKED];	       /* to each, the last time */
+	uint8_t auth[RAD_ASKED][RAD_AUTH_LEN]; /* Request Authenticator each has got */
 	uint8_t packet[PACKET_MAX];
 };
 
-struct sock {
-	int fd;		   /* -1: closed */
-	bool stale;	   /* bound as is not configured any more: to be opened again when empty */
-	uint16_t used;	   /* slots */
-	uint8_t head;	   /* of ids[], the next to be used */
-	uint8_t ids[IDS];  /* the free ones, in the order they are to be used */
-	uint64_t retry_ms; /* loop clock before which opening is not tried */
-};
-
 /* When a request is sent, to which of its servers, and how long it then waits. */
-static const struct step {
+struct step {
 	uint8_t dest;
 	uint16_t wait_ms;
-} schedule[] = {
+};
+
+static const struct step login_steps[] = {
 	{ 0, 1000 }, /* at 0 s */
 	{ 0, 2000 }, /* at 1 s */
-	{ 0, 2000 }, /* at 3 s; accounting ends here at 5 s */
+	{ 0, 2000 }, /* at 3 s */
 	{ 1, 1000 }, /* at 5 s */
 	{ 1, 2000 }, /* at 6 s */
 	{ 1, 4000 }, /* at 8 s; refused at 12 s */
+};
+
+/* A login that asks a dead server first: the subscriber waits a second longer. */
+static const struct step trial_steps[] = {
+	{ 0, 1000 }, /* at 0 s */
+	{ 1, 1000 }, /* at 1 s */
+	{ 1, 2000 }, /* at 2 s */
+	{ 1, 2000 }, /* at 4 s */
+	{ 2, 1000 }, /* at 6 s */
+	{ 2, 2000 }, /* at 7 s */
+	{ 2, 3000 }, /* at 9 s; refused at 12 s */
+};
+
+static const struct step record_steps[] = {
+	{ 0, 1000 }, /* at 0 s */
+	{ 0, 2000 }, /* at 1 s */
+	{ 0, 2000 }, /* at 3 s; given back at 5 s */
+};
+
+static const struct step probe_steps[] = {
+	{ 0, 5000 },
 };
 
 static bool is_access_reply(uint8_t code);
 static bool is_acct_reply(uint8_t code);
 static void end_login(unsigned int id, const struct rad_packet *reply);
 static void end_record(unsigned int id, const struct rad_packet *reply);
+static void end_probe(unsigned int id, const struct rad_packet *reply);
 
-static const struct kind {
-	unsigned int steps; /* of the schedule */
-	bool (*is_answer)(uint8_t code);
+enum use { USE_LOGIN, USE_TRIAL, USE_RECORD, USE_PROBE };
+
+static const struct use_row {
+	const struct step *steps;
+	unsigned int n_steps;
 	void (*end)(unsigned int id, const struct rad_packet *reply); /* NULL: there was none */
-} kinds[RAD_KINDS] = {
-	[RAD_KIND_ACCESS] = { 6, is_access_reply, end_login },
-	[RAD_KIND_ACCT] = { 3, is_acct_reply, end_record },
+} uses[] = {
+	[USE_LOGIN] = { login_steps, ARRAY_LEN(login_steps), end_login },
+	[USE_TRIAL] = { trial_steps, ARRAY_LEN(trial_steps), end_login },
+	[USE_RECORD] = { record_steps, ARRAY_LEN(record_steps), end_record },
+	[USE_PROBE] = { probe_steps, ARRAY_LEN(probe_steps), end_probe },
+};
+
+/* What answers a request; a Status-Server too (RFC 5997 3). */
+static bool (*const is_answer[RAD_KINDS])(uint8_t code) = {
+	[RAD_KIND_ACCESS] = is_access_reply,
+	[RAD_KIND_ACCT] = is_acct_reply,
 };
 
 const char *const radius_state_names[] = {
@@ -136,150 +155,7 @@ static struct rad_req *reqs; /* 1..RADIUS_SLOTS */
 static uint16_t free_req;    /* head of those freed */
 static uint16_t highest_req; /* those above were never used */
 static uint16_t *pending;    /* by session: slot of its login + 1, or 0 */
-static unsigned int in_use[RAD_KINDS];
-static unsigned int current; /* the socket that slots are taken of */
-static struct sock socks[RADIUS_SOCKETS];
-
-static void on_readable(int fd, void *arg);
-
-/* Binds within the configured range; socket i tries every 64th port from the i-th on. */
-static int
-bind_in_range(int fd, unsigned int i)
-{
-	struct sockaddr_in sin = { .sin_family = AF_INET };
-	unsigned int port;
-
-	for (port = conf->radius_bind_min + i; port <= conf->radius_bind_max;
-	     port += RADIUS_SOCKETS) {
-		sin.sin_port = htons((uint16_t)port);
-		if (bind(fd, (const struct sockaddr *)&sin, sizeof(sin)) == 0)
-			return 0;
-		if (errno != EADDRINUSE)
-			return -1;
-	}
-	errno = EADDRINUSE;
-	return -1;
-}
-
-static int
-open_socket(unsigned int i)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -1;
-	if ((conf->radius_bind_max && bind_in_range(fd, i) < 0) ||
-	    loop_add(fd, on_readable, &socks[i]) < 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static void
-close_socket(struct sock *sock)
-{
-	if (sock->fd < 0)
-		return;
-	loop_del(sock->fd);
-	close(sock->fd);
-	sock->fd = -1;
-}
-
-/* Whether the socket can take one more request; opens it if need be. */
-static bool
-socket_ready(unsigned int i)
-{
-	struct sock *sock = &socks[i];
-
-	if (sock->stale && sock->used == 0)
-		close_socket(sock);
-	if (sock->fd >= 0)
-		return !sock->stale;
-	if (loop_now_ms() < sock->retry_ms)
-		return false;
-	sock->fd = open_socket(i);
-	sock->stale = false;
-	if (sock->fd >= 0)
-		return true;
-	sock->retry_ms = loop_now_ms() + SEC(SOCKET_RETRY_SEC);
-	plog_limit(LOG_ERROR, "RADIUS: cannot open socket %u: %s", i, strerror(errno));
-	return false;
-}
-
-/* The ports are configured otherwise: sockets take no more requests until they are empty and opened
- * again. */
-static void
-bind_changed(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < RADIUS_SOCKETS; i++) {
-		socks[i].stale = true;
-		socks[i].retry_ms = 0;
-	}
-	if (conf->radius_bind_max &&
-	    conf->radius_bind_max - conf->radius_bind_min + 1 < RADIUS_SOCKETS)
-		plog(LOG_WARNING,
-		    "radius_bind_min..max: %d ports are wanted, less serve fewer requests",
-		    RADIUS_SOCKETS);
-}
-
-/* Puts a slot that was in use behind the free ones of its socket. */
-static void
-give_slot(unsigned int slot)
-{
-	struct sock *sock = &socks[slot / IDS];
-
-	sock->ids[(sock->head + IDS - sock->used) % IDS] = (uint8_t)(slot % IDS);
-	sock->used--;
-	shared->used--;
-}
-
-static void
-next_socket(void)
-{
-	current = (current + 1) % RADIUS_SOCKETS;
-}
-
-/* How many requests of a kind there may be: a quarter for accounting, also of the fewer sockets
- * that fit into a narrow range of ports. */
-static unsigned int
-most_of(enum rad_kind kind)
-{
-	unsigned int ports = conf->radius_bind_max
-				 ? conf->radius_bind_max - conf->radius_bind_min + 1
-				 : RADIUS_SOCKETS;
-	unsigned int all = MIN(ports, (unsigned int)RADIUS_SOCKETS) * IDS, acct = all / 4;
-
-	if (kind == RAD_KIND_ACCT)
-		return acct;
-	return conf->radius_accounting ? all - acct : RADIUS_SLOTS;
-}
-
-/* The next slot: of one socket until all its identifiers had their turn, or it has no more; -1:
- * none works. */
-static int
-take_slot(enum rad_kind kind)
-{
-	struct sock *sock;
-	unsigned int n, slot;
-
-	if (in_use[kind] >= most_of(kind))
-		return -1;
-	for (n = 0; n < RADIUS_SOCKETS; n++, next_socket()) {
-		sock = &socks[current];
-		if (sock->used == IDS || !socket_ready(current))
-			continue;
-		slot = current * IDS + sock->ids[sock->head++];
-		sock->used++;
-		shared->used++;
-		if (sock->head == 0)
-			next_socket();
-		return (int)slot;
-	}
-	return -1;
-}
+static unsigned int records; /* in flight */
 
 static uint16_t
 take_req(void)
@@ -292,72 +168,90 @@ take_req(void)
 	return i;
 }
 
+static enum rad_kind
+kind_of(const struct rad_req *r)
+{
+	return r->use == USE_LOGIN || r->use == USE_TRIAL ? RAD_KIND_ACCESS
+							  : (enum rad_kind)r->dest[0].kind;
+}
+
+/* Ends a request. An identifier rests when an answer may still come: it had none, or it was sent
+ * more than once. */
 static void
-free_slot(unsigned int id)
+free_slot(unsigned int id, bool answered)
 {
 	struct slot *slot = &shared->slots[id];
 	struct rad_req *r = &reqs[slot->req];
+	enum rad_kind kind = kind_of(r);
+	bool rest = slot->tries > 1 || (slot->tries == 1 && !answered);
 
 	timer_stop(&r->timer);
 	explicit_bzero(r->packet, r->len);
-	explicit_bzero(r->secret, sizeof(r->secret));
+	explicit_bzero(r->dest, sizeof(r->dest));
 	r->next_free = free_req;
 	free_req = slot->req;
-	in_use[r->kind]--;
-	if (r->kind == RAD_KIND_ACCESS)
+	records -= r->use == USE_RECORD;
+	if (slot->s && kind == RAD_KIND_ACCESS)
 		pending[slot->s] = 0;
 	*slot = (struct slot){ 0 };
-	give_slot(id);
+	rad_sock_give(id, kind, rest);
 }
 
-/* Ends a request with its answer. The slot is free before others hear of it. */
+/* Ends a login with its result. The slot is free before others hear of it. */
 static void
-finish(unsigned int id, struct auth_result *res)
+finish(unsigned int id, struct auth_result *res, bool answered)
 {
 	sess_id s = shared->slots[id].s;
 
 	res->number = reqs[shared->slots[id].req].number;
-	free_slot(id);
+	free_slot(id, answered);
 	hook_auth_result(s, res);
 }
 
+/* The request is given to the next of its servers, under the secret of that one. */
 static void
-send_packet(unsigned int id, const struct rad_dest *d)
+move_on(struct rad_req *r, unsigned int next)
 {
-	const struct rad_req *r = &reqs[shared->slots[id].req];
-	struct sockaddr_in sin = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = d->ip,
-		.sin_port = htons(d->port),
-	};
+	const char *before = r->dest[r->now].secret;
 
-	COUNT(radius_sent);
-	if (sendto(socks[id / IDS].fd, r->packet, r->len, 0, (const struct sockaddr *)&sin,
-		sizeof(sin)) < 0)
-		plog_limit(LOG_WARNING, "RADIUS: sending to %s:%u: %s", ip4_text(d->ip), d->port,
-		    strerror(errno));
+	rad_server_silent(&r->dest[r->now]);
+	COUNT(radius_failover);
+	r->now = (uint8_t)next;
+	random_bytes(r->auth[next], RAD_AUTH_LEN);
+	rad_rekey(r->packet, r->len, before, r->dest[next].secret, r->auth[next]);
+	rad_server_asked(&r->dest[next]);
 }
 
-/* The next sending of the schedule. A request with one server keeps to it. */
+/* The next sending of the schedule. Where there is no next server it goes to the last once more. */
 static void
 send_step(unsigned int id)
 {
 	struct slot *slot = &shared->slots[id];
 	struct rad_req *r = &reqs[slot->req];
-	const struct step *step = &schedule[slot->tries];
+	const struct step *step = &uses[r->use].steps[slot->tries];
 
 	if (slot->tries > 0)
 		COUNT(radius_retries);
-	if (step->dest != r->now && step->dest < r->n_dest) {
-		rad_server_silent(&r->dest[r->now]);
-		COUNT(radius_failover);
-		r->now = step->dest;
-	}
+	if (step->dest != r->now && step->dest < r->n_dest)
+		move_on(r, step->dest);
 	slot->tries++;
+	r->sent_ms[r->now] = loop_now_ms();
 	r->due_ms = loop_now_ms() + step->wait_ms;
 	slot->due_ds = (uint32_t)(r->due_ms / 100);
 	timer_set(&r->timer, step->wait_ms);
-	send_packet(id, &r->dest[r->now]);
+	rad_sock_send(id, &r->dest[r->now], r->packet, r->len);
+}
+
+/* The first sending. */
+static void
+send_first(unsigned int id)
+{
+	struct rad_req *r = &reqs[shared->slots[id].req];
+
+	memcpy(r->auth[0], r->packet + RAD_HEADER - RAD_AUTH_LEN, RAD_AUTH_LEN);
+	if (r->use != USE_PROBE)
+		rad_server_asked(&r->dest[0]);
+	send_step(id);
 }
 
 static void
@@ -365,8 +259,9 @@ give_up(unsigned int id)
 {
 	const struct rad_req *r = &reqs[shared->slots[id].req];
 
-	rad_server_silent(&r->dest[r->now]);
-	kinds[r->kind].end(id, NULL);
+	if (r->use != USE_PROBE)
+		rad_server_silent(&r->dest[r->now]);
+	uses[r->use].end(id, NULL);
 }
 
 static void
@@ -377,23 +272,23 @@ on_timer(uint32_t id)
 
 	if (loop_now_ms() < r->due_ms) /* the wheel lags the clock by as long as the loop slept */
 		timer_set(&r->timer, r->due_ms - loop_now_ms());
-	else if (slot->tries < kinds[r->kind].steps)
+	else if (slot->tries < uses[r->use].n_steps)
 		send_step(id);
 	else
 		give_up(id);
 }
 
-/* The server of this request that a reply comes from; NULL when it was not asked. */
-static const struct rad_dest *
+/* The index of the server of this request that a reply comes from; -1: it was not asked. */
+static int
 asked(const struct rad_req *r, const struct sockaddr_in *from)
 {
-	unsigned int i;
+	int i;
 
 	for (i = 0; i <= r->now; i++)
 		if (r->dest[i].ip == from->sin_addr.s_addr &&
 		    r->dest[i].port == ntohs(from->sin_port))
-			return &r->dest[i];
-	return NULL;
+			return i;
+	return -1;
 }
 
 static bool
@@ -416,27 +311,30 @@ check_reply(const struct rad_packet *p, unsigned int id, const struct sockaddr_i
 	const struct slot *slot = &shared->slots[id];
 	const struct rad_req *r = &reqs[slot->req];
 	const struct rad_dest *d;
+	struct rad_answer a = { .status = r->use == USE_PROBE };
 	enum rad_check check;
-	bool has_ma;
+	int i;
 
 	if (slot->state == RADIUS_NULL)
 		return DROP(radius_bad_id, "%u from %s", p->id, ip4_text(from->sin_addr.s_addr));
-	d = asked(r, from);
-	if (!d)
+	i = asked(r, from);
+	if (i < 0)
 		return DROP(radius_bad_source, "%s:%u", ip4_text(from->sin_addr.s_addr),
 		    ntohs(from->sin_port));
-	if (!kinds[r->kind].is_answer(p->code))
+	d = &r->dest[i];
+	if (!is_answer[d->kind](p->code))
 		return DROP(
 		    radius_malformed, "code %u for a request of code %u", p->code, r->packet[0]);
-	check = rad_check_reply(p, r->packet + 4, r->secret, &has_ma);
+	check = rad_check_reply(p, r->auth[i], d->secret, &a.has_ma);
 	if (check == RAD_CHECK_AUTHENTICATOR)
 		return DROP(
 		    radius_bad_authenticator, "from %s (is the secret the same?)", ip4_text(d->ip));
 	if (check == RAD_CHECK_MESSAGE_AUTHENTICATOR)
 		return DROP(radius_no_message_authenticator, "from %s: wrong", ip4_text(d->ip));
-	if (!has_ma && rad_server_must_sign(d))
+	if (!a.has_ma && rad_server_must_sign(d))
 		return DROP(radius_no_message_authenticator, "from %s: missing", ip4_text(d->ip));
-	rad_server_answered(d, has_ma);
+	a.rtt_ms = (uint32_t)(loop_now_ms() - r->sent_ms[i]);
+	rad_server_answered(d, &a);
 	return 0;
 }
 
@@ -471,7 +369,7 @@ end_login(unsigned int id, const struct rad_packet *reply)
 			radius_decode_reject(reply, &res);
 		log_reply(shared->slots[id].s, reply, &res);
 	}
-	finish(id, &res);
+	finish(id, &res, reply != NULL);
 }
 
 static void
@@ -482,8 +380,14 @@ end_record(unsigned int id, const struct rad_packet *reply)
 	uint32_t record = r->number;
 	unsigned int tries = shared->slots[id].tries;
 
-	free_slot(id);
+	free_slot(id, reply != NULL);
 	accounted(record, reply != NULL, tries);
+}
+
+static void
+end_probe(unsigned int id, const struct rad_packet *reply)
+{
+	free_slot(id, reply != NULL);
 }
 
 static void
@@ -501,52 +405,21 @@ input(unsigned int sock, const uint8_t *data, size_t len, const struct sockaddr_
 	id = sock * IDS + p.id;
 	if (check_reply(&p, id, from) < 0)
 		return;
-	kinds[reqs[shared->slots[id].req].kind].end(id, &p);
+	uses[reqs[shared->slots[id].req].use].end(id, &p);
 }
 
-static void
-on_readable(int fd, void *arg)
-{
-	static uint8_t bufs[BATCH][RAD_MAX_PACKET];
-	const struct sock *sock = arg;
-	struct mmsghdr msgs[BATCH] = { 0 };
-	struct iovec iov[BATCH];
-	struct sockaddr_in from[BATCH];
-	int i, n;
-
-	for (i = 0; i < BATCH; i++) {
-		iov[i] = (struct iovec){ .iov_base = bufs[i], .iov_len = sizeof(bufs[i]) };
-		msgs[i].msg_hdr.msg_iov = &iov[i];
-		msgs[i].msg_hdr.msg_iovlen = 1;
-		msgs[i].msg_hdr.msg_name = &from[i];
-		msgs[i].msg_hdr.msg_namelen = sizeof(from[i]);
-	}
-	n = recvmmsg(fd, msgs, BATCH, MSG_DONTWAIT, NULL);
-	if (n < 0 && errno != EAGAIN && errno != EINTR)
-		plog_limit(LOG_WARNING, "RADIUS: receiving: %s", strerror(errno));
-	for (i = 0; i < n; i++)
-		input((unsigned int)(sock - socks), bufs[i], msgs[i].msg_len, &from[i]);
-}
+static bool send_probe(const struct rad_dest *d);
 
 void
 radius_init(void)
 {
-	unsigned int i;
-
 	shared = shm_map("RADIUS slots", sizeof(*shared));
 	reqs = shm_map_parent("RADIUS requests", (RADIUS_SLOTS + 1) * sizeof(*reqs));
 	madvise(reqs, (RADIUS_SLOTS + 1) * sizeof(*reqs), MADV_DONTDUMP); /* passwords */
 	pending = session_table("RADIUS by session", sizeof(*pending));
-	for (i = 0; i < RADIUS_SOCKETS; i++)
-		socks[i] = (struct sock){ .fd = -1 };
-	for (i = 0; i < RADIUS_SLOTS; i++)
-		socks[i / IDS].ids[i % IDS] = (uint8_t)(i % IDS);
-	current = 0;
 	free_req = highest_req = 0;
-	config_on_change("radius_bind_min", bind_changed);
-	config_on_change("radius_bind_max", bind_changed);
-	bind_changed();
-	rad_server_init();
+	rad_sock_init(input);
+	rad_server_init(send_probe);
 }
 
 void
@@ -556,14 +429,13 @@ radius_fini(void)
 
 	for (i = 0; i < RADIUS_SLOTS; i++)
 		if (shared->slots[i].state != RADIUS_NULL)
-			free_slot(i);
-	for (i = 0; i < RADIUS_SOCKETS; i++)
-		close_socket(&socks[i]);
+			free_slot(i, false);
+	rad_sock_fini();
 }
 
-/* Fills a slot that was just taken, and the request behind it but for the packet. */
+/* Fills a slot that was just taken, and the request behind it but for servers and packet. */
 static struct rad_req *
-begin(unsigned int id, enum rad_kind kind, enum radius_state state, sess_id s, uint32_t number)
+begin(unsigned int id, enum use use, enum radius_state state, sess_id s, uint32_t number)
 {
 	struct slot *slot = &shared->slots[id];
 	struct rad_req *r;
@@ -573,13 +445,12 @@ begin(unsigned int id, enum rad_kind kind, enum radius_state state, sess_id s, u
 	slot->tries = 0;
 	slot->state = (uint8_t)state;
 	r = &reqs[slot->req];
-	r->kind = (uint8_t)kind;
+	r->use = (uint8_t)use;
 	r->number = number;
-	r->n_dest = (uint8_t)rad_server_order(kind, r->dest);
+	r->n_dest = 1;
 	r->now = 0;
-	str_copy(r->secret, sizeof(r->secret), conf->radius_secret);
+	r->len = 0;
 	timer_init(&r->timer, on_timer, id);
-	in_use[kind]++;
 	return r;
 }
 
@@ -592,7 +463,7 @@ build_login(unsigned int id, sess_id s, const struct auth_request *login)
 	struct rad_access a = {
 		.id = (uint8_t)(id % IDS),
 		.authenticator = authenticator,
-		.secret = r->secret,
+		.secret = r->dest[0].secret,
 		.s = session_get(s),
 		.login = login,
 	};
@@ -606,14 +477,20 @@ static void
 start_login(unsigned int id, sess_id s, const struct auth_request *login)
 {
 	struct auth_result refused = { .verdict = AUTH_REFUSED };
+	struct rad_route route;
+	struct rad_req *r;
 
-	begin(id, RAD_KIND_ACCESS, login->proto == AUTH_PAP ? RADIUS_AUTH : RADIUS_CHAP, s,
-	    login->number);
+	rad_server_route(&route);
+	r = begin(id, route.trial ? USE_TRIAL : USE_LOGIN,
+	    login->proto == AUTH_PAP ? RADIUS_AUTH : RADIUS_CHAP, s, login->number);
+	memcpy(r->dest, route.dest, route.n * sizeof(route.dest[0]));
+	r->n_dest = route.n;
+	explicit_bzero(&route, sizeof(route));
 	pending[s] = (uint16_t)(id + 1);
 	if (build_login(id, s, login) < 0)
-		finish(id, &refused);
+		finish(id, &refused, false);
 	else
-		send_step(id);
+		send_first(id);
 }
 
 /* Whether it is this login that is asked about. */
@@ -627,7 +504,7 @@ void
 radius_cancel(sess_id s)
 {
 	if (pending[s])
-		free_slot(pending[s] - 1u);
+		free_slot(pending[s] - 1u, false);
 }
 
 bool
@@ -639,16 +516,16 @@ radius_authenticate(sess_id s, const struct auth_request *login)
 	if (!session_get(s) || is_pending(s, login->number))
 		return true;
 	radius_cancel(s);
-	if (!rad_server_configured()) {
+	if (!rad_server_configured(RAD_KIND_ACCESS)) {
 		plog_limit(LOG_ERROR, "RADIUS: no server asked for %s: %s is not set", login->user,
 		    conf->radius_secret[0] ? "primary_radius" : "radius_secret");
 		return false;
 	}
-	slot = take_slot(RAD_KIND_ACCESS);
+	slot = rad_sock_take(RAD_KIND_ACCESS, false);
 	if (slot < 0) {
 		COUNT(radius_overflow);
 		plog_limit(LOG_ERROR, "RADIUS: all %u slots in use; logins must wait",
-		    most_of(RAD_KIND_ACCESS));
+		    rad_sock_most(RAD_KIND_ACCESS));
 		hook_auth_result(s, &busy);
 		return true;
 	}
@@ -666,7 +543,7 @@ build_record(struct rad_req *r, uint8_t id, const struct radius_record *rec)
 	wr_bytes(&w, rec->attrs, rec->len);
 	rad_put_u32(&w, RAD_ACCT_DELAY_TIME, rec->delay_sec);
 	r->len = (uint16_t)rad_end(&w);
-	rad_sign_md5(r->packet, r->len, NULL, r->secret);
+	rad_sign_md5(r->packet, r->len, NULL, r->dest[0].secret);
 }
 
 bool
@@ -676,32 +553,62 @@ radius_account(const struct radius_record *rec)
 	unsigned int id;
 	int slot;
 
-	if (!rad_server_configured())
+	if (!rad_server_configured(RAD_KIND_ACCT))
 		return false;
-	slot = take_slot(RAD_KIND_ACCT);
+	slot = rad_sock_take(RAD_KIND_ACCT, false);
 	if (slot < 0)
 		return false;
 	id = (unsigned int)slot;
-	r = begin(id, RAD_KIND_ACCT, rec->state, rec->s, rec->record);
-	r->dest[0] = r->dest[rec->round % r->n_dest];
-	r->n_dest = 1;
+	r = begin(id, USE_RECORD, rec->state, rec->s, rec->record);
+	rad_server_next(rec->asked, &r->dest[0]);
 	r->accounted = rec->done;
+	records++;
 	build_record(r, (uint8_t)(id % IDS), rec);
-	send_step(id);
+	send_first(id);
+	return true;
+}
+
+/* RFC 5997 3: as an Access-Request signed, with nothing but who asks. */
+static void
+build_probe(struct rad_req *r, uint8_t id)
+{
+	struct wr w = wr_init(r->packet, sizeof(r->packet));
+	uint8_t authenticator[RAD_AUTH_LEN];
+	size_t place;
+
+	random_bytes(authenticator, sizeof(authenticator));
+	rad_begin(&w, RAD_STATUS_SERVER, id, authenticator);
+	place = rad_put_message_authenticator(&w);
+	rad_sess_put_nas(&w);
+	r->len = (uint16_t)rad_end(&w);
+	rad_sign(r->packet, r->len, place, r->dest[0].secret);
+}
+
+static bool
+send_probe(const struct rad_dest *d)
+{
+	int slot = rad_sock_take((enum rad_kind)d->kind, true);
+	struct rad_req *r;
+
+	if (slot < 0)
+		return false;
+	r = begin((unsigned int)slot, USE_PROBE, RADIUS_WAIT, 0, 0);
+	r->dest[0] = *d;
+	COUNT(radius_probes);
+	build_probe(r, (uint8_t)(slot % IDS));
+	send_first((unsigned int)slot);
 	return true;
 }
 
 void
 radius_settle(void)
 {
-	unsigned int i, n;
+	unsigned int n;
 
-	for (n = 0; n < SETTLE_MS && in_use[RAD_KIND_ACCT] > 0; n++) {
+	for (n = 0; n < SETTLE_MS && records > 0; n++) {
 		if (n > 0)
 			usleep(1000);
-		for (i = 0; i < RADIUS_SOCKETS; i++)
-			if (socks[i].fd >= 0 && socks[i].used > 0)
-				on_readable(socks[i].fd, &socks[i]);
+		rad_sock_poll();
 	}
 }
 
@@ -731,8 +638,8 @@ radius_row(uint32_t slot, struct radius_row *row)
 }
 
 void
-radius_counts(uint32_t *free_count, uint32_t *used_count)
+radius_counts(struct radius_counts *c)
 {
-	*used_count = shared->used;
-	*free_count = RADIUS_SLOTS - shared->used;
+	rad_sock_counts(&c->used, &c->resting);
+	c->free = RADIUS_SLOTS - c->used - c->resting;
 }

@@ -2,8 +2,8 @@
 /*
  * The RADIUS client (RFC 2865, 2866, 2869): requests in fixed slots. A login asks two
  * servers in order, at 0, 1, 3 then 5, 6, 8 s, and is refused at 12 s; its answer leaves
- * by hook_auth_result(). An accounting request asks one server, at 0, 1, 3 s, and who
- * sent it hears after 5 s at the latest.
+ * by hook_auth_result(). Now and then one asks a dead server for a second before that. An
+ * accounting request asks one server, at 0, 1, 3 s, and who sent it hears after 5 s at the latest.
  */
 #ifndef RADIUS_H
 #define RADIUS_H
@@ -46,7 +46,7 @@ enum radius_state {
 	RADIUS_NULL, /* free */
 	RADIUS_CHAP, /* Access-Request for CHAP or MS-CHAPv2 */
 	RADIUS_AUTH, /* the same for PAP */
-	RADIUS_WAIT,
+	RADIUS_WAIT, /* Status-Server to a dead server */
 	RADIUS_START,
 	RADIUS_STOP,
 	RADIUS_INTERIM,
@@ -62,7 +62,7 @@ typedef void (*radius_accounted_fn)(uint32_t record, bool acknowledged, unsigned
 struct radius_record {
 	enum radius_state state; /* RADIUS_START, RADIUS_STOP or RADIUS_INTERIM: for show radius */
 	sess_id s;		 /* the same; 0: none */
-	unsigned int round;	 /* each asks the next server */
+	uint32_t *asked;	 /* servers that had their turn, see rad_server_next() */
 	const uint8_t *attrs;	 /* without Acct-Delay-Time */
 	size_t len;		 /* of them, at most RADIUS_ACCT_ATTRS */
 	uint32_t delay_sec;	 /* Acct-Delay-Time */
@@ -84,7 +84,13 @@ struct radius_row {
 	uint32_t retry; /* 0.1 s of the loop clock at the next sending */
 };
 bool radius_row(uint32_t slot, struct radius_row *row); /* false: slot free */
-void radius_counts(uint32_t *free_count, uint32_t *used_count);
+
+/* Slots by what they are. One that rests is of no request, and not free while an answer may come.
+ */
+struct radius_counts {
+	uint32_t free, used, resting;
+};
+void radius_counts(struct radius_counts *c);
 
 extern const char *const radius_state_names[];
 

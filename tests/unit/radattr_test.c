@@ -609,10 +609,47 @@ random_vendor_data_does_no_harm(void **state)
 	}
 }
 
+/* A packet made for another server is the one that would have been built for it. */
+static void
+rekey(void **state)
+{
+	static const uint8_t first[RAD_AUTH_LEN] = "first authentic",
+			     second[RAD_AUTH_LEN] = "second authenti";
+	uint8_t a[300], b[300], password[128];
+	size_t n, len[2], place;
+	struct wr out;
+
+	(void)state;
+	for (n = 0; n < sizeof(password); n++)
+		password[n] = (uint8_t)(n * 7 + 1);
+	for (n = 0; n <= sizeof(password); n++) {
+		out = wr_init(a, sizeof(a));
+		rad_begin(&out, RAD_ACCESS_REQUEST, 9, first);
+		place = rad_put_message_authenticator(&out);
+		rad_put_str(&out, RAD_USER_NAME, "fred");
+		rad_put_password(&out, password, n, "one", first);
+		rad_put_u32(&out, RAD_NAS_PORT, 1);
+		len[0] = rad_end(&out);
+		rad_sign(a, len[0], place, "one");
+		out = wr_init(b, sizeof(b));
+		rad_begin(&out, RAD_ACCESS_REQUEST, 9, second);
+		place = rad_put_message_authenticator(&out);
+		rad_put_str(&out, RAD_USER_NAME, "fred");
+		rad_put_password(&out, password, n, "another", second);
+		rad_put_u32(&out, RAD_NAS_PORT, 1);
+		len[1] = rad_end(&out);
+		rad_sign(b, len[1], place, "another");
+		rad_rekey(a, len[0], "one", "another", second);
+		assert_int_equal(len[0], len[1]);
+		assert_memory_equal(a, b, len[0]);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rekey),
 		cmocka_unit_test(rfc_2865_password_request),
 		cmocka_unit_test(rfc_2865_accepts_check),
 		cmocka_unit_test(rfc_2865_attributes),

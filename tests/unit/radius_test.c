@@ -56,7 +56,8 @@ static unsigned int n_applies;
 static struct auth_result result;
 static sess_id result_of;
 static unsigned int results;
-static bool again; /* ask anew from inside the callback */
+static const char *reply_secret = "secret"; /* what replies are signed with */
+static bool again;			    /* ask anew from inside the callback */
 
 static const struct auth_request pap = {
 	.proto = AUTH_PAP,
@@ -96,6 +97,12 @@ uint64_t
 loop_now_ms(void)
 {
 	return now_ms;
+}
+
+uint32_t
+loop_now_ds(void)
+{
+	return (uint32_t)(now_ms / 100);
 }
 
 const struct session *
@@ -226,6 +233,9 @@ struct got {
 	int server;
 };
 
+static struct got probe; /* the last Status-Server that came, whose server is -1: none */
+static unsigned int probes;
+
 static bool
 get(int server, struct got *g)
 {
@@ -235,6 +245,11 @@ get(int server, struct got *g)
 
 	g->len = n > 0 ? (size_t)n : 0;
 	g->server = server;
+	if (n > 0 && g->data[0] == RAD_STATUS_SERVER) {
+		probe = *g;
+		probes++;
+		return get(server, g);
+	}
 	return n > 0;
 }
 
@@ -285,10 +300,10 @@ answer(const struct got *g, uint8_t code, enum fault fault)
 	memcpy(p + len, "\10\6\12\1\2\3", 6); /* Framed-IP-Address 10.1.2.3 */
 	len += 6;
 	p[3] = (uint8_t)len;
-	sign(p, len, g->data + 4, "secret", fault != NO_MA);
+	sign(p, len, g->data + 4, reply_secret, fault != NO_MA);
 	if (fault == BAD_MA) { /* wrong inside, the whole signed all the same */
 		p[30] ^= 1;
-		sign(p, len, g->data + 4, "secret", false);
+		sign(p, len, g->data + 4, reply_secret, false);
 	}
 	if (fault == BAD_AUTHENTICATOR)
 		p[4] ^= 1;
@@ -304,11 +319,20 @@ answer(const struct got *g, uint8_t code, enum fault fault)
 static uint32_t
 in_use(void)
 {
-	uint32_t free_count, used;
+	struct radius_counts c;
 
-	radius_counts(&free_count, &used);
-	assert_int_equal(free_count + used, RADIUS_SLOTS);
-	return used;
+	radius_counts(&c);
+	assert_int_equal(c.free + c.used + c.resting, RADIUS_SLOTS);
+	return c.used;
+}
+
+static uint32_t
+resting(void)
+{
+	struct radius_counts c;
+
+	radius_counts(&c);
+	return c.resting;
 }
 
 static int
@@ -324,6 +348,7 @@ setup(void **state)
 	servers(1, 1);
 	memset(&result, 0, sizeof(result));
 	results = 0;
+	probes = 0;
 	again = false;
 	memset(counters, 0, sizeof(*counters));
 	return 0;
@@ -334,7 +359,7 @@ teardown(void **state)
 {
 	(void)state;
 	radius_fini();
-	assert_int_equal(in_use(), 0);
+	assert_int_equal(in_use() + resting(), 0);
 	return 0;
 }
 
@@ -437,6 +462,7 @@ check_schedule(const unsigned int at_ms[6], const int server[6])
 	uint64_t began = now_ms;
 	unsigned int step, sent = 0;
 	struct got g, first;
+	int last = -1;
 
 	for (step = 0; step <= 12050; step += TIMER_TICK_MS) {
 		assert_true(sent < 6 || results == 0 || now_ms - began >= 12000);
@@ -444,8 +470,9 @@ check_schedule(const unsigned int at_ms[6], const int server[6])
 			assert_true(sent < 6);
 			assert_int_equal(g.server, server[sent]);
 			assert_in_range(now_ms - began, at_ms[sent], at_ms[sent] + 60);
-			if (sent == 0)
+			if (g.server != last)
 				first = g;
+			last = g.server;
 			assert_int_equal(g.len, first.len);
 			assert_memory_equal(g.data, first.data, g.len);
 			sent++;
@@ -655,16 +682,20 @@ dead_server_is_asked_last_and_probed(void **state)
 		answer(&g, RAD_ACCESS_ACCEPT, FINE);
 	assert_int_equal(results, 3);
 	assert_int_equal(asked_first(), 1);
-	advance(29800);
+	advance(34800); /* a Status-Server was not answered meanwhile */
 	assert_int_equal(asked_first(), 1);
 	advance(300);
-	assert_int_equal(asked_first(), 0); /* the probe */
+	assert_int_equal(asked_first(), 0); /* on trial */
 	assert_int_equal(asked_first(), 1);
+	assert_int_equal(probes, 1);
 	advance(30100);
 	assert_true(radius_authenticate(4, &pap)); /* the next one */
 	assert_true(get(0, &g));
 	answer(&g, RAD_ACCESS_REJECT, FINE);
 	assert_int_equal(asked_first(), 0);
+	assert_int_equal(counters->radius_probes, 2);
+	advance(60000);
+	assert_int_equal(counters->radius_probes, 2);
 }
 
 static void
@@ -759,8 +790,9 @@ id_comes_back_as_late_as_possible(void **state)
 		assert_true(radius_authenticate(5, &pap));
 		assert_true(get(0, &g));
 		seen[i] = seen_as(&g);
-		radius_session(5, SESS_EV_DOWN);
+		answer(&g, RAD_ACCESS_ACCEPT, FINE);
 	}
+	assert_int_equal(resting(), 0);
 	for (i = 1; i < RADIUS_SLOTS; i += 97)
 		for (k = 0; k < i; k++)
 			doubles += seen[i] == seen[k];
@@ -789,12 +821,21 @@ all_slots_and_one_more(void **state)
 	for (i = 0; i < RADIUS_SLOTS + 10; i++)
 		rows += radius_row(i, &row);
 	assert_int_equal(rows, RADIUS_SLOTS);
-	radius_session(77, SESS_EV_GONE);
+	radius_session(77, SESS_EV_GONE); /* its answer may come still */
+	assert_true(radius_authenticate(s, &pap));
+	assert_int_equal(result.verdict, AUTH_BUSY);
+	advance(10100);
 	assert_true(radius_authenticate(s, &pap));
 	assert_int_equal(in_use(), RADIUS_SLOTS);
-	advance(12200);
+	advance(2100);
 	assert_int_equal(results, RADIUS_SLOTS);
+	assert_int_equal(in_use(), 1);
+	assert_int_equal(resting(), RADIUS_SLOTS - 1);
+	advance(10400);
 	assert_int_equal(in_use(), 0);
+	assert_int_equal(resting(), 1);
+	advance(10000);
+	assert_int_equal(resting(), 0);
 }
 
 static void
@@ -831,6 +872,7 @@ nothing_configured(void **state)
 {
 	(void)state;
 	config.radius_secret[0] = '\0';
+	changed("radius_secret");
 	assert_false(radius_authenticate(5, &pap));
 	strcpy(config.radius_secret, "secret");
 	servers(0, 0);
@@ -932,6 +974,7 @@ one_socket_in_many(void **state)
 {
 	unsigned int taken, round;
 	int fd = loopback_socket(&taken);
+	struct got g;
 
 	(void)state;
 	close(fd);
@@ -940,7 +983,8 @@ one_socket_in_many(void **state)
 	for (round = 0; round < 1000; round++) {
 		assert_true(radius_authenticate(5, &pap));
 		assert_int_equal(in_use(), 1);
-		radius_session(5, SESS_EV_GONE);
+		assert_true(get(0, &g));
+		answer(&g, RAD_ACCESS_ACCEPT, FINE);
 	}
 	config.radius_bind_min = config.radius_bind_max = 0;
 	changed("radius_bind_min");
@@ -962,14 +1006,15 @@ on_accounted(uint32_t record, bool acknowledged, unsigned int tries)
 	accounted_times++;
 }
 
+/* `asked`: the servers that had their turn. */
 static bool
-account(unsigned int round, uint32_t delay_sec)
+account(uint32_t asked, uint32_t delay_sec)
 {
 	static const uint8_t attrs[] = { RAD_ACCT_STATUS_TYPE, 6, 0, 0, 0, 1 };
 	const struct radius_record rec = {
 		.state = RADIUS_START,
 		.s = 5,
-		.round = round,
+		.asked = &asked,
 		.attrs = attrs,
 		.len = sizeof(attrs),
 		.delay_sec = delay_sec,
@@ -1013,7 +1058,7 @@ answer_acct(const struct got *g, uint8_t code)
 {
 	uint8_t p[RAD_HEADER] = { code, g->data[1], 0, RAD_HEADER };
 
-	sign(p, sizeof(p), g->data + 4, "secret", false);
+	sign(p, sizeof(p), g->data + 4, reply_secret, false);
 	assert_int_equal(sendto(acct_fd[g->server], p, sizeof(p), 0,
 			     (const struct sockaddr *)&g->from, sizeof(g->from)),
 	    sizeof(p));
@@ -1140,6 +1185,334 @@ accounting_has_slots_of_its_own(void **state)
 	assert_int_equal(in_use(), RADIUS_SLOTS);
 }
 
+/* --- servers of their own --- */
+
+/* Both servers as lines, the first with a secret of its own. */
+static void
+lines(const char *first_secret)
+{
+	unsigned int i;
+
+	servers(0, 0);
+	for (i = 0; i < 2; i++) {
+		config.servers[i].ip = htonl(INADDR_LOOPBACK);
+		config.servers[i].auth_port = server_port[i];
+		config.servers[i].acct_port = server_port[i] + 1;
+	}
+	strcpy(config.servers[0].secret, first_secret);
+	config.n_servers = 2;
+	changed("radius server");
+}
+
+/* User-Password of a request in clear. */
+static void
+password_of(const struct got *g, const char *secret, char clear[17])
+{
+	struct rad_packet p;
+	struct rad_attr a;
+	struct rd sub = { 0 };
+	struct md5_ctx md5;
+	uint8_t key[16];
+	unsigned int i;
+
+	assert_true(rad_decode(g->data, g->len, &p));
+	while (rad_attr_next(&p.attrs, &sub, &a) && a.type != RAD_USER_PASSWORD)
+		;
+	assert_int_equal(a.len, 16);
+	md5_init(&md5);
+	md5_update(&md5, strlen(secret), (const uint8_t *)secret);
+	md5_update(&md5, 16, g->data + 4);
+	md5_digest(&md5, 16, key);
+	for (i = 0; i < 16; i++)
+		clear[i] = (char)(a.value[i] ^ key[i]);
+	clear[16] = '\0';
+}
+
+/* Whether the Message-Authenticator, the first attribute, is right. */
+static bool
+is_signed(const struct got *g, const char *secret)
+{
+	uint8_t copy[RAD_MAX_PACKET], digest[16];
+	struct hmac_md5_ctx hmac;
+
+	memcpy(copy, g->data, g->len);
+	memset(copy + 22, 0, 16);
+	hmac_md5_set_key(&hmac, strlen(secret), (const uint8_t *)secret);
+	hmac_md5_update(&hmac, g->len, copy);
+	hmac_md5_digest(&hmac, 16, digest);
+	return g->data[20] == RAD_MESSAGE_AUTHENTICATOR && memcmp(digest, g->data + 22, 16) == 0;
+}
+
+/* A login that two servers were asked about. */
+static void
+ask_both(struct got *first, struct got *second)
+{
+	lines("own");
+	assert_true(radius_authenticate(5, &pap));
+	assert_true(get(0, first));
+	advance(5100);
+	assert_true(get(1, second));
+	drain(0);
+}
+
+static void
+each_server_has_its_secret(void **state)
+{
+	struct got first, second;
+	char clear[17];
+
+	(void)state;
+	ask_both(&first, &second);
+	password_of(&first, "own", clear);
+	assert_string_equal(clear, "flintstone");
+	password_of(&second, "secret", clear);
+	assert_string_equal(clear, "flintstone");
+	assert_true(is_signed(&first, "own"));
+	assert_true(is_signed(&second, "secret"));
+	assert_memory_not_equal(first.data + 4, second.data + 4, 16);
+	reply_secret = "own"; /* which is the first one's */
+	answer(&second, RAD_ACCESS_ACCEPT, FINE);
+	assert_int_equal(results, 0);
+	assert_int_equal(counters->radius_bad_authenticator, 1);
+	reply_secret = "secret";
+	answer(&second, RAD_ACCESS_ACCEPT, FINE);
+	assert_int_equal(results, 1);
+}
+
+static void
+late_answer_under_its_own_secret(void **state)
+{
+	struct got first, second;
+
+	(void)state;
+	ask_both(&first, &second);
+	reply_secret = "own";
+	answer(&first, RAD_ACCESS_REJECT, FINE);
+	reply_secret = "secret";
+	assert_int_equal(results, 1);
+	assert_int_equal(result.verdict, AUTH_REFUSED);
+	assert_int_equal(in_use(), 0);
+	answer(&second, RAD_ACCESS_ACCEPT, FINE); /* meets nobody */
+	assert_int_equal(results, 1);
+	assert_int_equal(counters->radius_bad_id, 1);
+	assert_int_equal(resting(), 1);
+}
+
+/* A login asks a dead server once, and a second later goes on as any other. */
+static void
+login_on_trial(void **state)
+{
+	static const unsigned int at_ms[] = { 0, 1000, 2000, 4000, 6000, 7000, 9000 };
+	unsigned int i, sent = 0;
+	struct got g;
+
+	(void)state;
+	for (i = 1; i <= 3; i++)
+		assert_true(radius_authenticate(i, &pap));
+	advance(5100);
+	while (get(1, &g))
+		answer(&g, RAD_ACCESS_ACCEPT, FINE);
+	drain(0);
+	advance(35100);
+	drain(0);
+	results = 0;
+	assert_true(radius_authenticate(5, &pap));
+	for (i = 0; i < 12000; i += TIMER_TICK_MS) {
+		while (get(0, &g) || get(1, &g)) {
+			assert_int_equal(g.server, sent == 0 ? 0 : 1);
+			assert_in_range(i, at_ms[sent], at_ms[sent] + 80);
+			sent++;
+		}
+		assert_int_equal(results, 0);
+		advance(TIMER_TICK_MS);
+	}
+	assert_int_equal(sent, 7);
+	advance(100);
+	assert_int_equal(result.verdict, AUTH_NO_ANSWER);
+}
+
+/* Leaves three requests unanswered, so that the server is dead. */
+static void
+die_of_silence(void)
+{
+	unsigned int i;
+
+	for (i = 1; i <= 3; i++)
+		assert_true(radius_authenticate(i, &pap));
+	advance(5100);
+	for (i = 1; i <= 3; i++)
+		radius_cancel(i);
+	drain(0);
+	drain(1);
+}
+
+static void
+probe_brings_a_server_back(void **state)
+{
+	struct got g;
+
+	(void)state;
+	die_of_silence();
+	assert_int_equal(asked_first(), 1);
+	advance(29800);
+	drain(0);
+	assert_int_equal(probes, 0);
+	advance(1300);
+	drain(0);
+	assert_int_equal(probes, 1);
+	assert_int_equal(probe.server, 0);
+	assert_true(is_signed(&probe, "secret"));
+	assert_memory_equal(probe.data + 38, "\4\6\177\0\0\1\40\5lns", 11); /* who asks */
+	assert_int_equal(probe.len, 38 + 11);
+	assert_int_equal(in_use(), 1);
+	answer(&probe, RAD_ACCESS_ACCEPT, BAD_AUTHENTICATOR);
+	assert_int_equal(asked_first(), 1);
+	answer(&probe, RAD_ACCESS_ACCEPT, FINE);
+	assert_int_equal(in_use(), 0);
+	assert_int_equal(results, 0);
+	assert_int_equal(asked_first(), 0);
+	/* it knows Status-Server: no login is put on trial with it any more */
+	die_of_silence();
+	while (get(1, &g))
+		;
+	advance(60000);
+	assert_int_equal(asked_first(), 1);
+}
+
+/* A probe that nobody answers is sent once, and its identifier rests. */
+static void
+probe_without_answer(void **state)
+{
+	(void)state;
+	die_of_silence();
+	advance(31000);
+	drain(0);
+	assert_int_equal(probes, 1);
+	assert_int_equal(in_use(), 1);
+	assert_int_equal(resting(), 0); /* those of the logins have rested */
+	advance(5100);
+	assert_int_equal(in_use(), 0);
+	assert_int_equal(resting(), 1);
+	advance(20000);
+	drain(0);
+	assert_int_equal(probes, 1);
+	assert_int_equal(resting(), 0);
+	assert_int_equal(counters->radius_timeout, 0);
+}
+
+/* RFC 5997 3: at the accounting port a random authenticator too, and another answer. */
+static void
+probe_of_accounting(void **state)
+{
+	unsigned int i;
+	struct got g;
+
+	(void)state;
+	accounting_sockets();
+	for (i = 0; i < 3; i++)
+		assert_true(account(0, 0));
+	advance(5100);
+	advance(31000);
+	while (get_acct(0, &g))
+		;
+	assert_int_equal(probes, 1);
+	assert_true(is_signed(&probe, "secret"));
+	answer_acct(&probe, RAD_ACCESS_ACCEPT);
+	assert_true(account(0, 0));
+	assert_true(get_acct(1, &g));
+	answer_acct(&probe, RAD_ACCOUNTING_RESPONSE);
+	assert_true(account(0, 0));
+	assert_true(get_acct(0, &g));
+}
+
+/* --- identifiers that rest --- */
+
+static void
+only_a_doubtful_id_rests(void **state)
+{
+	struct got g;
+
+	(void)state;
+	assert_true(radius_authenticate(5, &pap));
+	assert_true(get(0, &g));
+	answer(&g, RAD_ACCESS_ACCEPT, FINE); /* sent once, answered once */
+	assert_int_equal(resting(), 0);
+	assert_true(radius_authenticate(5, &pap));
+	advance(1100);
+	assert_true(get(0, &g));
+	answer(&g, RAD_ACCESS_ACCEPT, FINE); /* it may be answered once more */
+	assert_int_equal(resting(), 1);
+	assert_true(radius_authenticate(5, &pap));
+	radius_cancel(5);
+	assert_int_equal(resting(), 2);
+	assert_int_equal(in_use(), 0);
+	advance(9800);
+	assert_int_equal(resting(), 2);
+	advance(300);
+	assert_int_equal(resting(), 0);
+}
+
+/* With one socket only its 256 identifiers are soon spent; none comes back before its time. */
+static void
+resting_id_is_not_used(void **state)
+{
+	unsigned int port, i;
+	int fd = loopback_socket(&port);
+	bool seen[256] = { 0 };
+	struct got g;
+
+	(void)state;
+	close(fd);
+	config.radius_bind_min = config.radius_bind_max = port;
+	changed("radius_bind_min");
+	for (i = 0; i < 256; i++) {
+		assert_true(radius_authenticate(5, &pap));
+		assert_true(get(0, &g));
+		assert_false(seen[g.data[1]]);
+		seen[g.data[1]] = true;
+		radius_cancel(5);
+		advance(10);
+	}
+	assert_int_equal(resting(), 256);
+	assert_true(radius_authenticate(5, &pap));
+	assert_int_equal(result.verdict, AUTH_BUSY);
+	assert_int_equal(counters->radius_overflow, 1);
+	advance(8000);
+	assert_true(radius_authenticate(5, &pap)); /* the first has rested */
+	assert_int_equal(in_use(), 1);
+	config.radius_bind_min = config.radius_bind_max = 0;
+	changed("radius_bind_min");
+}
+
+/* Logins that nobody answers leave accounting its quarter, resting or not. */
+static void
+resting_logins_leave_accounting_its_slots(void **state)
+{
+	unsigned int n = 0;
+	sess_id s;
+
+	(void)state;
+	accounting_sockets();
+	config.radius_accounting = true;
+	for (s = 1; s <= RADIUS_SLOTS; s++)
+		assert_true(radius_authenticate(s, &pap));
+	for (s = 1; s <= RADIUS_SLOTS; s++)
+		radius_cancel(s);
+	assert_int_equal(resting(), RADIUS_SLOTS - RADIUS_ACCT_SLOTS);
+	results = 0;
+	assert_true(radius_authenticate(1, &pap));
+	assert_int_equal(result.verdict, AUTH_BUSY);
+	while (account(0, 0))
+		n++;
+	assert_int_equal(n, RADIUS_ACCT_SLOTS);
+	advance(4000);
+	for (n = 0; n < RADIUS_SLOTS; n++)
+		assert_true(radius_authenticate(1, &pap)); /* and it is no walk over all of them */
+	advance(6500);
+	assert_true(radius_authenticate(1, &pap));
+	assert_int_equal(in_use(), 1);
+}
+
 static void
 junk_does_no_harm(void **state)
 {
@@ -1211,6 +1584,15 @@ main(void)
 		ACCT_TEST(accounting_outlives_its_session),
 		ACCT_TEST(accounting_has_its_own_dead),
 		ACCT_TEST(accounting_has_slots_of_its_own),
+		TEST(each_server_has_its_secret),
+		TEST(late_answer_under_its_own_secret),
+		TEST(login_on_trial),
+		TEST(probe_brings_a_server_back),
+		TEST(probe_without_answer),
+		ACCT_TEST(probe_of_accounting),
+		TEST(only_a_doubtful_id_rests),
+		TEST(resting_id_is_not_used),
+		ACCT_TEST(resting_logins_leave_accounting_its_slots),
 		TEST(junk_does_no_harm),
 	};
 
