@@ -23,7 +23,7 @@ log {{
 security {{
     max_attributes = 200
     reject_delay = 0
-    status_server = yes
+    status_server = {status}
 }}
 thread pool {{
     start_servers = 2
@@ -135,17 +135,21 @@ class FreeRadius:
     """A running server. `users` maps a name to (password, {attribute: value or list of values})."""
 
     def __init__(self, ns, folder, users, address, port=1812, secret="radsecret", require_message_authenticator=False,
-                 sql=False):
+                 sql=False, status_server=True):
         self.folder = str(folder)
         os.makedirs(self.folder, exist_ok=True)
         self.address, self.port, self.secret = address, port, secret
         self._write("radiusd.conf", CONF.format(
             dir=self.folder, address=address, port=port, acct_port=port + 1, secret=secret,
-            require="yes" if require_message_authenticator else "no", use_sql=USE_SQL if sql else "",
+            require="yes" if require_message_authenticator else "no", status="yes" if status_server else "no", use_sql=USE_SQL if sql else "",
             sql=SQL.format(dir=self.folder, queries=QUERIES) if sql else ""))
         self._write("users", "".join(self._user(name, *entry) for name, entry in users.items()))
-        self.process = ns.start("freeradius", "-f", "-l", "stdout", "-xx", "-d", self.folder, "-n", "radiusd",
-                                log=os.path.join(self.folder, "log"))
+        self.ns = ns
+        self.start()
+
+    def start(self):
+        self.process = self.ns.start("freeradius", "-f", "-l", "stdout", "-xx", "-d", self.folder, "-n", "radiusd",
+                                     log=os.path.join(self.folder, "log"))
         self.process.wait_line("Ready to process requests", timeout=30)
 
     def _write(self, name, text):

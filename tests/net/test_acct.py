@@ -807,7 +807,7 @@ class Crowd:
     def __init__(self, plant, *responder, accounting=True, clock=False, extra=(), **settings):
         """What the options of the responder spoil are records alone: one login in a million would not survive it."""
         self.network, self.clock = plant.network, clock
-        self.respond("1812")
+        self.login_server = self.respond("1812")
         self.responder = self.respond("1813", *responder) if accounting else None
         chosen = {"primary_radius": plant.network.CORE, "primary_radius_port": 1812, "radius_secret": "secret",
                   "radius_accounting": True, "debug": 1}
