@@ -12,9 +12,10 @@
  * the next one to ask.
  *
  * A server is dead after three requests in a row that had all their tries at it and
- * no answer, with no reply to any other request between. Dead ones are asked last, and
- * of them that one first which was not heard of silence for the longest time. Any
- * genuine reply brings a server to life, and two things look for one:
+ * no answer, with no reply to any other request between, nor since their last try: one
+ * that lives again is not killed by those that have waited for it in vain. Dead ones are asked
+ * last, and of them that one first which was not heard of silence for the longest time. Any genuine
+ * reply brings a server to life, and two things look for one:
  *
  * - Status-Server (RFC 5997), every 30 seconds to each dead server, no two in one second;
  * - a server that was never seen to answer that may not know it, so every 30 seconds one
@@ -49,6 +50,7 @@ struct server {
 	bool status;	       /* has answered a Status-Server */
 	unsigned int in_a_row; /* requests unanswered since its last reply */
 	int credit;	       /* among those with a weight: who has most is next */
+	uint64_t replied_ms;   /* loop clock of its last reply */
 	uint64_t silent_ms;    /* loop clock of the last request unanswered */
 	uint64_t probe_ms;     /* and at which a dead one is probed next */
 	uint64_t trial_ms;     /* and at which a request may ask it first */
@@ -439,7 +441,7 @@ die(struct server *srv, const struct rad_dest *d)
 }
 
 void
-rad_server_silent(const struct rad_dest *d)
+rad_server_silent(const struct rad_dest *d, uint64_t sent_ms)
 {
 	struct server *srv = find_dest(d);
 
@@ -447,6 +449,8 @@ rad_server_silent(const struct rad_dest *d)
 		return;
 	srv->row.unanswered++;
 	srv->silent_ms = loop_now_ms();
+	if (sent_ms < srv->replied_ms) /* it has lived since */
+		return;
 	if (++srv->in_a_row >= DEAD_AFTER && !srv->row.dead)
 		die(srv, d);
 }
@@ -465,6 +469,7 @@ rad_server_answered(const struct rad_dest *d, const struct rad_answer *a)
 	srv->row.dead = false;
 	srv->row.replies++;
 	srv->row.rtt_ms = a->rtt_ms;
+	srv->replied_ms = loop_now_ms();
 	srv->in_a_row = 0;
 	srv->signs = srv->signs || a->has_ma;
 	srv->status = srv->status || a->status;

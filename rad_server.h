@@ -61,8 +61,10 @@ unsigned int rad_server_living(enum rad_kind kind);
 /* A request begins to ask this server. */
 void rad_server_asked(const struct rad_dest *d);
 
-/* A request had all its tries at this server and no answer. */
-void rad_server_silent(const struct rad_dest *d);
+/* A request had all its tries at this server, the last at `sent_ms` of the loop clock, and no
+ * answer.
+ */
+void rad_server_silent(const struct rad_dest *d, uint64_t sent_ms);
 
 /* A reply of a server was found genuine. */
 struct rad_answer {

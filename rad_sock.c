@@ -11,7 +11,8 @@
  * answers do not take what is accounting's even then.
  *
  * While accounting is on it has a quarter that logins may not take: when all is too much,
- * logins wait.
+ * logins wait. So it is from the first record on, for there are Stops to be sent still when
+ * it is switched off.
  *
  * Sockets are opened when their first slot is used, and are not bound to bind_address:
  * cluster members share that one, and a reply to it may reach another member.
@@ -66,6 +67,7 @@ static struct shared *shared;
 static struct sock socks[RADIUS_SOCKETS];
 static unsigned int current;		/* the socket that slots are taken of */
 static unsigned int taken[RAD_KINDS];	/* slots, those included that rest */
+static bool accounted;			/* a record has asked for a slot */
 static struct rest rests[RADIUS_SLOTS]; /* by slot */
 static uint16_t rest_head, rest_tail;	/* slot + 1; 0: none */
 static struct timer rest_timer;
@@ -168,7 +170,7 @@ rad_sock_most(enum rad_kind kind)
 
 	if (kind == RAD_KIND_ACCT)
 		return acct;
-	return conf->radius_accounting ? all - acct : RADIUS_SLOTS;
+	return conf->radius_accounting || accounted ? all - acct : RADIUS_SLOTS;
 }
 
 static void
@@ -183,6 +185,7 @@ rad_sock_take(enum rad_kind kind, bool beyond)
 	struct sock *sock;
 	unsigned int n, slot;
 
+	accounted = accounted || (kind == RAD_KIND_ACCT && !beyond);
 	if (taken[kind] >= rad_sock_most(kind) && !beyond)
 		return -1;
 	/* of one socket until all its identifiers had their turn, or it has no more */
@@ -350,6 +353,7 @@ rad_sock_fini(void)
 	timer_stop(&rest_timer);
 	while (rest_head)
 		wake();
+	accounted = false;
 	for (i = 0; i < RADIUS_SOCKETS; i++)
 		close_socket(&socks[i]);
 }

@@ -214,7 +214,7 @@ move_on(struct rad_req *r, unsigned int next)
 {
 	const char *before = r->dest[r->now].secret;
 
-	rad_server_silent(&r->dest[r->now]);
+	rad_server_silent(&r->dest[r->now], r->sent_ms[r->now]);
 	COUNT(radius_failover);
 	r->now = (uint8_t)next;
 	random_bytes(r->auth[next], RAD_AUTH_LEN);
@@ -260,7 +260,7 @@ give_up(unsigned int id)
 	const struct rad_req *r = &reqs[shared->slots[id].req];
 
 	if (r->use != USE_PROBE)
-		rad_server_silent(&r->dest[r->now]);
+		rad_server_silent(&r->dest[r->now], r->sent_ms[r->now]);
 	uses[r->use].end(id, NULL);
 }
 

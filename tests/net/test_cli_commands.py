@@ -68,6 +68,8 @@ COMMANDS = [
                               "Free: 252", "Used: 2"]),
     ("show radius", False, ["    ID Radius Sock State  Session    Retry Try", "", r"Free: \d+", "Used: 0"]),
     ("show radius all | count NULL", False, [r"16384"]),
+    ("show radius servers", False, [
+        "Server           Port For  Weight State    Since   Requests    Replies Unanswered RTT ms"]),
     ("show cluster", False, [
         r"Cluster status   : Master", r"My address       : 10\.2\.0\.1", r"VIP address      : 10\.1\.0\.1",
         r"Multicast address: 239\.192\.13\.13", r"UDP port         : 32792", r"Multicast i'face : core",

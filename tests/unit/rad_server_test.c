@@ -115,7 +115,7 @@ kill_server(enum rad_kind kind, unsigned int host)
 	unsigned int i;
 
 	for (i = 0; i < 3; i++)
-		rad_server_silent(&d);
+		rad_server_silent(&d, now_ms);
 }
 
 static void
@@ -309,13 +309,13 @@ dead_ones_are_asked_last(void **state)
 	line(A, 0);
 	line(B, 0);
 	line(C, 0);
-	rad_server_silent(&d);
-	rad_server_silent(&d);
+	rad_server_silent(&d, now_ms);
+	rad_server_silent(&d, now_ms);
 	revive(RAD_KIND_ACCESS, A, false); /* a reply between */
-	rad_server_silent(&d);
-	rad_server_silent(&d);
+	rad_server_silent(&d, now_ms);
+	rad_server_silent(&d, now_ms);
 	assert_int_equal(asks(), 12);
-	rad_server_silent(&d);
+	rad_server_silent(&d, now_ms);
 	assert_int_equal(asks(), 23);
 	assert_int_equal(rad_server_living(RAD_KIND_ACCESS), 2);
 	assert_int_equal(rad_server_living(RAD_KIND_ACCT), 3);
@@ -323,6 +323,28 @@ dead_ones_are_asked_last(void **state)
 	assert_int_equal(asks(), 31);
 	revive(RAD_KIND_ACCESS, A, false);
 	assert_int_equal(asks(), 13);
+}
+
+/* Those that were sent before it lived again tell nothing of it. */
+static void
+silence_of_before(void **state)
+{
+	struct rad_dest d = dest(RAD_KIND_ACCESS, A);
+	struct rad_server_row row;
+	unsigned int i;
+
+	(void)state;
+	line(A, 0);
+	kill_server(RAD_KIND_ACCESS, A);
+	advance(1000);
+	revive(RAD_KIND_ACCESS, A, true);
+	for (i = 0; i < 10; i++)
+		rad_server_silent(&d, now_ms - 1000);
+	assert_int_equal(rad_server_living(RAD_KIND_ACCESS), 1);
+	assert_true(rad_server_row(RAD_KIND_ACCESS, 0, &row));
+	assert_int_equal(row.unanswered, 13);
+	kill_server(RAD_KIND_ACCESS, A);
+	assert_int_equal(rad_server_living(RAD_KIND_ACCESS), 0);
 }
 
 /* All are dead: each has its turn, so that one that lives again is found. */
@@ -345,7 +367,7 @@ all_dead_take_turns(void **state)
 		for (k = 0; k < r.n; k++) {
 			advance(5000);
 			asked[number(&r.dest[k])]++;
-			rad_server_silent(&r.dest[k]);
+			rad_server_silent(&r.dest[k], now_ms);
 		}
 	}
 	for (i = A; i <= C; i++)
@@ -623,6 +645,7 @@ main(void)
 		TEST(weights_are_kept_exactly),
 		TEST(group_has_its_place),
 		TEST(dead_ones_are_asked_last),
+		TEST(silence_of_before),
 		TEST(all_dead_take_turns),
 		TEST(trial_of_the_first),
 		TEST(no_trial_where_none_is_needed),

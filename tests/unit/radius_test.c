@@ -233,7 +233,7 @@ struct got {
 	int server;
 };
 
-static struct got probe; /* the last Status-Server that came, whose server is -1: none */
+static struct got probe; /* the last Status-Server that came */
 static unsigned int probes;
 
 static bool
@@ -1484,6 +1484,29 @@ resting_id_is_not_used(void **state)
 	changed("radius_bind_min");
 }
 
+/* Switched off with Stops to be sent still: logins get no slot that one of them waits for. */
+static void
+stops_of_before_have_their_slots(void **state)
+{
+	struct got g;
+	sess_id s;
+
+	(void)state;
+	accounting_sockets();
+	for (s = 1; s <= RADIUS_SLOTS; s++) {
+		assert_true(radius_authenticate(s, &pap));
+		if (s == 1)
+			assert_true(get(0, &g));
+	}
+	assert_int_equal(in_use(), RADIUS_SLOTS);
+	assert_false(account(0, 0));
+	answer(&g, RAD_ACCESS_ACCEPT, FINE);
+	assert_int_equal(results, 1);
+	assert_true(radius_authenticate(s, &pap));
+	assert_int_equal(result.verdict, AUTH_BUSY);
+	assert_true(account(0, 0));
+}
+
 /* Logins that nobody answers leave accounting its quarter, resting or not. */
 static void
 resting_logins_leave_accounting_its_slots(void **state)
@@ -1592,6 +1615,7 @@ main(void)
 		ACCT_TEST(probe_of_accounting),
 		TEST(only_a_doubtful_id_rests),
 		TEST(resting_id_is_not_used),
+		ACCT_TEST(stops_of_before_have_their_slots),
 		ACCT_TEST(resting_logins_leave_accounting_its_slots),
 		TEST(junk_does_no_harm),
 	};
