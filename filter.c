@@ -214,11 +214,13 @@ put_rules(struct list *l, const struct conf_rule *rules, unsigned int n, const s
 	fresh.n_rules += n;
 }
 
-/* A list of the configuration, in the place it has. */
+/* A list of the configuration, in the place it has. A new one may get that of one that leaves. */
 static void
 put_configured(const struct conf_acl *acl)
 {
+	static const struct list none;
 	uint8_t at = find(table, acl->name);
+	const struct list *old = at ? &table->lists[at] : &none;
 	struct list *l;
 
 	if (!at)
@@ -229,11 +231,11 @@ put_configured(const struct conf_acl *acl)
 		return;
 	}
 	l = &fresh.lists[at];
-	*l = table->lists[at];
+	*l = *old;
 	str_copy(l->name, sizeof(l->name), acl->name);
 	l->extended = acl->extended;
 	l->configured = true;
-	put_rules(l, &conf->rules[acl->first], acl->n, &table->lists[at]);
+	put_rules(l, &conf->rules[acl->first], acl->n, old);
 }
 
 /* A list that has left the configuration, for those who use it. */

@@ -464,6 +464,47 @@ lists_in_use(void **state)
 	assert_int_equal(filter_find(""), 0);
 }
 
+/* One that comes in the turn in which another one leaves takes its place, and not its hits. */
+static void
+hits_of_another(void **state)
+{
+	static const struct packet from_one = { .src = "10.0.0.1" }, other = { .src = "10.0.0.7" };
+	struct filter_row row;
+	struct conf_rule rule;
+	uint64_t hits;
+
+	(void)state;
+	read_file("ip access-list standard old\npermit host 10.0.0.1\n");
+	assert_true(passes(filter_find("old"), &from_one));
+	assert_false(passes(filter_find("old"), &other));
+	read_file("ip access-list standard new\npermit host 10.0.0.1\n");
+	assert_true(filter_row(filter_find("new"), &row));
+	assert_int_equal(row.rest, 0);
+	assert_true(filter_rule(filter_find("new"), 0, &rule, &hits));
+	assert_int_equal(hits, 0);
+}
+
+/* As many sessions as there may be use one list: it costs a number. */
+static void
+many_sessions(void **state)
+{
+	struct filter_row row;
+	uint8_t a;
+	int i;
+
+	(void)state;
+	read_file("ip access-list standard a\npermit any\n");
+	a = filter_find("a");
+	for (i = 0; i < 200000; i++)
+		filter_attach(a, i % 2 ? a : 0);
+	read_file("");
+	assert_true(filter_row(a, &row) && !row.configured);
+	assert_int_equal(row.sessions, 200000);
+	for (i = 0; i < 200000; i++)
+		filter_detach(a, i % 2 ? a : 0);
+	assert_false(filter_row(a, &row));
+}
+
 static void
 too_many_lists(void **state)
 {
@@ -491,6 +532,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lists_in_use),
+		cmocka_unit_test(hits_of_another),
+		cmocka_unit_test(many_sessions),
 		cmocka_unit_test(each_construct),
 		cmocka_unit_test(order_and_rest),
 		cmocka_unit_test(against_a_second_reading),
