@@ -7,11 +7,13 @@ not coming.
 
 import itertools
 import json
+import random
 import signal
 import socket
 
 import pytest
 
+import aclmodel
 import packets
 from fakeradius import FILTER_ID, attribute
 from netns import wait_for
@@ -82,13 +84,32 @@ class Way:
         if not self.up:
             self.src, self.dst = self.dst, self.src
 
-    def send(self, packet):
+    def send(self, packet, dst=None):
         if self.up:
             self.session.send_ip(packet)
         else:
             sock = self.site.network.core.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-            sock.sendto(packet, (self.dst, 0))
+            sock.sendto(packet, (dst or self.dst, 0))
             sock.close()
+
+    def collect(self, sent, complete):
+        """Idents of those of the packets (by ident) that come through, in their order, once complete(them) is true."""
+        seen = []
+
+        def done():
+            for packet in self.sniffer.packets() if self.up else self.taken():
+                ident = packets.Ip(packet).ident if packet[0] >> 4 == 4 else None
+                if ident in sent and but_for_ttl(packet) == but_for_ttl(sent[ident]):
+                    seen.append(ident)
+            return complete(seen)
+        wait_for(done, "all packets")
+        return seen
+
+    def taken(self):
+        """What the subscriber got."""
+        self.session.lac.drain()
+        got, self.session.packets = self.session.packets, []
+        return got
 
     def wait(self, ident):
         """Wait for that packet; the idents of all that came until then."""
@@ -113,6 +134,10 @@ class Way:
         self.send(good(self.src, self.dst, idents[1]))
         assert idents[0] not in self.wait(idents[1])
         assert lns.counters()[counter] == before + 1
+
+
+def but_for_ttl(packet):
+    return packet[:8] + packet[9:10] + packet[12:]
 
 
 def tcp(flags=SYN, sport=1000, dport=2000, **more):
@@ -218,6 +243,87 @@ def test_standard(site, lns, session, sniffer):
     wait_for(lambda: lns.counters()["rx_filtered"] == before + 1, "the implicit deny")
     say(lns, "no filter user0")
     configure(lns, "no ip access-list standard s")
+
+
+# ---------------------------------------------------------------------------- against a second reading
+
+PORTS = [0, 1, 25, 80, 1023, 1024, 65535]
+MORE_HOSTS = ["10.2.0.%d" % n for n in (4, 5, 130)] + ["10.2.5.3", "10.2.5.130"]
+SOURCES = ["10.9.0.%d" % n for n in (1, 2, 77, 200)]
+PACKETS = 60  # of each list
+
+
+@pytest.fixture
+def hosts(site):
+    """More addresses of the core."""
+    for address in MORE_HOSTS:
+        site.network.core.ip("addr add %s/16 dev lns" % address)
+    yield [site.network.CORE, site.network.CORE2, *MORE_HOSTS]
+    for address in MORE_HOSTS:
+        site.network.core.ip("addr del %s/16 dev lns" % address)
+
+
+def some_packet(rng, src, dst, ident):
+    """With or without options; whole, cut, a first or a later fragment."""
+    proto = rng.choice([TCP, TCP, UDP, UDP, ICMP, 47, 253])
+    sport, dport = rng.choice(PORTS), rng.choice(PORTS)
+    if proto == TCP:
+        body = packets.tcp(src, dst, sport, dport, rng.randrange(64), data=b"data" * rng.randrange(9))[20:]
+    elif proto == UDP:
+        body = packets.udp(src, dst, sport, dport, b"data" * rng.randrange(9))[20:]
+    else:
+        body = packets.echo(src, dst, reply=True, data=b"12345678" * 3)[20:]
+    options = rng.choice([b"", b"", b"\1\1\1\0", b"\1" * 40])
+    kind = rng.randrange(6)
+    if kind == 0:  # ends too early
+        return packets.ipv4(src, dst, proto, body[:rng.randrange(20)], ident=ident, options=options)
+    if kind == 1:  # a first fragment
+        return packets.ipv4(src, dst, proto, body[:rng.choice([8, 16, 24])], ident=ident, options=options, more=True)
+    if kind == 2:  # a later one, whose octets look like a header
+        return packets.ipv4(src, dst, proto, body, ident=ident, options=options, more=rng.random() < .5,
+                            offset=8 * rng.choice([1, 2, 3, 100, 1000]))
+    return packets.ipv4(src, dst, proto, body, ident=ident, options=options)
+
+
+def judged(lns, name):
+    """Hits of the rules that have some, and packets that no rule was about."""
+    (shown,) = load(lns, "show access-list " + name)
+    return [rule["hits"] for rule in shown["rules"] if rule["hits"]], shown["denied_behind_last_rule"]
+
+
+@pytest.mark.san
+@pytest.mark.parametrize("direction", ["in", "out"])
+@pytest.mark.parametrize("extended", [False, True], ids=["standard", "extended"])
+def test_as_the_model_says(site, lns, session, sniffer, hosts, direction, extended):
+    """Lists and packets by chance: what comes through, and the hits of each rule, are those of aclmodel.py."""
+    way = Way(site, session, sniffer, direction)
+    lns.set("set disable_no_spoof yes")  # rules about many sources
+    sources, targets = (SOURCES + [way.src], hosts) if way.up else (hosts, [way.dst])
+    head = "ip access-list %s model" % ("extended" if extended else "standard")
+    counter = "rx_filtered" if way.up else "tx_filtered"
+    for seed in range(12):
+        rng = random.Random(seed)
+        acl = aclmodel.some_list(seed, extended, sources, targets, PORTS)
+        configure(lns, head, *acl.texts)
+        assert say(lns, "filter user0 %s model" % direction) == ["Filtering user user0"]
+        before = lns.counters()[counter]
+        sent = {}
+        for _ in range(PACKETS):
+            ident = next(IDENTS)
+            sent[ident] = some_packet(rng, rng.choice(sources), rng.choice(targets), ident)
+            way.send(sent[ident], packets.Ip(sent[ident]).dst)
+        verdicts = {ident: acl.judge(packet) for ident, packet in sent.items()}
+        expected = [ident for ident, (permitted, _) in verdicts.items() if permitted]
+        seen = way.collect(sent, lambda seen: len(seen) + lns.counters()[counter] - before >= PACKETS)
+        wrong = ["%s: %s" % (sent[i].hex(), verdicts[i]) for i in set(seen) ^ set(expected)]
+        assert not wrong, "seed %d, list %r: %s" % (seed, acl.texts, wrong)
+        assert seen == expected
+        places = [place for _, place in verdicts.values()]
+        hits = [places.count(n) for n in range(len(acl.rules))]
+        assert judged(lns, "model") == ([n for n in hits if n], places.count(None))
+        say(lns, "no filter user0")
+        configure(lns, "no " + head)
+    lns.set("set disable_no_spoof no")
 
 
 # ---------------------------------------------------------------------------- commands
