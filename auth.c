@@ -389,6 +389,18 @@ new_number(void)
 	return last;
 }
 
+/* Whose link this is: his name, or that by which he came before an operator gave him another. */
+static bool
+is_his_name(const struct session *sess, const char *name)
+{
+	struct note n;
+
+	if (strcmp(name, sess->user) == 0)
+		return true;
+	return note_find(sess->notes, NOTE_LOGIN, &n) && n.len == strlen(name) &&
+	       memcmp(n.data, name, n.len) == 0;
+}
+
 /* Asks plugins, then whoever knows. The name of a user who is served stays. */
 static void
 ask_all(sess_id s, struct auth_request *req, struct login *login)
@@ -401,7 +413,7 @@ ask_all(sess_id s, struct auth_request *req, struct login *login)
 		refuse(s, PPP_END_REFUSED, "refused by a plugin", "");
 		return;
 	}
-	if (p->served && strcmp(login->user, session_get(s)->user) != 0) {
+	if (p->served && !is_his_name(session_get(s), login->user)) {
 		refuse(s, PPP_END_REFUSED, "this link is another user's", "");
 		return;
 	}

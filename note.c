@@ -39,6 +39,7 @@ static const struct {
 	[NOTE_REPLY] = { 512, true },
 	[NOTE_STATE] = { 512, true },
 	[NOTE_CUI] = { 260, true },
+	[NOTE_LOGIN] = { 260, true },
 	[NOTE_PROXY] = { 1024, false },
 	[NOTE_SUCCESS] = { 260, true },
 };
@@ -51,6 +52,7 @@ const char *const note_kind_names[NOTE_KINDS] = {
 	[NOTE_REPLY] = "a Reply-Message",
 	[NOTE_STATE] = "a State",
 	[NOTE_CUI] = "a Chargeable-User-Identity",
+	[NOTE_LOGIN] = "the name of a login",
 	[NOTE_PROXY] = "a proxy AVP",
 	[NOTE_SUCCESS] = "the text of a Success",
 };
@@ -238,4 +240,15 @@ note_free(uint32_t *head)
 		cells[id] = (struct cell){ 0 };
 		idset_give(&ids, id);
 	}
+}
+
+bool
+note_find(uint32_t head, uint8_t kind, struct note *n)
+{
+	struct note_pos pos = note_first(head);
+
+	while (note_next(&pos, n))
+		if (n->kind == kind)
+			return true;
+	return false;
 }

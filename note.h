@@ -18,6 +18,7 @@ enum note_kind {
 	NOTE_REPLY, /* Reply-Message */
 	NOTE_STATE, /* RADIUS State */
 	NOTE_CUI,   /* Chargeable-User-Identity, as it came */
+	NOTE_LOGIN, /* the name he logged in by, when he has got another one since */
 	/* for PPP alone, in the session's scratch chain: */
 	NOTE_PROXY,   /* proxy LCP and authentication AVPs; tag: the AVP's type */
 	NOTE_SUCCESS, /* text of the MS-CHAPv2 Success, for a repetition */
@@ -64,6 +65,9 @@ int note_replace(uint32_t *head, uint8_t kind, const struct note *with, unsigned
 /* Starts reading a chain; note_next() copies out one record after the other, false at the end. */
 struct note_pos note_first(uint32_t head);
 bool note_next(struct note_pos *pos, struct note *n);
+
+/* Copies out the first record of a kind; false: there is none. */
+bool note_find(uint32_t head, uint8_t kind, struct note *n);
 
 extern const char *const note_kind_names[NOTE_KINDS];
 

@@ -18,6 +18,7 @@
 #include "filter.h"
 #include "iptab.h"
 #include "log.h"
+#include "note.h"
 #include "policy.h"
 #include "radattr.h"
 #include "timer.h"
@@ -270,9 +271,12 @@ set_user(plugin_session handle, const char *user)
 {
 	const struct session *s = get(handle);
 	bool authed = s && s->authed;
+	struct note n;
 
 	if (!s || user[0] == '\0' || strlen(user) >= USER_LEN)
 		return;
+	if (authed && !note_find(s->notes, NOTE_LOGIN, &n)) /* his link goes on asking by it */
+		session_add_note(session_id(s), NOTE_LOGIN, 0, s->user, strlen(s->user));
 	session_set_user(session_id(s), user);
 	if (authed)
 		session_set_authed(session_id(s));

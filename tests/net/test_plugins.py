@@ -378,6 +378,25 @@ def test_garden_and_a_new_negotiation(plant, tmp_path):
     site.wait_inside(joan.address)
 
 
+def test_garden_renamed_and_negotiating_anew(plant, tmp_path):
+    """Let out under another name: his own one is good on his link still, as is the new one; nobody else's is."""
+    site = Garden(plant, tmp_path)
+    site.built()
+    jim = site.up("jim")
+    assert nsctl(site.network.lns, "ungarden", site.lns.session("jim")["SID"], "paid@example.net") == (0, "", "")
+    site.pairs = {"jim": b"", "paid@example.net": b""}
+    address = jim.address
+    for name in "jim", "paid@example.net", "jim":
+        jim.renegotiate().up(name)
+        assert jim.address == address
+        jim.ping(site.network.CORE)
+        (row,) = site.lns.sessions()
+        assert (row["Username"], row["G"]) == ("paid@example.net", "N")
+    jim.renegotiate()
+    assert jim.authenticate("joe", "secret") is False
+    site.lac.wait(lambda: jim.closed, "the CDN")
+
+
 def test_garden_is_closed_to_mschapv2(plant, tmp_path):
     """A refused MS-CHAPv2 login is refused: no answer to it would be valid."""
     site = Garden(plant, tmp_path, settings={"radius_authtypes": "mschapv2"})
