@@ -174,14 +174,14 @@ class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(PAGE)
+        self.wfile.write(self.server.page)
 
     def log_message(self, *_):
         pass
 
 
 class WebServer:
-    def __init__(self, ns, address, port):
+    def __init__(self, ns, address, port, page=PAGE):
         class Server(http.server.HTTPServer):
             def server_bind(self):
                 self.socket = ns.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -189,6 +189,7 @@ class WebServer:
                 self.socket.bind(self.server_address)
                 self.server_name, self.server_port = self.server_address
         self.server = Server((address, port), Page)
+        self.server.page = page
         self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
         self.thread.start()
 
