@@ -176,7 +176,9 @@ addr_assign(sess_id s, const struct auth_result *res, const char **why)
 	}
 	if (res->ip4 == 0 || res->ip4 == ADDR_NAS_CHOOSES) {
 		done = take_from_pool(s, res->pool);
-		*why = "no address is free in the pool";
+		*why = !res->pool[0] || ippool_pool_exists(res->pool)
+			   ? "no address is free in the pool"
+			   : "there is no pool of the name in Framed-Pool";
 	} else {
 		done = usable(res->ip4) ? take_given(s, res->ip4, res->netmask) : -1;
 		*why = "the address is in use or cannot be one";

@@ -41,6 +41,7 @@ enum {
 	MD5_LEN = 16,
 	MSCHAPV2_LEN = 49,
 	CHALLENGE_TRIES = 10,
+	MOST_PORTS = 1024,
 };
 
 static void
@@ -221,15 +222,39 @@ send_success(sess_id s)
 	send_verdict(s, true, text);
 }
 
+static bool
+may_be_many(const struct session *sess)
+{
+	return conf->allow_duplicate_users || strcmp(sess->user, conf->guest_account) == 0;
+}
+
 static void
 end_older_sessions(sess_id s)
 {
 	const struct session *sess = session_get(s);
 	const struct sess_end end = ppp_why(s, PPP_END_ELSEWHERE, NULL);
 
-	if (conf->allow_duplicate_users || strcmp(sess->user, conf->guest_account) == 0)
-		return;
-	evict_user(sess->user, s, &end);
+	if (!may_be_many(sess))
+		evict_user(sess->user, s, &end);
+}
+
+/* Port-Limit, RFC 2865 5.42. One that is higher than we look is none. */
+static bool
+port_is_free(sess_id s, const struct auth_result *res)
+{
+	const struct session *sess = session_get(s), *other;
+	uint32_t used = 0, looks = 0;
+	sess_id id = session_by_user(sess->user);
+
+	if (!res->port_limit || !may_be_many(sess))
+		return true;
+	for (; id && looks < MOST_PORTS; id = session_next_of_user(id), looks++) {
+		other = session_get(id);
+		used += id != s && !other->down && !other->garden;
+		if (used >= res->port_limit)
+			return false;
+	}
+	return true;
 }
 
 static void
@@ -264,6 +289,10 @@ give_service(sess_id s, const struct auth_result *res, bool proven, const char *
 
 	if (!p->served && policy_filter_ids(s, res, &in, &out) < 0) {
 		*why = "unknown access list";
+		return -1;
+	}
+	if (!p->served && !port_is_free(s, res)) {
+		*why = "as many sessions as Port-Limit allows";
 		return -1;
 	}
 	if (proven)

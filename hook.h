@@ -67,6 +67,7 @@ struct auth_result {
 	uint32_t dns1, dns2; /* network order; 0: not given */
 	uint32_t session_timeout, idle_timeout; /* s; 0: none */
 	uint32_t interim;			/* Acct-Interim-Interval, s; 0: none */
+	uint32_t port_limit;			/* sessions the user may have; 0: any number */
 	bool local;				/* no server was asked */
 	uint16_t mtu;				/* Framed-MTU; 0: none */
 	unsigned int n_routes;

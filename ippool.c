@@ -439,6 +439,12 @@ ippool_pool_has(const char *pool, uint32_t addr)
 	return n && n->pool == find_pool(pool);
 }
 
+bool
+ippool_pool_exists(const char *pool)
+{
+	return find_pool(pool) >= 0;
+}
+
 /* ---- a new file ---- */
 
 static int

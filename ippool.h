@@ -56,6 +56,9 @@ bool ippool_has(uint32_t addr);
 /* The same for the networks of one pool. */
 bool ippool_pool_has(const char *pool, uint32_t addr);
 
+/* Whether the file in force has a pool of that name. */
+bool ippool_pool_exists(const char *pool);
+
 /*
  * After ippool_commit(): sessions whose address has left the file; *pos starts at 0. 0 at
  * the end.

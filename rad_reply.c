@@ -225,6 +225,7 @@ static const struct row accept_rows[] = {
 	CALL(0, RAD_CHARGEABLE_USER_IDENTITY, take_cui),
 	U32(RAD_SESSION_TIMEOUT, session_timeout),
 	U32(RAD_IDLE_TIMEOUT, idle_timeout),
+	U32(RAD_PORT_LIMIT, port_limit),
 	U32(RAD_ACCT_INTERIM_INTERVAL, interim),
 	CALL(0, RAD_FRAMED_POOL, take_pool),
 	IP4(0, RAD_ASCEND_PRIMARY_DNS, dns1),

@@ -7,11 +7,12 @@ import struct
 import pytest
 
 import pylac
-from fakeradius import (ACCESS_CHALLENGE, ACCT_SESSION_ID, CALLED_STATION, CALLING_STATION,
-                        CHAP_CHALLENGE, CHAP_PASSWORD, CONNECT_INFO, FRAMED_IP, FRAMED_MTU, FRAMED_PROTOCOL, FRAMED_ROUTE,
-                        IDLE_TIMEOUT, MESSAGE_AUTHENTICATOR, NAS_IDENTIFIER, NAS_IP, NAS_PORT, NAS_PORT_ID,
-                        NAS_PORT_TYPE, REPLY_MESSAGE, SERVICE_TYPE, SESSION_TIMEOUT, TUNNEL_CLIENT, TUNNEL_MEDIUM,
-                        TUNNEL_SERVER, TUNNEL_TYPE, USER_NAME, FakeRadius, attribute, silent)
+from fakeradius import (ACCESS_CHALLENGE, ACCT_SESSION_ID, CALLED_STATION, CALLING_STATION, CHAP_CHALLENGE,
+                        CHAP_PASSWORD, CONNECT_INFO, FRAMED_IP, FRAMED_MTU, FRAMED_NETMASK, FRAMED_POOL,
+                        FRAMED_PROTOCOL, FRAMED_ROUTE, IDLE_TIMEOUT, MESSAGE_AUTHENTICATOR, NAS_IDENTIFIER, NAS_IP,
+                        NAS_PORT, NAS_PORT_ID, NAS_PORT_TYPE, PORT_LIMIT, REPLY_MESSAGE, SERVICE_TYPE,
+                        SESSION_TIMEOUT, TUNNEL_CLIENT, TUNNEL_MEDIUM, TUNNEL_SERVER, TUNNEL_TYPE, USER_NAME,
+                        FakeRadius, attribute, silent)
 from netns import wait_for
 from pylac import Lac
 
@@ -596,6 +597,117 @@ def test_dns_of_ascend(site, kind):
         session.ask_dns = [129, 131]
         session.up("user%d" % n, "secret")
         assert session.dns.get({135: 129, 136: 131}[kind]) == "10.2.0.88"
+
+
+def microsoft_dns(*values):
+    return attribute(26, struct.pack("!I", 311) + b"".join(attribute(*value) for value in values))
+
+
+def test_dns_of_microsoft(site):
+    """Both in one Vendor-Specific attribute; of several the last one counts, in whatever form; a short one is none."""
+    first, last = (28, socket.inet_aton("10.2.0.88")), (29, socket.inet_aton("10.2.0.99"))
+    forms = [[microsoft_dns(first, last)], [microsoft_dns(first), microsoft_dns(last)],
+             [attribute(135, socket.inet_aton("10.2.0.1")), microsoft_dns(first, last)],
+             [microsoft_dns(first, last), microsoft_dns((28, b"\1\2\3"), (29, b""))]]
+    for n, form in enumerate(forms):
+        session = accepted(site, *form)
+        session.ask_dns = [129, 131]
+        session.up("user%d" % n, "secret")
+        assert session.dns == {129: "10.2.0.88", 131: "10.2.0.99"}
+
+
+def test_netmask(site):
+    """The network round his address is his, its mask told in accounting; one with holes is none."""
+    session = accepted(site, attribute(FRAMED_IP, socket.inet_aton("10.77.0.9")),
+                       attribute(FRAMED_NETMASK, socket.inet_aton("255.255.255.248"))).up("joe", "secret")
+    assert session.address == "10.77.0.9"
+    session.ping(site.network.CORE, source="10.77.0.14")
+    assert "10.77.0.8/29 dev tun0" in site.network.lns.run("ip", "route")
+    other = accepted(site, attribute(FRAMED_IP, socket.inet_aton("10.78.0.9")),
+                     attribute(FRAMED_NETMASK, socket.inet_aton("255.0.255.0"))).up("ann", "secret")
+    other.ping(site.network.CORE)
+    routes = site.network.lns.run("ip", "route")
+    assert "10.78.0.9 dev tun0" in routes and "10.78.0.0" not in routes
+
+
+def test_no_timeouts(plant):
+    """Session-Timeout 0 and Idle-Timeout 0: none."""
+    site = Site(plant, clock=True, echo_timeout=1)
+    session = accepted(site, attribute(SESSION_TIMEOUT, 0), attribute(IDLE_TIMEOUT, 0)).up("joe", "secret")
+    for _ in range(3):
+        site.lns.step(200)
+        echoes = session.echoes
+        site.lac.wait(lambda: session.echoes > echoes or session.gone, "an echo")
+        assert not session.gone
+    session.ping(site.network.CORE)
+
+
+def test_idle_timeout(plant):
+    """Data keeps him, LCP echoes do not."""
+    site = Site(plant, clock=True, echo_timeout=1)
+    session = accepted(site, attribute(IDLE_TIMEOUT, 60)).up("joe", "secret")
+    for _ in range(4):
+        session.ping(site.network.CORE)
+        site.lns.step(40)
+        echoes = session.echoes
+        site.lac.wait(lambda: session.echoes > echoes or session.gone, "an echo")
+        assert not session.gone
+    site.lns.step(30)
+    site.lac.wait(lambda: session.closed, "the CDN")
+
+
+def test_last_one_counts(site):
+    """Of an attribute that comes twice, when both are possible; one that is impossible is none."""
+    session = accepted(site, attribute(FRAMED_IP, socket.inet_aton("10.9.0.41")),
+                       attribute(FRAMED_IP, socket.inet_aton("10.9.0.42")), attribute(FRAMED_IP, b"\x0a\x09\0"),
+                       attribute(SESSION_TIMEOUT, 10), attribute(SESSION_TIMEOUT, 7200), attribute(SESSION_TIMEOUT, b""),
+                       attribute(FRAMED_MTU, 900), attribute(FRAMED_MTU, 1000), attribute(FRAMED_MTU, 20),
+                       attribute(REPLY_MESSAGE, "one"), attribute(REPLY_MESSAGE, "two")).up("joe", "secret")
+    assert session.address == "10.9.0.42" and session.message == b"one two"
+    shown = site.lns.details(site.lns.session("joe")["SID"])
+    assert 7100 < int(shown["Sess Timeout"].split()[0]) <= 7200
+    site.lns.wait_log("attribute 8 of vendor 0 has no possible value .3 octets.; ignored")
+    session.ping(site.network.CORE)
+
+
+@pytest.mark.parametrize("value", ["0.0.0.5", "127.0.0.1", "224.0.0.1", "240.1.2.3", "10.9.255.1", "10.1.0.1"])
+def test_impossible_address(site, value):
+    """Nobody's, everybody's, and our own: refused clearly."""
+    session = accepted(site, attribute(FRAMED_IP, socket.inet_aton(value)))
+    assert session.authenticate("joe", "secret") is False
+    assert session.message == b"the address is in use or cannot be one"
+    assert site.counter("address_refused") == 1
+
+
+def test_unknown_pool(site):
+    session = accepted(site, attribute(FRAMED_POOL, "nosuch"))
+    assert session.authenticate("joe", "secret") is False
+    assert session.message == b"there is no pool of the name in Framed-Pool"
+    assert site.counter("address_refused") == 1
+
+
+def test_port_limit(plant):
+    """So many sessions of a name and no more, where there may be several; a renegotiation is none more."""
+    site = Site(plant, allow_duplicate_users=True)
+    first, second = (accepted(site, attribute(PORT_LIMIT, 2)).up("joe", "secret") for _ in range(2))
+    third = site.begin("joe")
+    site.answered(third)
+    assert third.authenticated is False and third.message == b"as many sessions as Port-Limit allows"
+    second.renegotiate().up("joe", "secret")
+    accepted(site, attribute(PORT_LIMIT, 2)).up("ann", "secret")
+    accepted(site, attribute(PORT_LIMIT, 0)).up("joe", "secret").hangup()
+    first.hangup()
+    wait_for(lambda: len([s for s in site.lns.sessions() if s["Username"] == "joe"]) == 1, "their end")
+    accepted(site, attribute(PORT_LIMIT, 2)).up("joe", "secret").ping(site.network.CORE)
+    second.ping(site.network.CORE)
+
+
+def test_port_limit_where_the_older_one_ends(site):
+    """Without duplicates a login takes the place of the one before, whatever the limit."""
+    older = accepted(site, attribute(PORT_LIMIT, 1)).up("joe", "secret")
+    younger = accepted(site, attribute(PORT_LIMIT, 1)).up("joe", "secret")
+    site.lac.wait(lambda: older.gone, "the end of the older one")
+    younger.ping(site.network.CORE)
 
 
 def test_timeouts_shown(site):

@@ -7,12 +7,11 @@ import pytest
 
 import packets
 import pylac
-from fakeradius import FRAMED_IP, FRAMED_ROUTE, attribute
+from fakeradius import FRAMED_IP, FRAMED_POOL, FRAMED_ROUTE, attribute
 from netns import wait_for
 from test_radius import Site, accepted
 
 USERS = {"joe": "secret", "ann": "secret"}
-FRAMED_POOL = 88
 
 
 def routes(network):

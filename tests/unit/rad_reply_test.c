@@ -120,6 +120,7 @@ plain_attributes(void **state)
 	add_u32(RAD_SESSION_TIMEOUT, 3600);
 	add_u32(RAD_IDLE_TIMEOUT, 4000000000u);
 	add_u32(RAD_ACCT_INTERIM_INTERVAL, 600);
+	add_u32(RAD_PORT_LIMIT, 2);
 	add_text(RAD_FRAMED_POOL, "gold");
 	add_text(200, "what is this?");
 	res = decoded();
@@ -130,6 +131,7 @@ plain_attributes(void **state)
 	assert_int_equal(res.session_timeout, 3600);
 	assert_int_equal(res.idle_timeout, 4000000000u);
 	assert_int_equal(res.interim, 600);
+	assert_int_equal(res.port_limit, 2);
 	assert_string_equal(res.pool, "gold");
 }
 
