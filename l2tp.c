@@ -720,7 +720,7 @@ take_iccn(sess_id s)
 	keep_proxy_avp(s, AVP_PROXY_AUTHEN_NAME, &msg.proxy_name);
 	keep_proxy_avp(s, AVP_PROXY_AUTHEN_CHALLENGE, &msg.proxy_challenge);
 	keep_proxy_avp(s, AVP_PROXY_AUTHEN_RESPONSE, &msg.proxy_response);
-	if (CTL_HAS(&msg, AVP_PROXY_AUTHEN_TYPE))
+	if (CTL_HAS(&msg, AVP_PROXY_AUTHEN_TYPE) && CTL_HAS(&msg, AVP_PROXY_AUTHEN_ID))
 		session_add_note(s, NOTE_PROXY, AVP_PROXY_AUTHEN_TYPE, numbers, sizeof(numbers));
 	session_set_state(s, SESS_OPEN);
 	session_forwarding(s, false);

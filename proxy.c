@@ -125,7 +125,8 @@ proxy_auth(sess_id s, struct auth_request *req, struct note *name, struct note *
 	struct note type;
 
 	if (!find(s, AVP_PROXY_AUTHEN_TYPE, &type) || type.len != 3 ||
-	    !find(s, AVP_PROXY_AUTHEN_NAME, name) || !find(s, AVP_PROXY_AUTHEN_RESPONSE, proof))
+	    !find(s, AVP_PROXY_AUTHEN_NAME, name) || name->len == 0 ||
+	    !find(s, AVP_PROXY_AUTHEN_RESPONSE, proof))
 		return false;
 	*req = (struct auth_request){
 		.id = type.data[2],

@@ -636,13 +636,115 @@ def test_proxy_lcp_with_what_has_no_meaning_here(lac):
     assert not [1 for protocol, data in session.frames if protocol == LCP and data[0] == CONF_REQ], session.frames
 
 
-def test_proxy_lcp_does_not_suffice(lac):
-    """Proxy LCP without authentication: LCP starts afresh."""
-    session = lac.tunnel().session(iccn=[avp(pylac.LAST_SENT_LCP, option(1, b"\x05\xb4"), mandatory=False),
-                                         avp(pylac.LAST_RCVD_LCP, option(5, b"abcd"), mandatory=False)])
+MRU, AUTH_PAP, MAGIC = option(1, struct.pack("!H", 1460)), option(3, b"\xc0\x23"), option(5, LAC_MAGIC)
+CALLER = MRU + option(5, b"\1\2\3\4")
+AUTH_CHAP = option(3, b"\xc2\x23\5")
+
+
+def proxied(sent=MRU + AUTH_PAP + MAGIC, received=CALLER, kind=3, name=b"user5", ident=1, proof=b"secret", challenge=None):
+    """Proxy AVPs that suffice, but for what is said otherwise; None: that one is not there."""
+    values = {pylac.LAST_SENT_LCP: sent, pylac.LAST_RCVD_LCP: received, pylac.PROXY_AUTHEN_TYPE: kind,
+              pylac.PROXY_AUTHEN_NAME: name, pylac.PROXY_AUTHEN_ID: ident, pylac.PROXY_AUTHEN_RESPONSE: proof,
+              pylac.PROXY_AUTHEN_CHALLENGE: challenge}
+    return [avp(kind, value, mandatory=False) for kind, value in values.items() if value is not None]
+
+
+INSUFFICIENT = {
+    "no authentication at all": dict(kind=None, name=None, ident=None, proof=None),
+    "type: textual": dict(kind=1), "type: none": dict(kind=4), "type: MS-CHAPv1": dict(kind=5), "type: 0": dict(kind=0),
+    "type: unknown": dict(kind=77), "no type": dict(kind=None), "no name": dict(name=None), "an empty name": dict(name=b""),
+    "no id": dict(ident=None), "no response": dict(proof=None),
+    "CHAP, where PAP was agreed": dict(kind=2, challenge=b"c" * 16, proof=b"r" * 16),
+    "PAP, where CHAP was agreed": dict(sent=MRU + AUTH_CHAP + MAGIC),
+    "CHAP without challenge": dict(sent=MRU + AUTH_CHAP + MAGIC, kind=2, proof=b"r" * 16),
+    "CHAP, an empty challenge": dict(sent=MRU + AUTH_CHAP + MAGIC, kind=2, challenge=b"", proof=b"r" * 16),
+    "CHAP, a short response": dict(sent=MRU + AUTH_CHAP + MAGIC, kind=2, challenge=b"c" * 16, proof=b"r" * 15),
+    "CHAP, a long response": dict(sent=MRU + AUTH_CHAP + MAGIC, kind=2, challenge=b"c" * 16, proof=b"r" * 17),
+    "EAP agreed": dict(sent=MRU + option(3, b"\xc2\x27") + MAGIC),
+    "MS-CHAPv1 agreed": dict(sent=MRU + option(3, b"\xc2\x23\x80") + MAGIC),
+    "MS-CHAPv2 agreed": dict(sent=MRU + option(3, b"\xc2\x23\x81") + MAGIC),
+    "nothing agreed": dict(sent=MRU + MAGIC), "an empty request sent": dict(sent=b""),
+    "an MRU above ours": dict(sent=option(1, struct.pack("!H", 1463)) + AUTH_PAP + MAGIC),
+    "no MRU, so 1500": dict(sent=AUTH_PAP + MAGIC),
+    "his MRU below the least": dict(received=option(1, struct.pack("!H", 127))),
+    "one magic number for both": dict(received=MRU + MAGIC),
+    "no request sent": dict(sent=None), "no request received": dict(received=None),
+    "sent: an option too long": dict(sent=MRU + AUTH_PAP + option(5, LAC_MAGIC, 7)),
+    "sent: an option of length 1": dict(sent=MRU + AUTH_PAP + option(5, b"", 1)),
+    "sent: an MRU of 3 octets": dict(sent=option(1, b"\0\5\xb4") + AUTH_PAP),
+    "sent: half an option": dict(sent=MRU + AUTH_PAP + b"\5"),
+    "received: an option too long": dict(received=MRU + option(5, b"abcd", 9)),
+    "received: an option of length 0": dict(received=MRU + option(5, b"", 0)),
+    "received: half an option": dict(received=MRU + b"\5"),
+    "more than there is room for": dict(received=MRU + option(7) * 127 + option(13, b"\6")),
+}
+
+
+@pytest.mark.san
+@pytest.mark.parametrize("what", INSUFFICIENT)
+def test_proxy_does_not_suffice(site, lns, lac, what):
+    """LCP starts afresh, as if nothing had been sent, and he comes in."""
+    session = lac.tunnel().session(iccn=proxied(**INSUFFICIENT[what]))
     session.up("user5")
-    assert [1 for protocol, data in session.frames if protocol == LCP and data[0] == CONF_REQ]
-    assert session.auth == PAP
+    (request,) = [d for p, d in session.frames if p == LCP and d[0] == CONF_REQ]
+    offered = pylac.options(request[4:])
+    assert (offered[1], offered[3]) == (struct.pack("!H", 1462), b"\xc0\x23") and offered[5] != LAC_MAGIC
+    session.ping(site.network.CORE)
+
+
+def proxied_up(lac, *args, **kwargs):
+    session = lac.tunnel().session(iccn=proxied(*args, **kwargs))
+    session.ipcp_request()
+    lac.wait(lambda: session.ipcp_sent and session.ipcp_peer or session.gone, "IPCP to open")
+    assert not [1 for protocol, data in session.frames if protocol == LCP and data[0] == CONF_REQ], session.frames
+    return session
+
+
+@pytest.mark.san
+@pytest.mark.parametrize("name, sent, received", [
+    ("all", MRU + AUTH_PAP + MAGIC + option(7) + option(8), CALLER + option(7) + option(8) + option(2, bytes(4))),
+    ("a small MRU of his", MRU + AUTH_PAP, option(1, struct.pack("!H", 576))), ("nothing of his", MRU + AUTH_PAP, b"")])
+def test_proxied_link_carries_data(site, lns, lac, name, sent, received):
+    """Compressed fields, his MRU and the magic numbers are as the LAC has agreed upon them."""
+    session = proxied_up(lac, sent, received)
+    session.ping(site.network.CORE)
+    echo = packets.echo(session.address, site.network.CORE, 77)
+    session.lac.send(session.header(len(echo) + 1) + b"\x21" + echo)
+    session.wait_packet(lambda p: p.proto == packets.ICMP and p.icmp_ident == 77)
+    site.network.core.run("ping", "-n", "-c1", "-W1", "-M", "dont", "-s", "1300", session.address, check=False)
+    sizes = [session.wait_packet(lambda p: p.proto == packets.ICMP).length]
+    while not sizes[1:] and sizes[0] < 1328:
+        sizes.append(session.wait_packet(lambda p: p.proto == packets.ICMP).length)
+    assert max(sizes) == (572 if "small" in name else 1328)
+    session.frames.clear()
+    session.send_cp(LCP, pylac.ECHO_REQ, pylac.options(received).get(5, bytes(4)))
+    lac.wait(lambda: [1 for p, d in session.frames if p == LCP and d[0] == pylac.ECHO_REP], "the Echo-Reply")
+    (reply,) = [d for p, d in session.frames if p == LCP and d[0] == pylac.ECHO_REP]
+    assert reply[4:8] == pylac.options(sent).get(5, bytes(4))
+
+
+@pytest.mark.san
+def test_proxied_link_is_negotiated_anew(site, lns, lac):
+    """By the subscriber, at any time: LCP and the login, and he keeps his address."""
+    session = proxied_up(lac)
+    address = session.address
+    session.renegotiate().up("user5")
+    assert session.address == address
+    session.ping(site.network.CORE)
+    session.renegotiate()
+    assert session.authenticate("user5", "wrong") is False
+
+
+def test_proxied_login_repeated(site, lns, lac):
+    """The subscriber repeats what the LAC has heard already: the same answer, and no second login."""
+    accepted = lns.counters()["auth_accepted"]
+    session = proxied_up(lac)
+    session.authenticated = None
+    session.user, session.password = "user5", "secret"
+    session.pap_request()
+    lac.wait(lambda: session.authenticated, "the answer")
+    assert lns.counters()["auth_accepted"] == accepted + 1
+    session.ping(site.network.CORE)
 
 
 # ---------------------------------------------------------------------------- data packets
