@@ -8,6 +8,7 @@
 #include "policy.h"
 #include "counter.h"
 #include "filter.h"
+#include "iptab.h"
 #include "util.h"
 
 #include <string.h>
@@ -45,6 +46,8 @@ policy_snoop(sess_id id, uint32_t ip, uint16_t port)
 		slog(s, LOG_INFO, "intercepted, copies to %s:%u", ip4_text(ip), port);
 	else
 		slog(s, LOG_INFO, "no longer intercepted");
+	if (ip && iptab_lookup(ip))
+		slog(s, LOG_WARNING, "the collector is a subscriber's address: nothing is copied");
 	session_set_snoop(id, ip, ip ? port : 0);
 	hook_session(id, SESS_EV_CHANGED);
 }

@@ -18,6 +18,7 @@ import pytest
 import packets
 import pylac
 from netns import wait_for
+from test_snoop import Collector
 
 USERS = {"user%d" % n: "secret" for n in range(80)}
 SOL_UDP, UDP_SEGMENT = 17, 103
@@ -515,6 +516,52 @@ def test_tcp(site, lns, subscriber, tcp_cable, way):
         assert growth["tun_tx_merged"] > 1000 and growth["tunnel_rx_merged"] > 1000
     else:
         assert growth["tun_rx_merged"] > 1000 and growth["tunnel_tx_merged"] > 1000
+
+
+def but_for_mss(packet):
+    """Without what we change in a SYN behind the copy."""
+    return packet if not packets.Ip(packet).is_syn else packet[:36] + packet[38:40] + packet[44:]
+
+
+@pytest.mark.san
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_interception(site, lns, subscriber, tcp_cable, way):
+    """Copies are packets as the subscriber has sent and got them, not what kernels put together on the way."""
+    network = site.network
+    collector = Collector(network, 9999, network.CORE2)
+    sniffer = network.lac.sniff("tun9")
+    lns.run("snoop user9 %s %d" % (collector.address, collector.port))
+    growth = Growth(lns)
+    data, result = os.urandom(1 << 20), []
+    with network.core.socket() as listener, network.lac.socket() as client:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((network.CORE, PORT))
+        listener.listen(1)
+        listener.settimeout(10)
+        client.settimeout(20)
+        client.connect((network.CORE, PORT))
+        server = listener.accept()[0]
+        server.settimeout(20)
+        source, sink = (client, server) if way == "up" else (server, client)
+        thread = threading.Thread(target=receive, args=(sink, len(data), result))
+        thread.start()
+        source.sendall(data)
+        thread.join(30)
+        server.close()
+    assert result == [hashlib.sha256(data).hexdigest()]
+    assert growth["tun_tx_merged" if way == "up" else "tun_rx_merged"] > 100
+    his = []
+
+    def equal():
+        his.extend(p for p in sniffer.packets() if packets.Ip(p).proto == packets.TCP)
+        collector.take()
+        return all([but_for_mss(p) for p in collector.got if packets.Ip(p).src == src] ==
+                   [but_for_mss(p) for p in his if packets.Ip(p).src == src] for src in (subscriber, network.CORE))
+    wait_for(equal, "copies like the packets")
+    assert growth["snoop_dropped"] == 0 and sum(map(len, his)) > len(data)
+    lns.run("no snoop user9")
+    sniffer.close()
+    collector.close()
 
 
 @pytest.mark.parametrize("way", ["up", "down"])

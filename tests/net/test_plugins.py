@@ -114,6 +114,17 @@ def test_interception(plant):
     site.pairs["d"] = pairs("intercept=yes")
     site.up("d")
     assert site.details("d")["Intercepted"] == "10.2.0.3:4001"
+    site.pairs["e"] = pairs("intercept=10.2.0.2:4000", *["intercept=" + bad for bad in (
+        "", "YES", "10.2.0.2", "10.2.0.2:", "10.2.0.2:0", "10.2.0.2:65536", "10.2.0:1", "0.0.0.0:1", ":1", "::1:1")])
+    site.up("e")
+    assert site.details("e")["Intercepted"] == "10.2.0.2:4000"
+    site.lns.wait_log("autosnoop: intercept=10.2.0.2:65536 is not yes, no or IP:PORT")
+    site.pairs["f"] = pairs("intercept=10.2.0.2:4000", "intercept=no")
+    site.up("f")
+    assert site.details("f")["Intercepted"] == "no"
+    site.pairs["g"] = pairs("intercept=10.9.0.1:4000")
+    site.up("g")
+    site.lns.wait_log("the collector is a subscriber's address: nothing is copied")
 
 
 def test_setrxspeed(plant):

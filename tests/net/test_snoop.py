@@ -125,6 +125,10 @@ def send_down(session, host, sizes):
     return got
 
 
+def but_for_ttl(packet):
+    return packet[:8] + packet[9:10] + packet[12:]
+
+
 SIZES = (0, 1, 17, 100, 576, 1000, 1434)
 
 
@@ -194,6 +198,76 @@ def test_dropped_packets_are_not_copied(site, lns, online, collector, host):
             break
     assert 0 < len(passed) < 20
     assert [packet[28:] for packet in collector.wait(len(passed))] == passed
+
+
+@pytest.mark.san
+@pytest.mark.parametrize("way", ["in", "out"])
+def test_filtered_packets_are_not_copied(site, lns, online, collector, host, way):
+    snoop(lns, "user0", collector)
+    cli = lns.open_cli()
+    for line in "configure terminal", "ip access-list extended some", "deny udp any eq 6666 any", "permit ip any any":
+        assert cli.run(line) in ([], [""])
+    cli.close()
+    lns.run("filter user0 %s some" % way)
+    me, core = online[0].address, site.network.CORE
+    if way == "in":
+        online[0].send_ip(packets.udp(me, core, 6666, PORT, b"filtered"))
+        want = send_up(site, online[0], host, [5])
+    else:
+        with site.network.core.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            other.bind((core, 6666))
+            other.sendto(b"filtered", (me, 5000))
+        want = send_down(online[0], host, [5])
+    assert collector.wait(1) == want
+
+
+@pytest.mark.san
+def test_what_does_not_fit_him(site, lns, collector, host):
+    """A packet that we put into fragments is copied whole, as it came; one that is answered with ICMP is not."""
+    lac = Lac(site.network)
+    tunnel = lac.tunnel()
+    session = tunnel.session()
+    session.mru = 576
+    session.up("user2")
+    snoop(lns, "user2", collector)
+    raw = site.network.core.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    core, me = site.network.CORE, session.address
+    refused, whole, small = [packets.udp(core, me, 1, 2, os.urandom(size), ident=size, df=df)
+                             for size, df in ((1000, True), (1001, False), (100, True))]
+    for packet in refused, whole, small:
+        raw.sendto(packet, (me, 0))
+    raw.close()
+    session.wait_packet(lambda p: p.ident == 100)
+    copies = collector.wait(2)
+    assert [but_for_ttl(copy) for copy in copies] == [but_for_ttl(packet) for packet in (whole, small)]
+    assert not [packet for packet in copies if packets.Ip(packet).more]
+    tunnel.stop()
+    lac.close()
+
+
+@pytest.mark.san
+def test_fragments(site, lns, online, collector, host):
+    """Both ways, in any order: each piece is a packet."""
+    snoop(lns, "user0", collector)
+    me, core = online[0].address, site.network.CORE
+    data = os.urandom(4000)
+    udp = packets.udp(me, core, 5000, PORT, data)[20:]
+    want = [packets.ipv4(me, core, packets.UDP, udp[at:at + 1000], ident=9, more=at < 3000, offset=at)
+            for at in (1000, 0, 4000, 2000, 3000)]
+    for packet in want:
+        online[0].send_ip(packet)
+    copies = collector.wait(len(want))
+    assert copies == want
+    host.sendto(data, (me, 5000))
+    got = []
+
+    def take():
+        while online[0].packets:
+            got.append(online[0].packets.pop(0))
+        return got and packets.Ip(got[-1]).offset and not packets.Ip(got[-1]).more
+    online[0].lac.wait(take, "the last fragment")
+    assert len(got) > 2
+    assert collector.wait(len(want) + len(got))[len(want):] == got
 
 
 @pytest.mark.san
