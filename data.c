@@ -300,15 +300,30 @@ policy_down(sess_id s, struct sess_fast *f, const struct ip4 *ip)
 	return now > 0 ? pass_down_policy(s, f, ip) : now;
 }
 
+/* Counted as those that come just now are. */
+static void
+release_dropped(sess_id s, enum tbf_dir dir)
+{
+	if (dir == TBF_IN) {
+		DROP(rx_not_up, "session %u", (unsigned)s);
+		COUNT(tunnel_rx_dropped);
+	} else {
+		DROP(tx_no_session, "session %u", (unsigned)s);
+		COUNT(tun_rx_dropped);
+	}
+}
+
 void
 data_release(sess_id s, enum tbf_dir dir, uint8_t *data, size_t len)
 {
 	struct sess_fast *f = session_fast(s);
 	struct ip4 ip;
 
-	if (!ip4_decode(data, len, &ip) || !(f->flags & SF_ON))
+	if (!ip4_decode(data, len, &ip))
 		return;
-	if (dir == TBF_IN)
+	if (!(f->flags & SF_ON)) /* its link is being negotiated anew */
+		release_dropped(s, dir);
+	else if (dir == TBF_IN)
 		pass_up_policy(s, f, &ip, 0);
 	else if (pass_down_policy(s, f, &ip) < 0)
 		COUNT(tun_rx_dropped);

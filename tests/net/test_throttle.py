@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+import packets
+import pylac
 from clac import CLac, Traffic
 from netns import wait_for
 
@@ -297,6 +299,25 @@ def test_session_ends_with_a_full_queue(site, lns, lac):
     throttle(lns, "user2 64")
     row = bucket(lns, "user2", "in")
     assert (row["in_packets"], row["queued_packets"], row["dropped_packets"]) == (0, 0, 0)
+
+
+@pytest.mark.san
+def test_renegotiation_with_a_full_queue(site, lns, lac):
+    """What waits while the link is negotiated anew reaches nobody: each packet is counted as dropped."""
+    subscriber = pylac.subscriber(site.network, "user0")
+    throttle(lns, "user0 16")
+    before = lns.counters()["rx_not_up"]
+    packet = packets.udp(subscriber.address, site.network.CORE, 9001, 9002, b"x" * 960)
+    for _ in range(3):  # half a second each
+        subscriber.send_ip(packet)
+    subscriber.renegotiate()
+
+    def passed():
+        return load(lns, "show session " + lns.session("user0")["SID"])[0]["uploaded_packets"]
+
+    wait_for(lambda: passed() + lns.counters()["rx_not_up"] - before == 3, "all packets to be accounted for")
+    assert lns.counters()["rx_not_up"] > before
+    subscriber.hangup()
 
 
 # ---------------------------------------------------------------------------- many, and few
