@@ -4,7 +4,7 @@
  * packet may pass while there is any and may leave the bucket owing, so that the rate is
  * exact for packets of every size. Without credit, packets wait in their order. The wait
  * is foretold from what is owed and queued: a packet that would wait longer than MAX_WAIT_MS
- * is dropped, and so is one that has waited SLACK_MS more since the loop was late. At rates
+ * is dropped, and so is one that has waited LONGEST_MS since the loop was late. At rates
  * so low that a few large packets take longer than that, these few may wait all the same,
  * or TCP could not work at all.
  *
@@ -33,7 +33,8 @@ enum {
 	BURST_MS = 20,	     /* credit of an idle bucket, as time at its rate */
 	LATE_MS = 100,	     /* the same while packets wait: the loop may be late by so much */
 	MAX_WAIT_MS = 60,    /* a packet that would wait longer is dropped */
-	SLACK_MS = 40,	     /* for ticks of the wheel and long turns */
+	LONGEST_MS = 100,    /* so is one that has waited longer, as a turn was long */
+	SLACK_MS = 40,	     /* at rates where more than that was foretold */
 	SLOW_PACKETS = 3,    /* so many large packets may wait at any rate... */
 	SLOW_WAIT_MS = 1000, /* ...unless it is lower than any line's */
 	LARGE_PACKET = 1500,
@@ -207,12 +208,21 @@ drop_first(struct bucket *b)
 	COUNT(throttle_dropped);
 }
 
+/* A packet that has waited longer is of no use: its turn of the loop came late. */
+static uint32_t
+too_long_ms(const struct bucket *b)
+{
+	uint32_t foretold = (uint32_t)(most_in_front(b) / PER_MS(b->kbit));
+
+	return foretold < LONGEST_MS ? LONGEST_MS : foretold + SLACK_MS;
+}
+
 /* Puts out what the credit allows, and sees to the rest's being put out in time. */
 static void
 serve(uint32_t id)
 {
 	struct bucket *b = &buckets[id];
-	int64_t too_long = most_in_front(b) / PER_MS(b->kbit) + SLACK_MS;
+	uint32_t too_long = too_long_ms(b);
 
 	refill(b);
 	while (b->queued && b->credit > 0) {
@@ -327,7 +337,7 @@ give_bucket(sess_id s, enum tbf_dir dir, bool deliver)
 		if (deliver)
 			put_out(b);
 		else
-			put_cell(&free_cell, unqueue(b));
+			drop_first(b);
 	}
 	timer_stop(&timers[id]);
 	b->s = 0;
