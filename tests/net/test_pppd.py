@@ -429,6 +429,42 @@ def test_framed_route(site, guest, lns):
     wait_for(lambda: routes() == "", "the end of the routes")
 
 
+# ---------------------------------------------------------------------------- rates
+
+def iperf3(site, guest, call, *options):
+    """One TCP connection of ten seconds between the subscriber and the core; octets of payload a second."""
+    server = site.network.core.start("iperf3", "-s", "-1", "-B", site.network.CORE, "--forceflush")
+    server.wait_line("listening")
+    report = guest.run("iperf3 -J -t 10 -O 2 -B %s -c %s %s" % (call.address, site.network.CORE, " ".join(options)),
+                       timeout=90)
+    server.wait(30)
+    return json.loads(report)["end"]["sum_received"]["bits_per_second"] / 8
+
+
+@pytest.mark.parametrize("kbit", [512, 20480])
+@pytest.mark.parametrize("way", ["in", "out"])
+def test_throttled_tcp(site, guest, lns, way, kbit):
+    """TCP of a real subscriber fills the rate and no more, and no packet waits longer than a tenth of a second.
+
+    1 kbit/s is 1024 bit/s of inner IP: full segments have 20 octets of IP and 32 of TCP (with timestamps) each.
+    """
+    call = guest.dial("rate").wait_up()
+    assert lns.run("throttle joe %s %d" % (way, kbit))[0] == "Throttling user joe"
+    lns.run("clear counters")
+
+    def attempt():
+        payload = iperf3(site, guest, call, *(["-R"] if way == "out" else []))
+        return payload * MTU / (MTU - 52) / (kbit * 128)
+
+    figures = [attempt()]
+    if abs(figures[0] - 1) > 0.05:  # the machine may have been busy elsewhere
+        figures.append(attempt())
+    longest = lns.counters()["throttle_longest_ms"]
+    print("%s %d kbit/s: %s of the rate, longest wait %d ms" % (way, kbit, figures, longest))
+    assert abs(figures[-1] - 1) <= 0.05, figures
+    assert 0 < longest <= 100
+
+
 # ---------------------------------------------------------------------------- many, and none
 
 def test_eight_tunnels(site, guest, lns):
