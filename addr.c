@@ -26,6 +26,9 @@
 #define ADDR_USER_CHOOSES htonl(0xffffffff)
 #define ADDR_NAS_CHOOSES  htonl(0xfffffffe)
 
+/* A /8 is what a network has at most, public or of RFC 1918. */
+enum { SHORTEST_ROUTE = 8 };
+
 /* What a session has of the kernel, bits. */
 enum { ROUTE_NETS = 1, ROUTE_HOST = 2 };
 
@@ -89,11 +92,17 @@ addr_commit_pool(void)
 }
 
 static bool
-usable(uint32_t addr)
+is_unicast(uint32_t addr)
 {
 	uint32_t a = ntohl(addr);
 
-	return a >> 24 != 0 && a >> 24 != 127 && a >> 28 < 14 && !config_is_own_address(addr);
+	return a >> 24 != 0 && a >> 24 != 127 && a >> 28 < 14;
+}
+
+static bool
+usable(uint32_t addr)
+{
+	return is_unicast(addr) && !config_is_own_address(addr);
 }
 
 static void
@@ -104,17 +113,68 @@ leave_out(sess_id s, uint32_t addr, uint8_t len, const char *why)
 	    session_get(s), LOG_WARNING, "route %s/%u is left out: %s", ip4_text(addr), len, why);
 }
 
+static bool
+covers(uint32_t net, uint8_t len, uint32_t addr)
+{
+	return addr && (addr & ip4_mask(len)) == net;
+}
+
+/* Answers to these must not be led into the tunnel they came from. */
+static bool
+covers_server(uint32_t net, uint8_t len)
+{
+	unsigned int i;
+
+	for (i = 0; i < conf->n_servers; i++)
+		if (covers(net, len, conf->servers[i].ip))
+			return true;
+	return covers(net, len, conf->primary_radius) || covers(net, len, conf->secondary_radius);
+}
+
+static bool
+covers_own(uint32_t net, uint8_t len)
+{
+	uint32_t own[CONF_OWN_ADDRESSES];
+	unsigned int n = config_bind_addresses(own, CONF_OWN_ADDRESSES - 1);
+
+	for (own[n++] = config_tun_address(); n > 0; n--)
+		if (covers(net, len, own[n - 1]))
+			return true;
+	return false;
+}
+
+/*
+ * Why nobody can have this network behind him; NULL: he can. The kernel would send what
+ * the machine itself says to it into the tunnel too.
+ */
+static const char *
+not_routable(sess_id s, uint32_t net, uint8_t len)
+{
+	if (len < SHORTEST_ROUTE)
+		return "nobody has so much of the net behind him";
+	if (!is_unicast(net) || (len == 32 && config_is_own_address(net)))
+		return "it is ours, or cannot be anybody's";
+	if (covers_own(net, len))
+		return "an address of ours is in it";
+	if (covers_server(net, len))
+		return "a RADIUS server is in it";
+	if (covers(net, len, session_fast(s)->peer_ip))
+		return "his LAC is in it";
+	return NULL;
+}
+
 static void
 add_route(sess_id s, uint32_t addr, uint8_t len)
 {
 	struct note_route r = { .addr = addr, .len = len };
+	const char *why = not_routable(s, addr, len);
 
-	if (len == 0) { /* it would be ours too */
-		leave_out(s, addr, len, "nobody has all of the net behind him");
-	} else if (len == 32 && !usable(addr)) {
-		leave_out(s, addr, len, "it is ours, or cannot be anybody's");
-	} else if (iptab_add(addr, len, s) < 0) {
+	if (why) {
+		leave_out(s, addr, len, why);
+	} else if (iptab_exact(addr, len) && iptab_exact(addr, len) != s) {
 		leave_out(s, addr, len, "it is another session's");
+	} else if (iptab_add(addr, len, s) < 0) {
+		leave_out(s, addr, len, "too many addresses and routes");
 	} else if (session_add_note(s, NOTE_ROUTE, 0, &r, sizeof(r)) < 0) {
 		iptab_del(addr, len, s);
 		leave_out(s, addr, len, "no room");

@@ -109,6 +109,26 @@ def test_default_route_refused(site):
     assert site.counter("route_refused") == 1
 
 
+@pytest.mark.san
+@pytest.mark.parametrize("refused, why", [
+    ("0.0.0.0/1", "so much of the net"), ("128.0.0.0/1", "so much of the net"), ("10.0.0.0/7", "so much of the net"),
+    ("10.1.0.0/16", "an address of ours"), ("1.1.0.0/16", "an address of ours"), ("10.2.0.0/24", "a RADIUS server"),
+    ("10.2.0.2", "a RADIUS server"), ("10.1.0.2", "his LAC"), ("127.0.0.0/8", "cannot be anybody's"),
+    ("224.0.0.0/8", "cannot be anybody's"), ("0.0.0.0/8", "cannot be anybody's")])
+def test_route_that_takes_the_machines_traffic(plant, refused, why):
+    """What the machine itself says - to servers, the LAC, all the world - is not led into a tunnel."""
+    site = Site(plant, iftun_address="1.1.1.1")
+    before = site.network.lns.run("ip", "route")
+    session = accepted(site, attribute(FRAMED_ROUTE, refused + " 0.0.0.0 1"),
+                       attribute(FRAMED_ROUTE, "10.78.0.0/24 0.0.0.0 1")).up()
+    session.ping(site.network.CORE)
+    wait_route(site.network, "10.78.0.0/24")
+    site.lns.wait_log("is left out: .*" + why)
+    assert site.counter("route_refused") == 1
+    end(site, session)
+    assert site.network.lns.run("ip", "route") == before
+
+
 def test_framed_route_is_the_pool(site):
     """A network that is the pool's and a subscriber's has its route until both have gone."""
     session = accepted(site, attribute(FRAMED_ROUTE, "10.9.0.0/24 0.0.0.0 1")).up()
