@@ -101,6 +101,7 @@ OBJS = \
 	loop.o \
 	mschap.o \
 	note.o \
+	order.o \
 	pidfile.o \
 	plugin.o \
 	plugin_func.o \

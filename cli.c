@@ -23,6 +23,7 @@
 #include "hook.h"
 #include "log.h"
 #include "loop.h"
+#include "order.h"
 #include "session.h"
 #include "tunnel.h"
 #include "users.h"
@@ -50,10 +51,13 @@ struct child {
 	pid_t pid; /* 0: free */
 	int fd;	   /* our end of the pair; -1: closed */
 	bool local;
-	char who[128]; /* for the log */
+	bool waits;	 /* for an answer that comes later */
+	uint32_t number; /* since start */
+	char who[128];	 /* for the log */
 };
 
 static struct child children[MAX_CHILDREN];
+static uint32_t last_number;
 static time_t started;
 static int tcp_fd = -1, unix_fd = -1;
 static uint32_t tcp_addr; /* where tcp_fd listens */
@@ -139,9 +143,11 @@ change_config(struct child *c, int argc, char **argv, char *answer, size_t size)
 static bool
 change_policy(struct child *c, int argc, char **argv, char *answer, size_t size)
 {
-	bool done = cli_policy_request(argc, argv, answer, size);
+	struct cli_answer a = { .text = answer, .size = size, .asker = c->number };
+	bool done = cli_policy_request(argc, argv, &a);
 
-	if (done)
+	c->waits = a.later;
+	if (done && !a.later)
 		plog(LOG_INFO, "CLI %s: %s", c->who, answer);
 	return done;
 }
@@ -289,11 +295,22 @@ split_message(char *msg, size_t len, char *words[CLI_WORDS])
 }
 
 static void
+reply(struct child *c, bool ok, const char *text)
+{
+	char msg[CLI_ANSWER];
+
+	snprintf(msg, sizeof(msg), "%c%s", ok ? '+' : '-', text);
+	if (send(c->fd, msg, strlen(msg) + 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		kill_child(c, "does not take its answer");
+}
+
+static void
 on_request(int fd, void *arg)
 {
 	struct child *c = arg;
-	char msg[CLI_MESSAGE], answer[CLI_ANSWER], *words[CLI_WORDS];
+	char msg[CLI_MESSAGE], answer[CLI_ANSWER - 1], *words[CLI_WORDS];
 	ssize_t len = recv(fd, msg, sizeof(msg), MSG_DONTWAIT | MSG_TRUNC);
+	bool ok;
 	int n;
 
 	if (len < 0 && (errno == EAGAIN || errno == EINTR))
@@ -307,10 +324,26 @@ on_request(int fd, void *arg)
 		kill_child(c, "malformed request");
 		return;
 	}
-	answer[0] = carry_out(c, n, words, answer + 1, sizeof(answer) - 1) ? '+' : '-';
+	ok = carry_out(c, n, words, answer, sizeof(answer));
 	explicit_bzero(msg, sizeof(msg));
-	if (send(fd, answer, strlen(answer) + 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		kill_child(c, "does not take its answer");
+	if (!c->waits)
+		reply(c, ok, answer);
+}
+
+/* A request took more than its turn of the loop. Its child may have gone. */
+static void
+answer_later(uint32_t number, bool ok, const char *text)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(children); i++) {
+		if (children[i].number != number || !children[i].waits || children[i].fd < 0)
+			continue;
+		children[i].waits = false;
+		if (ok)
+			plog(LOG_INFO, "CLI %s: %s", children[i].who, text);
+		reply(&children[i], ok, text);
+	}
 }
 
 /* What signals end a child in the ordinary course: the client left, was too slow, or we did it. */
@@ -377,6 +410,8 @@ start_child(struct child *c, int client, bool telnet)
 	peer.parent = getpid();
 	peer.started = started;
 	c->fd = pair[0];
+	c->number = ++last_number;
+	c->waits = false;
 	c->pid = fork();
 	if (c->pid == 0)
 		cli_child_run(&peer);
@@ -546,6 +581,7 @@ cli_start(char *why, size_t why_size)
 {
 	started = loop_time();
 	cli_debug_init(MAX_CHILDREN);
+	order_init(answer_later);
 	return listen_tcp(why, why_size) < 0 || listen_unix(why, why_size) < 0 ? -1 : 0;
 }
 

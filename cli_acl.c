@@ -6,6 +6,7 @@
  * for.
  */
 #include "cli_acl.h"
+#include "cli_policy.h"
 #include "config_acl.h"
 #include "filter.h"
 #include "policy.h"
@@ -41,58 +42,90 @@ parse_lists(int argc, char **argv, int *in, int *out, char *answer, size_t size)
 	return i > 0 || REFUSE("%s", filter_usage);
 }
 
-static bool
-filter(const char *user, int argc, char **argv, char *answer, size_t size)
+static void
+filter_one(struct order *o, sess_id s)
 {
-	int in, out;
-	sess_id s;
+	policy_filter(s, (int)o->value[0], (int)o->value[1]);
+}
 
-	if (!parse_lists(argc, argv, &in, &out, answer, size))
-		return false;
-	if (!session_by_user(user))
-		return REFUSE("User %s is not connected", user);
-	for (s = session_by_user(user); s; s = session_next_of_user(s))
-		policy_filter(s, in, out);
-	snprintf(answer, size, "Filtering user %s", user);
+/* The order's lists are in use while it goes on, lest their numbers become others'. */
+static void
+hold(const struct order *o, void (*fn)(uint8_t in, uint8_t out))
+{
+	const uint32_t keep = (uint32_t)POLICY_KEEP_LIST;
+
+	fn(o->value[0] == keep ? 0 : (uint8_t)o->value[0],
+	    o->value[1] == keep ? 0 : (uint8_t)o->value[1]);
+}
+
+static bool
+is_filtered(const struct order *o, char *text, size_t size)
+{
+	hold(o, filter_detach);
+	snprintf(text, size, "Filtering user %s", o->user);
 	return true;
 }
 
 static bool
-unfilter(const char *user, int argc, char **argv, char *answer, size_t size)
+filter(const char *user, int argc, char **argv, struct cli_answer *a)
 {
-	int in = argc ? POLICY_KEEP_LIST : 0, out = in, i;
-	bool filtered = false;
-	sess_id s;
+	struct order o = { .act = filter_one, .answer = is_filtered };
+	int in, out;
 
+	if (!parse_lists(argc, argv, &in, &out, a->text, a->size))
+		return false;
+	o.value[0] = (uint32_t)in;
+	o.value[1] = (uint32_t)out;
+	hold(&o, filter_attach);
+	if (cli_policy_order(&o, user, a))
+		return true;
+	hold(&o, filter_detach); /* refused, so it has not come to an end */
+	return false;
+}
+
+static void
+unfilter_one(struct order *o, sess_id s)
+{
+	const struct session *sess = session_get(s);
+
+	o->noted += (!o->value[0] && sess->filter_in) || (!o->value[1] && sess->filter_out);
+	filter_one(o, s);
+}
+
+static bool
+is_unfiltered(const struct order *o, char *text, size_t size)
+{
+	snprintf(text, size, o->noted ? "Removing filters from user %s" : "User %s not filtered",
+	    o->user);
+	return o->noted;
+}
+
+static bool
+unfilter(const char *user, int argc, char **argv, struct cli_answer *a)
+{
+	struct order o = { .act = unfilter_one, .answer = is_unfiltered };
+	int i;
+
+	o.value[0] = o.value[1] = argc ? (uint32_t)POLICY_KEEP_LIST : 0;
 	for (i = 0; i < argc; i++) {
-		if (strcmp(argv[i], "in") == 0)
-			in = 0;
-		else if (strcmp(argv[i], "out") == 0)
-			out = 0;
-		else
-			return REFUSE("usage: no filter USER [in] [out]");
+		if (strcmp(argv[i], "in") != 0 && strcmp(argv[i], "out") != 0) {
+			snprintf(a->text, a->size, "usage: no filter USER [in] [out]");
+			return false;
+		}
+		o.value[argv[i][0] == 'o'] = 0;
 	}
-	if (!session_by_user(user))
-		return REFUSE("User %s is not connected", user);
-	for (s = session_by_user(user); s; s = session_next_of_user(s)) {
-		const struct session *sess = session_get(s);
-
-		filtered |= (!in && sess->filter_in) || (!out && sess->filter_out);
-		policy_filter(s, in, out);
-	}
-	if (!filtered)
-		return REFUSE("User %s not filtered", user);
-	snprintf(answer, size, "Removing filters from user %s", user);
-	return true;
+	return cli_policy_order(&o, user, a);
 }
 
 bool
-cli_acl_request(int argc, char **argv, char *answer, size_t size)
+cli_acl_request(int argc, char **argv, struct cli_answer *a)
 {
-	if (strcmp(argv[0], "no") == 0)
-		return argc > 2 ? unfilter(argv[2], argc - 3, argv + 3, answer, size)
-				: REFUSE("unknown request");
-	return filter(argv[1], argc - 2, argv + 2, answer, size);
+	if (strcmp(argv[0], "no") != 0)
+		return filter(argv[1], argc - 2, argv + 2, a);
+	if (argc > 2)
+		return unfilter(argv[2], argc - 3, argv + 3, a);
+	snprintf(a->text, a->size, "unknown request");
+	return false;
 }
 
 /* ---- in the child: commands ---- */

@@ -17,7 +17,8 @@ const struct command *cli_acl_table(void);
 void cli_acl_show(struct cli_def *cli, const struct session *s);
 void cli_acl_json(json_t *o, const struct session *s);
 
-/* In the parent: a child's request, its words; false: refused. `answer` says it in words. */
-bool cli_acl_request(int argc, char **argv, char *answer, size_t size);
+/* In the parent: a child's request, its words; see cli_policy_request(). */
+struct cli_answer;
+bool cli_acl_request(int argc, char **argv, struct cli_answer *a);
 
 #endif

@@ -21,25 +21,29 @@
 
 enum { MAX_PORT = 65535, BITS_OF_KBIT = 1024, MILLI = 1000 };
 
-/* Where the parent's answer goes. */
-struct answer {
-	char *text;
-	size_t size;
-};
-
 /* ---- in the parent: what is asked for ---- */
 
 #define ANSWER(a, ...) (snprintf((a)->text, (a)->size, __VA_ARGS__), true)
 #define REFUSE(a, ...) (!ANSWER(a, __VA_ARGS__))
 
-static bool
-connected(const char *user, const struct answer *a)
+bool
+cli_policy_order(struct order *o, const char *user, struct cli_answer *a)
 {
-	return session_by_user(user) || REFUSE(a, "User %s is not connected", user);
+	enum order_result result;
+
+	if (!session_by_user(user))
+		return REFUSE(a, "User %s is not connected", user);
+	str_copy(o->user, sizeof(o->user), user);
+	o->asker = a->asker;
+	result = order_give(o);
+	if (result == ORDER_TOO_MANY)
+		return REFUSE(a, "Too many orders are being carried out: try again");
+	a->later = result == ORDER_LATER;
+	return a->later || o->answer(o, a->text, a->size);
 }
 
 static bool
-parse_rate(const char *text, uint32_t *kbit, const struct answer *a)
+parse_rate(const char *text, uint32_t *kbit, const struct cli_answer *a)
 {
 	uint64_t value;
 
@@ -50,7 +54,7 @@ parse_rate(const char *text, uint32_t *kbit, const struct answer *a)
 }
 
 static bool
-usual_rate(uint32_t *kbit, const struct answer *a)
+usual_rate(uint32_t *kbit, const struct cli_answer *a)
 {
 	*kbit = conf->throttle_speed;
 	return *kbit || REFUSE(a, "throttle_speed is 0: name a RATE in kbit/s");
@@ -64,7 +68,7 @@ is_direction(const char *word)
 
 /* Nothing, RATE, or `in RATE` and `out RATE` in any order. */
 static bool
-parse_rates(int argc, char **argv, uint32_t *in, uint32_t *out, const struct answer *a)
+parse_rates(int argc, char **argv, uint32_t *in, uint32_t *out, const struct cli_answer *a)
 {
 	bool both = argc == 1 && !is_direction(argv[0]);
 	int i;
@@ -91,42 +95,66 @@ cli_policy_throttled(sess_id id)
 	return tbf_bucket(id, TBF_IN) || tbf_bucket(id, TBF_OUT);
 }
 
-static bool
-throttle(const char *user, int argc, char **argv, const struct answer *a)
+static void
+throttle_one(struct order *o, sess_id s)
 {
-	unsigned int unserved = 0;
-	uint32_t in, out;
-	sess_id s;
-
-	if (!parse_rates(argc, argv, &in, &out, a) || !connected(user, a))
-		return false;
-	for (s = session_by_user(user); s; s = session_next_of_user(s)) {
-		policy_throttle(s, in, out);
-		unserved += !cli_policy_throttled(s);
-	}
-	if (unserved)
-		return REFUSE(a, "All buckets are in use: user %s is not throttled", user);
-	return ANSWER(a, "Throttling user %s", user);
+	policy_throttle(s, o->value[0], o->value[1]);
+	o->noted += !cli_policy_throttled(s);
 }
 
 static bool
-unthrottle(const char *user, const struct answer *a)
+is_throttled(const struct order *o, char *text, size_t size)
 {
-	sess_id s;
-
-	if (!connected(user, a))
-		return false;
-	for (s = session_by_user(user); s; s = session_next_of_user(s))
-		policy_throttle(s, 0, 0);
-	return ANSWER(a, "Unthrottling user %s", user);
+	snprintf(text, size,
+	    o->noted ? "All buckets are in use: user %s is not throttled" : "Throttling user %s",
+	    o->user);
+	return !o->noted;
 }
 
 static bool
-snoop(const char *user, const char *addr, const char *port, const struct answer *a)
+throttle(const char *user, int argc, char **argv, struct cli_answer *a)
 {
+	struct order o = { .act = throttle_one, .answer = is_throttled };
+
+	return parse_rates(argc, argv, &o.value[0], &o.value[1], a) &&
+	       cli_policy_order(&o, user, a);
+}
+
+static bool
+is_unthrottled(const struct order *o, char *text, size_t size)
+{
+	snprintf(text, size, "Unthrottling user %s", o->user);
+	return true;
+}
+
+static bool
+unthrottle(const char *user, struct cli_answer *a)
+{
+	struct order o = { .act = throttle_one, .answer = is_unthrottled };
+
+	return cli_policy_order(&o, user, a);
+}
+
+static void
+snoop_one(struct order *o, sess_id s)
+{
+	policy_snoop(s, o->value[0], o->port);
+}
+
+static bool
+is_snooped(const struct order *o, char *text, size_t size)
+{
+	snprintf(text, size, "Snooping user %s to %s:%u", o->user, ip4_text(o->value[0]),
+	    (unsigned)o->port);
+	return true;
+}
+
+static bool
+snoop(const char *user, const char *addr, const char *port, struct cli_answer *a)
+{
+	struct order o = { .act = snoop_one, .answer = is_snooped };
 	uint64_t number;
 	uint32_t ip;
-	sess_id s;
 
 	if (!ip4_parse(addr, &ip) || ip == 0 || ip == UINT32_MAX)
 		return REFUSE(a, "IP is the address of a collector, not '%s'", addr);
@@ -134,43 +162,43 @@ snoop(const char *user, const char *addr, const char *port, const struct answer 
 		return REFUSE(a, "PORT is 1..%d, not '%s'", (int)MAX_PORT, port);
 	if (iptab_lookup(ip))
 		return REFUSE(a, "%s is a subscriber's address: copies cannot go there", addr);
-	if (!connected(user, a))
-		return false;
-	for (s = session_by_user(user); s; s = session_next_of_user(s))
-		policy_snoop(s, ip, (uint16_t)number);
-	return ANSWER(a, "Snooping user %s to %s:%u", user, ip4_text(ip), (unsigned)number);
+	o.value[0] = ip;
+	o.port = (uint16_t)number;
+	return cli_policy_order(&o, user, a);
 }
 
 static bool
-unsnoop(const char *user, const struct answer *a)
+is_unsnooped(const struct order *o, char *text, size_t size)
 {
-	sess_id s;
+	snprintf(text, size, "Not snooping user %s", o->user);
+	return true;
+}
 
-	if (!connected(user, a))
-		return false;
-	for (s = session_by_user(user); s; s = session_next_of_user(s))
-		policy_snoop(s, 0, 0);
-	return ANSWER(a, "Not snooping user %s", user);
+static bool
+unsnoop(const char *user, struct cli_answer *a)
+{
+	struct order o = { .act = snoop_one, .answer = is_unsnooped };
+
+	return cli_policy_order(&o, user, a);
 }
 
 bool
-cli_policy_request(int argc, char **argv, char *text, size_t size)
+cli_policy_request(int argc, char **argv, struct cli_answer *a)
 {
-	const struct answer a = { text, size };
 	bool no = strcmp(argv[0], "no") == 0;
 	const char *what = argv[no], *user = argv[no + 1];
 
 	if (strcmp(what, "filter") == 0)
-		return cli_acl_request(argc, argv, text, size);
+		return cli_acl_request(argc, argv, a);
 	if (argc >= 2 && !no && strcmp(what, "throttle") == 0)
-		return throttle(user, argc - 2, argv + 2, &a);
+		return throttle(user, argc - 2, argv + 2, a);
 	if (argc == 3 && no && strcmp(what, "throttle") == 0)
-		return unthrottle(user, &a);
+		return unthrottle(user, a);
 	if (argc == 4 && !no && strcmp(what, "snoop") == 0)
-		return snoop(user, argv[2], argv[3], &a);
+		return snoop(user, argv[2], argv[3], a);
 	if (argc == 3 && no && strcmp(what, "snoop") == 0)
-		return unsnoop(user, &a);
-	return REFUSE(&a, "unknown request");
+		return unsnoop(user, a);
+	return REFUSE(a, "unknown request");
 }
 
 /* ---- in the child: the commands ---- */

@@ -437,6 +437,25 @@ def test_commands(lns, lac):
 
 
 @pytest.mark.san
+def test_name_with_many_sessions(site, lns, lac):
+    """An order holds for all sessions of a name; it is answered when the last has been seen to, the buckets' end included."""
+    lns.set("set allow_duplicate_users yes")
+    try:
+        answer = lac.do("session count=450 user=user0")
+        assert answer["failed"] == "0", answer
+    finally:
+        lns.set("set allow_duplicate_users no")
+    assert say(lns, "snoop user0 10.2.0.9 9009") == ["Snooping user user0 to 10.2.0.9:9009"]
+    assert say(lns, "throttle user0 in 300") == ["All buckets are in use: user user0 is not throttled"]
+    shown = load(lns, "show session")
+    assert len(shown) == 450 and all(s["intercepted"] for s in shown)
+    assert len(load(lns, "show throttle")) == 450 and len(buckets(lns)) == 410
+    assert say(lns, "no throttle user0") == ["Unthrottling user user0"]
+    assert say(lns, "no snoop user0") == ["Not snooping user user0"]
+    assert buckets(lns) == [] and not any(s["intercepted"] for s in load(lns, "show session"))
+
+
+@pytest.mark.san
 def test_columns(site, lns, lac):
     """The samples of 2.4.1, but for the credit, which is smaller here."""
     session(lac)
