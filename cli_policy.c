@@ -99,7 +99,7 @@ static void
 throttle_one(struct order *o, sess_id s)
 {
 	policy_throttle(s, o->value[0], o->value[1]);
-	o->noted += !cli_policy_throttled(s);
+	o->noted += tbf_is_short(s);
 }
 
 static bool

@@ -278,6 +278,12 @@ struct pluginfuncs {
 	/* Refuses a command of nsctl with a reason; its value is what plugin_control returns. */
 	int (*refuse)(struct param_control *p, const char *fmt, ...)
 	    __attribute__((format(printf, 2, 3)));
+
+	/*
+	 * Whether the session's packets are held to the rates that throttle() set; 0 when they
+	 * pass freely all the same, as all token buckets are in use (throttle_buckets).
+	 */
+	int (*is_throttled)(plugin_session s);
 };
 
 #define PLUGIN_RATE_KEEP UINT32_MAX

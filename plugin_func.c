@@ -21,6 +21,7 @@
 #include "note.h"
 #include "policy.h"
 #include "radattr.h"
+#include "tbf.h"
 #include "timer.h"
 #include "tunnel.h"
 #include "util.h"
@@ -172,6 +173,14 @@ get_throttle(plugin_session handle, uint32_t *in, uint32_t *out)
 
 	*in = s ? s->rate_in : 0;
 	*out = s ? s->rate_out : 0;
+}
+
+static int
+is_throttled(plugin_session handle)
+{
+	const struct session *s = get(handle);
+
+	return s && (s->rate_in || s->rate_out) && !tbf_is_short(session_id(s));
 }
 
 /* ---- changing ---- */
@@ -536,4 +545,5 @@ const struct pluginfuncs plugin_funcs = {
 	.set_user = set_user,
 	.find_session = find_session,
 	.refuse = refuse_command,
+	.is_throttled = is_throttled,
 };

@@ -402,6 +402,15 @@ tbf_session(sess_id s, enum sess_event ev)
 	}
 }
 
+bool
+tbf_is_short(sess_id s)
+{
+	const struct session *sess = session_get(s);
+
+	return (sess->rate_in && !held[s].bucket[TBF_IN]) ||
+	       (sess->rate_out && !held[s].bucket[TBF_OUT]);
+}
+
 void
 tbf_init(uint32_t n_buckets, uint32_t max_sessions, tbf_output_fn output)
 {

@@ -89,6 +89,8 @@ throttle(struct param_control *p)
 			    p, "%s is not RATE (1..10000000 kbit/s), in RATE or out RATE", wrong);
 	}
 	f->throttle(s, in, out);
+	if (!f->is_throttled(s))
+		return f->refuse(p, "all buckets are in use: user %s is not throttled", p->argv[1]);
 	p->response = 1;
 	return PLUGIN_RET_STOP;
 }

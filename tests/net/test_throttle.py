@@ -383,6 +383,9 @@ def test_buckets_run_out(plant):
     throttle(lns, "user2 64")
     assert load(lns, "show tbf")["used"] == 4
     assert say(lns, "show tbf")[-1] == "4 tbf entries used, 4 total"
+    for command in "no throttle user2", "throttle user0 in 64", "throttle user2 in 64":
+        assert "All buckets" not in say(lns, command)[0]
+    assert say(lns, "throttle user2 out 64") == ["All buckets are in use: user user2 is not throttled"]
     lns.check()
 
 
