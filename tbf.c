@@ -43,6 +43,7 @@ enum {
 	BUCKET_CELLS = CELLS / 8,
 	CELL_ROOM = 1600,
 	CELL_SIZE = PKT_HEADROOM + CELL_ROOM,
+	TRIM_SEC = 10, /* unused cells go back to the system */
 	MAX_OWN = 34,
 };
 
@@ -82,8 +83,10 @@ static tbf_output_fn output_fn;
 
 static struct cell *cells;
 static uint8_t *cell_data;
-static uint32_t free_cell, fresh_cell = 1; /* list of free ones; the first never used */
-static uint32_t spent_cell;		   /* list of those in the output batch */
+static struct idset cell_ids;
+static uint32_t spent_cell;	/* list of those in the output batch */
+static uint32_t touched;	/* the highest cell whose data may take up memory */
+static struct timer trim_timer; /* runs while any does */
 
 static uint32_t own[MAX_OWN]; /* our addresses */
 static unsigned int n_own;
@@ -96,24 +99,37 @@ data_of(uint32_t cell)
 	return cell_data + (size_t)cell * CELL_SIZE + PKT_HEADROOM;
 }
 
-/* The one given back last comes first, so that as few as possible are touched. */
+/* The lowest free one, so that what a rush has touched can be given back behind it. */
 static uint32_t
 take_cell(void)
 {
-	uint32_t cell = free_cell;
+	uint32_t cell = idset_take(&cell_ids);
 
-	if (cell)
-		free_cell = cells[cell].next;
-	else if (fresh_cell <= CELLS)
-		cell = fresh_cell++;
+	touched = MAX(touched, cell);
+	if (cell && !timer_running(&trim_timer))
+		timer_set(&trim_timer, SEC(TRIM_SEC));
 	return cell;
 }
 
 static void
-put_cell(uint32_t *list, uint32_t cell)
+trim_cells(uint32_t unused)
 {
-	cells[cell].next = *list;
-	*list = cell;
+	uint32_t highest = idset_highest(&cell_ids);
+
+	(void)unused;
+	if (highest < touched)
+		shm_trim(
+		    cell_data, (CELLS + (size_t)1) * CELL_SIZE, (highest + (size_t)1) * CELL_SIZE);
+	touched = highest;
+	if (touched)
+		timer_set(&trim_timer, SEC(TRIM_SEC));
+}
+
+static void
+put_cell_when_sent(uint32_t cell)
+{
+	cells[cell].next = spent_cell;
+	spent_cell = cell;
 }
 
 void
@@ -123,7 +139,7 @@ tbf_turn_end(void)
 
 	for (cell = spent_cell; cell; cell = next) {
 		next = cells[cell].next;
-		put_cell(&free_cell, cell);
+		idset_give(&cell_ids, cell);
 	}
 	spent_cell = 0;
 }
@@ -197,13 +213,13 @@ put_out(struct bucket *b)
 	counters->throttle_longest_ms = MAX(counters->throttle_longest_ms, waited);
 	spend(b, cells[cell].len);
 	output_fn(b->s, (enum tbf_dir)b->dir, data_of(cell), cells[cell].len);
-	put_cell(&spent_cell, cell);
+	put_cell_when_sent(cell);
 }
 
 static void
 drop_first(struct bucket *b)
 {
-	put_cell(&free_cell, unqueue(b));
+	idset_give(&cell_ids, unqueue(b));
 	b->dropped++;
 	COUNT(throttle_dropped);
 }
@@ -424,6 +440,8 @@ tbf_init(uint32_t n_buckets, uint32_t max_sessions, tbf_output_fn output)
 	cells = shm_map_private("throttled packets", (CELLS + 1) * sizeof(*cells));
 	cell_data = shm_map_parent("throttled packets' data", (CELLS + (size_t)1) * CELL_SIZE);
 	idset_init(&ids, "token bucket ids", n_buckets);
+	idset_init(&cell_ids, "throttled packets' ids", CELLS);
+	timer_init(&trim_timer, trim_cells, 0);
 	shared->total = n_buckets;
 	n_own = config_bind_addresses(own, MAX_OWN - 1);
 	own[n_own++] = config_tun_address();

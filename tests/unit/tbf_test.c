@@ -15,6 +15,7 @@
 #include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -615,6 +616,41 @@ cells_run_out(void **state)
 	assert_in_range(fill_all(), first, first); /* none has got lost */
 }
 
+static uint64_t
+resident_bytes(void)
+{
+	unsigned long size, resident;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%lu %lu", &size, &resident), 2);
+	fclose(f);
+	return (uint64_t)resident * 4096;
+}
+
+/* What a rush has touched goes back to the system, though one packet is waiting. */
+static void
+memory_is_given_back(void **state)
+{
+	uint64_t full;
+	uint32_t s;
+
+	(void)state;
+	fill_all();
+	full = resident_bytes();
+	for (s = 1; s <= 16; s++)
+		end_session(s);
+	rest(9000);
+	begin(8, 0);
+	for (s = 0; s < 200; s++) {
+		while (row_of(1, TBF_IN).queued == 0)
+			offer(1, TBF_IN, 500);
+		rest(10);
+	}
+	assert_int_equal(row_of(1, TBF_IN).queued > 0, 1);
+	assert_true(resident_bytes() + 2 * full / 5 < full);
+}
+
 /* A queue has its share of the cells, however small the packets are. */
 static void
 one_queue_does_not_take_all(void **state)
@@ -719,6 +755,7 @@ main(void)
 		TEST(session_ends_with_a_full_queue),
 		TEST(buckets_run_out),
 		TEST(cells_run_out),
+		TEST(memory_is_given_back),
 		TEST(one_queue_does_not_take_all),
 		TEST(too_late),
 		TEST(local_traffic_may_be_free),
