@@ -17,7 +17,8 @@
  * iptables works on one, the next one grows, so that a rush of sessions costs a handful
  * of processes. When iptables fails, all is made anew a while later, from the list of
  * addresses, which is kept whatever iptables does: there is no walk over all sessions
- * but when we begin.
+ * but when we begin. That list goes in batches too, behind what has changed: who is in
+ * the part that is yet to come needs no change of his own.
  */
 #include "plugin.h"
 
@@ -45,7 +46,8 @@ static int chains_failed;
 
 /* Address of each session that is to be in the chain, by session id; 0: not in. Network order. */
 static uint32_t *listed;
-static uint32_t listed_room, n_listed;
+static uint32_t listed_room;
+static uint32_t listed_told; /* of those below it iptables has heard, or will by the changes */
 
 /* What iptables is yet to be told, in order. */
 static struct change {
@@ -138,21 +140,46 @@ broken(void)
 	    retry_in);
 }
 
-/* Tells iptables of the changes there are, if it has time. */
+/* The changes there are, up to a batch; their number. */
+static size_t
+add_changes(struct text *t)
+{
+	size_t i, n = n_changes < BATCH ? n_changes : BATCH;
+
+	for (i = 0; i < n; i++)
+		text_add_rule(t, changes[i].in, changes[i].ip);
+	n_changes -= n;
+	memmove(changes, changes + n, n_changes * sizeof(*changes));
+	return n;
+}
+
+/* Goes on in the list, to a batch of `n` in all. */
+static size_t
+add_listed(struct text *t, size_t n)
+{
+	for (; n < BATCH && listed_told < listed_room; listed_told++) {
+		if (!listed[listed_told])
+			continue;
+		text_add_rule(t, 1, listed[listed_told]);
+		n++;
+	}
+	return n;
+}
+
+/* Tells iptables what there is, if it has time. */
 static void
 flush(void)
 {
-	size_t i, n = n_changes < BATCH ? n_changes : BATCH;
 	struct text t;
 
-	if (state != READY || n == 0)
+	if (state != READY || (n_changes == 0 && listed_told == listed_room))
 		return;
-	t = text_new(RULE_SIZE * (n + 1));
+	t = text_new(RULE_SIZE * (BATCH + 1));
 	text_add(&t, "*nat\n");
-	for (i = 0; i < n; i++)
-		text_add_rule(&t, changes[i].in, changes[i].ip);
-	n_changes -= n;
-	memmove(changes, changes + n, n_changes * sizeof(*changes));
+	if (add_listed(&t, add_changes(&t)) == 0) {
+		free(t.p);
+		return;
+	}
 	state = WORKING;
 	if (restore(&t, on_done) < 0)
 		broken();
@@ -173,18 +200,17 @@ on_done(void *arg, int status)
 		broken();
 		return;
 	}
-	retry_after = 0;
 	state = READY;
 	flush();
+	if (state == READY)
+		retry_after = 0;
 }
 
 static void
-change(uint32_t ip, int in)
+add_change(uint32_t ip, int in)
 {
 	struct change *more;
 
-	if (state == DOWN || state == BROKEN)
-		return; /* the chains will be made from the list */
 	if (n_changes == changes_room) {
 		more = realloc(changes, (changes_room * 2 + 64) * sizeof(*changes));
 		if (!more) {
@@ -196,6 +222,15 @@ change(uint32_t ip, int in)
 	}
 	changes[n_changes].ip = ip;
 	changes[n_changes++].in = in;
+}
+
+static void
+change(plugin_session s, uint32_t ip, int in)
+{
+	if (state == DOWN || state == BROKEN)
+		return; /* the chains will be made from the list */
+	if (f->session_id(s) < listed_told)
+		add_change(ip, in);
 	flush();
 }
 
@@ -207,8 +242,7 @@ take_out(plugin_session s)
 	if (!ip)
 		return;
 	*at = 0;
-	n_listed--;
-	change(ip, 0);
+	change(s, ip, 0);
 }
 
 static void
@@ -220,8 +254,7 @@ put_in(plugin_session s)
 		return;
 	take_out(s);
 	*at = ip;
-	n_listed++;
-	change(ip, 1);
+	change(s, ip, 1);
 }
 
 /* Who is in the garden already. */
@@ -237,18 +270,15 @@ list_sessions(void)
 
 /* ---- the chains ---- */
 
-/* Both chains empty, whatever was in them, then the addresses. */
+/* Both chains empty, whatever was in them. The addresses come when all else is there. */
 static int
 make_chains(void)
 {
-	struct text t = text_new(RULE_SIZE * ((size_t)n_listed + 4));
-	uint32_t id;
+	struct text t = text_new(RULE_SIZE * 4);
 
 	n_changes = 0;
+	listed_told = 0;
 	text_add(&t, "*nat\n:garden - [0:0]\n:garden_users - [0:0]\n");
-	for (id = 0; id < listed_room; id++)
-		if (listed[id])
-			text_add_rule(&t, 1, listed[id]);
 	return restore(&t, on_chains);
 }
 

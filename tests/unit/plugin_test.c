@@ -604,18 +604,166 @@ garden_made_anew(void **state)
 	find_function(dl, "plugin_timer", &timer);
 	find_function(dl, "plugin_kill_session", &kill_session);
 	assert_int_equal(init(&own), 1);
+	ended(NULL, 0);
 	assert_non_null(strstr(told, "-A garden_users -s 10.9.0.1 -j garden\n"));
 	assert_int_equal(walked, 2);
 	ended(NULL, 1);
 	seconds(timer, 4);
 	assert_string_equal(told, "");
 	seconds(timer, 1);
+	assert_non_null(strstr(told, ":garden_users - [0:0]\nCOMMIT\n"));
+	ended(NULL, 0);
 	assert_non_null(strstr(told, "-A garden_users -s 10.9.0.1 -j garden\n"));
 	ended(NULL, 1);
 	kill_session(&down);
 	seconds(timer, 10);
 	assert_non_null(strstr(told, ":garden_users - [0:0]\nCOMMIT\n"));
 	assert_int_equal(walked, 2);
+	done();
+	dlclose(dl);
+}
+
+/* Many gardened sessions, by number, and what iptables has of them. */
+enum { GARDENED = 20000, GARDEN_BATCH = 4096 };
+static uint32_t garden_ip[GARDENED + 1]; /* 0: not in it */
+static uint8_t in_chain[2 * GARDENED + 2];
+static bool iptables_is_busy;
+
+static plugin_session
+fake_next(plugin_session h)
+{
+	uintptr_t id = (uintptr_t)h;
+
+	do
+		id++;
+	while (id <= GARDENED && !garden_ip[id]);
+	return id <= GARDENED ? (plugin_session)id : NULL;
+}
+
+static uint32_t
+fake_id(plugin_session h)
+{
+	return (uint32_t)(uintptr_t)h;
+}
+
+static uint32_t
+fake_ip(plugin_session h)
+{
+	return garden_ip[(uintptr_t)h] ? htonl(garden_ip[(uintptr_t)h]) : 0;
+}
+
+static int
+fake_in_garden(plugin_session h)
+{
+	return garden_ip[(uintptr_t)h] != 0;
+}
+
+/* iptables-restore: no rule twice, none deleted that is not there, no more than a batch. */
+static int
+model_input(char *const argv[], const void *input, size_t len, plugin_command_done done, void *arg)
+{
+	char *text = strndup(input, len), *line, *rest = text;
+	unsigned int a, b, c, d, rules = 0;
+	char what;
+
+	(void)argv;
+	(void)arg;
+	for (; (line = strsep(&rest, "\n"));) {
+		if (strncmp(line, ":garden_users", 13) == 0)
+			memset(in_chain, 0, sizeof(in_chain));
+		if (sscanf(line, "-%c garden_users -s %u.%u.%u.%u -j garden", &what, &a, &b, &c,
+			&d) != 5)
+			continue;
+		rules++;
+		a = c << 8 | d;
+		assert_int_equal(in_chain[a], what == 'D');
+		in_chain[a] = what == 'A';
+	}
+	assert_in_range(rules, 0, GARDEN_BATCH);
+	free(text);
+	ended = done ? done : ended;
+	iptables_is_busy = true;
+	return 0;
+}
+
+static void
+iptables_ends(int status)
+{
+	iptables_is_busy = false;
+	ended(NULL, status);
+}
+
+/* Sessions end and others come; the addresses move. */
+static void
+garden_changes(int (*kill_session)(struct param_kill_session *),
+    int (*new_session)(struct param_new_session *))
+{
+	uintptr_t id;
+	int n;
+
+	for (n = 0; n < 500; n++) {
+		id = 1 + (uintptr_t)random() % GARDENED;
+		if (garden_ip[id]) {
+			struct param_kill_session k = { NULL, (plugin_session)id };
+
+			kill_session(&k);
+			garden_ip[id] = 0;
+		} else {
+			struct param_new_session p = { NULL, (plugin_session)id };
+
+			garden_ip[id] = (uint32_t)id + (random() % 2 ? GARDENED : 0);
+			new_session(&p);
+		}
+	}
+}
+
+/* The chains are filled a batch a command, whatever happens in the meantime, a failure included. */
+static void
+garden_in_batches(void **state)
+{
+	struct pluginfuncs own = plugin_funcs;
+	int (*init)(const struct pluginfuncs *), (*timer)(struct param_timer *);
+	int (*kill_session)(struct param_kill_session *);
+	int (*new_session)(struct param_new_session *);
+	unsigned int i, wanted = 0, held = 0, commands = 0;
+	void (*done)(void);
+	char path[600];
+	void *dl;
+
+	(void)state;
+	own.next_session = fake_next;
+	own.session_id = fake_id;
+	own.session_ip = fake_ip;
+	own.in_garden = fake_in_garden;
+	own.run_with_input = model_input;
+	own.run_command = keep_command;
+	own.is_master = yes;
+	for (i = 1; i <= GARDENED; i++)
+		garden_ip[i] = random() % 4 ? i : 0;
+	snprintf(path, sizeof(path), "%s/garden.so", plugin_dir);
+	dl = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	assert_non_null(dl);
+	find_function(dl, "plugin_init", &init);
+	find_function(dl, "plugin_done", &done);
+	find_function(dl, "plugin_timer", &timer);
+	find_function(dl, "plugin_kill_session", &kill_session);
+	find_function(dl, "plugin_new_session", &new_session);
+	assert_int_equal(init(&own), 1);
+	for (; iptables_is_busy; commands++) {
+		if (commands < 20)
+			garden_changes(kill_session, new_session);
+		iptables_ends(commands == 3 || commands == 4);
+		if (commands == 3 || commands == 4)
+			seconds(timer, 10);
+	}
+	for (i = 1; i <= GARDENED; i++) {
+		wanted += garden_ip[i] != 0;
+		assert_true(!garden_ip[i] || in_chain[garden_ip[i]]);
+	}
+	for (i = 0; i < sizeof(in_chain); i++)
+		held += in_chain[i];
+	assert_int_equal(held, wanted);
+	assert_true(commands > 8);
 	done();
 	dlclose(dl);
 }
@@ -702,6 +850,7 @@ main(int argc, char **argv)
 		TEST(autosnoop),
 		TEST(garden_of_the_refused),
 		TEST(garden_made_anew),
+		TEST(garden_in_batches),
 		TEST(garden_commands),
 		TEST(attributes_of_records),
 	};
