@@ -271,13 +271,17 @@ build/tests/lac/tools.a: $(addprefix build/,$(LAC_LIB))
 	rm -f $@
 	$(AR) rc $@ $^
 
+build/tests/bench/iptab_bench: build/tests/bench/iptab_bench.o build/libl2tpns.a
+	$(CC) $(ALLLINK) -o $@ $^ $(LIBS)
+
 .PHONY: demo bench
 demo: deps
 	@$(MAKE) -s all tools
 	@$(PYTHON) tests/demo.py
 
 bench: deps
-	$(MAKE) all tools
+	$(MAKE) all tools build/tests/bench/iptab_bench
+	build/tests/bench/iptab_bench
 	$(PYTHON) tests/bench/bench.py $(if $(LNS),--old $(LNS))
 
 # --- the rest ---

@@ -68,6 +68,30 @@ one_owner(void **state)
 	iptab_del(addr, 32, 2);
 }
 
+/* Whatever its length, a network is one entry, and is found by each address in it and no other. */
+static void
+a_network_is_one_entry(void **state)
+{
+	uint32_t net = ntohl(addr_of("10.16.0.0")), i;
+	unsigned int len;
+
+	(void)state;
+	for (len = 8; len < 32; len++) {
+		uint32_t first = htonl(net) & ip4_mask(len), size = 1u << (32 - len);
+
+		assert_int_equal(iptab_add(first, len, 7), 0);
+		assert_int_equal(iptab_count(), 1);
+		for (i = 0; i < size; i += 1 + size / 70000)
+			assert_int_equal(iptab_lookup(htonl(ntohl(first) + i)), 7);
+		assert_int_equal(iptab_lookup(htonl(ntohl(first) + size - 1)), 7);
+		assert_int_equal(iptab_lookup(htonl(ntohl(first) + size)), 0);
+		assert_int_equal(iptab_lookup(htonl(ntohl(first) - 1)), 0);
+		iptab_del(first, len, 7);
+		assert_int_equal(iptab_count(), 0);
+		assert_int_equal(iptab_lookup(first), 0);
+	}
+}
+
 static void
 full(void **state)
 {
@@ -178,6 +202,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(longest_match),
 		cmocka_unit_test(one_owner),
+		cmocka_unit_test(a_network_is_one_entry),
 		cmocka_unit_test(full),
 		cmocka_unit_test(random_run_against_the_list),
 	};
