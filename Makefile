@@ -81,6 +81,7 @@ OBJS = \
 	gso.o \
 	handover.o \
 	hash.o \
+	heir.o \
 	hook.o \
 	icmp.o \
 	idset.o \

@@ -9,11 +9,13 @@
  * are the pool's may have changed when a session ends.
  *
  * Framed-Route and Framed-IP-Netmask (RFC 2865 5.9, 5.22) become notes of the session
- * and entries of iptab; a route that another session has is left out and logged.
+ * and entries of iptab. A network that another session has waits (heir.c) and is his when
+ * that one leaves; a single address does not, since it may be the other's own.
  */
 #include "addr.h"
 #include "config.h"
 #include "counter.h"
+#include "heir.h"
 #include "ippool.h"
 #include "iptab.h"
 #include "note.h"
@@ -56,6 +58,7 @@ void
 addr_init(void)
 {
 	installed = session_table("kernel routes", sizeof(*installed));
+	heir_init(conf->max_sessions);
 	config_on_change("peer_address", own_changed);
 	reserve_own();
 }
@@ -163,21 +166,85 @@ not_routable(sess_id s, uint32_t net, uint8_t len)
 	return NULL;
 }
 
+/* A single address that is the pool's must not be given to others meanwhile. */
+static int
+take_route(sess_id s, uint32_t addr, uint8_t len)
+{
+	if (len == 32 && ippool_claim(addr, "", s) < 0)
+		return -1;
+	if (iptab_add(addr, len, s) == 0)
+		return 0;
+	if (len == 32)
+		ippool_give(addr, s);
+	return -1;
+}
+
+static void
+drop_route(sess_id s, uint32_t addr, uint8_t len)
+{
+	iptab_del(addr, len, s);
+	if (len == 32)
+		ippool_give(addr, s);
+}
+
+static void
+wait_for_route(sess_id s, uint32_t addr, uint8_t len)
+{
+	struct note_route r = { .addr = addr, .len = len };
+
+	if (len == 32) {
+		leave_out(s, addr, len, "it is another session's");
+	} else if (session_add_note(s, NOTE_WAITS, 0, &r, sizeof(r)) < 0 ||
+		   heir_add(addr, len, s) < 0) {
+		leave_out(s, addr, len, "no room");
+	} else {
+		slog_limit(session_get(s), LOG_WARNING,
+		    "route %s/%u waits: it is another session's", ip4_text(addr), len);
+	}
+}
+
+static int
+keep_route(sess_id s, uint32_t addr, uint8_t len)
+{
+	struct note_route r = { .addr = addr, .len = len };
+
+	if (take_route(s, addr, len) < 0)
+		return -1;
+	if (session_add_note(s, NOTE_ROUTE, 0, &r, sizeof(r)) == 0)
+		return 0;
+	drop_route(s, addr, len);
+	return -1;
+}
+
 static void
 add_route(sess_id s, uint32_t addr, uint8_t len)
 {
-	struct note_route r = { .addr = addr, .len = len };
 	const char *why = not_routable(s, addr, len);
+	sess_id owner = iptab_exact(addr, len);
 
-	if (why) {
+	if (owner == s)
+		return;
+	if (why)
 		leave_out(s, addr, len, why);
-	} else if (iptab_exact(addr, len) && iptab_exact(addr, len) != s) {
-		leave_out(s, addr, len, "it is another session's");
-	} else if (iptab_add(addr, len, s) < 0) {
-		leave_out(s, addr, len, "too many addresses and routes");
-	} else if (session_add_note(s, NOTE_ROUTE, 0, &r, sizeof(r)) < 0) {
-		iptab_del(addr, len, s);
+	else if (owner)
+		wait_for_route(s, addr, len);
+	else if (keep_route(s, addr, len) < 0)
 		leave_out(s, addr, len, "no room");
+}
+
+/* The network has become free: it is the next one's. */
+static void
+pass_on(uint32_t addr, uint8_t len)
+{
+	sess_id s;
+
+	while ((s = heir_take(addr, len))) {
+		if (keep_route(s, addr, len) < 0)
+			continue;
+		slog(session_get(s), LOG_INFO, "route %s/%u is his now", ip4_text(addr), len);
+		if (installed[s] & ROUTE_NETS)
+			rtnl_route_add(addr, len);
+		return;
 	}
 }
 
@@ -259,19 +326,28 @@ addr_assign_wanted(sess_id s, uint32_t wanted, const char *pool)
 	return take_from_pool(s, pool);
 }
 
+/* The next note of a kind of route; false at the end. */
+static bool
+next_route(struct note_pos *pos, uint8_t kind, struct note_route *r)
+{
+	struct note n;
+
+	while (note_next(pos, &n))
+		if (n.kind == kind) {
+			memcpy(r, n.data, sizeof(*r));
+			return true;
+		}
+	return false;
+}
+
 static void
 net_routes(const struct session *sess, route_fn fn)
 {
 	struct note_pos pos = note_first(sess->notes);
 	struct note_route r;
-	struct note n;
 
-	while (note_next(&pos, &n)) {
-		if (n.kind != NOTE_ROUTE)
-			continue;
-		memcpy(&r, n.data, sizeof(r));
+	while (next_route(&pos, NOTE_ROUTE, &r))
 		fn(r.addr, r.len);
-	}
 }
 
 static void
@@ -279,13 +355,14 @@ give_back(sess_id s, const struct session *sess)
 {
 	struct note_pos pos = note_first(sess->notes);
 	struct note_route r;
-	struct note n;
 
-	while (note_next(&pos, &n)) {
-		if (n.kind != NOTE_ROUTE)
-			continue;
-		memcpy(&r, n.data, sizeof(r));
-		iptab_del(r.addr, r.len, s);
+	while (next_route(&pos, NOTE_WAITS, &r))
+		heir_del(r.addr, r.len, s);
+	pos = note_first(sess->notes);
+	while (next_route(&pos, NOTE_ROUTE, &r)) {
+		drop_route(s, r.addr, r.len);
+		if (!iptab_exact(r.addr, r.len))
+			pass_on(r.addr, r.len);
 	}
 	if (!sess->ip4)
 		return;

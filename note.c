@@ -34,6 +34,7 @@ static const struct {
 	bool login;    /* comes with an accepted login: may use the whole pool */
 } kinds[NOTE_KINDS] = {
 	[NOTE_ROUTE] = { 800, true },
+	[NOTE_WAITS] = { 800, true },
 	[NOTE_LINE] = { 512, false },
 	[NOTE_CLASS] = { 1040, true },
 	[NOTE_REPLY] = { 512, true },
@@ -47,6 +48,7 @@ static const struct {
 const char *const note_kind_names[NOTE_KINDS] = {
 	[NOTE_END] = "nothing",
 	[NOTE_ROUTE] = "a route",
+	[NOTE_WAITS] = "a route that waits",
 	[NOTE_LINE] = "an access line AVP",
 	[NOTE_CLASS] = "a Class",
 	[NOTE_REPLY] = "a Reply-Message",

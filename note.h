@@ -13,6 +13,7 @@
 enum note_kind {
 	NOTE_END,
 	NOTE_ROUTE, /* struct note_route */
+	NOTE_WAITS, /* the same: another session has it (or had, when both are there) */
 	NOTE_LINE,  /* RFC 5515 access line AVP; tag: its attribute type */
 	NOTE_CLASS, /* RADIUS Class, as it came */
 	NOTE_REPLY, /* Reply-Message */

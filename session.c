@@ -618,6 +618,8 @@ session_add_note(sess_id id, uint8_t kind, uint16_t tag, const void *data, size_
 	    result = note_add(kind >= NOTE_PROXY ? &s->scratch : &s->notes, kind, tag, data, len));
 	if (result < 0)
 		slog_limit(&sessions[id], LOG_WARNING, "no room to keep %s", note_kind_names[kind]);
+	else if (kind == NOTE_ROUTE && fast[id].flags & SF_ON)
+		fast[id].flags |= SF_ROUTES;
 	return result;
 }
 

@@ -138,6 +138,67 @@ def test_framed_route_is_the_pool(site):
     accepted(site).up().ping(site.network.CORE)
 
 
+@pytest.mark.san
+def test_two_with_one_route(site):
+    """The first has it; when he leaves, it goes to who has waited longest, in the kernel too, and at last away."""
+    net = attribute(FRAMED_ROUTE, "10.78.0.0/24 0.0.0.0 1")
+    first, second, third = (accepted(site, net).up(user) for user in ("joe", "ann", "eve"))
+    wait_route(site.network, "10.78.0.0/24")
+    site.lns.wait_log(r"10\.78\.0\.0/24 waits: it is another session's")
+    first.ping(site.network.CORE, source="10.78.0.9")
+    before = site.counter("rx_spoofed")
+    second.send_ip(packets.echo("10.78.0.9", site.network.CORE, 0x2222))
+    wait_for(lambda: site.counter("rx_spoofed") == before + 1, "the drop")
+    end(site, third, "eve")
+    third = accepted(site, net).up("eve")
+    end(site, first)
+    second.ping(site.network.CORE, source="10.78.0.9")
+    assert "10.78.0.0/24" in routes(site.network)
+    end(site, second, "ann")
+    third.ping(site.network.CORE, source="10.78.0.9")
+    end(site, third, "eve")
+    wait_route(site.network, "10.78.0.0/24", there=False)
+    assert site.counter("netlink_errors") == 0
+
+
+def test_same_user_again(site):
+    """A new login of the same name ends the older session, and its routes are his at once."""
+    net = attribute(FRAMED_ROUTE, "10.78.0.0/24 0.0.0.0 1")
+    accepted(site, net).up()
+    newer = accepted(site, net).up()
+    newer.ping(site.network.CORE, source="10.78.0.9")
+    assert len(site.lns.sessions()) == 1 and "10.78.0.0/24" in routes(site.network)
+    end(site, newer)
+    wait_route(site.network, "10.78.0.0/24", there=False)
+
+
+@pytest.mark.san
+def test_overlapping_routes(site):
+    """The longer one wins; without it the wider one has all."""
+    wide = accepted(site, attribute(FRAMED_ROUTE, "10.76.0.0/14 0.0.0.0 1")).up("joe")
+    narrow = accepted(site, attribute(FRAMED_ROUTE, "10.78.3.0/24 0.0.0.0 1")).up("ann")
+    for session, source in (narrow, "10.78.3.9"), (wide, "10.78.4.9"):
+        session.ping(site.network.CORE, source=source)
+    end(site, narrow, "ann")
+    wide.ping(site.network.CORE, source="10.78.3.9")
+
+
+@pytest.mark.san
+def test_host_route_in_the_pool(plant):
+    """A Framed-Route of one address that is the pool's is not given to another while it is his."""
+    site = Site(plant)
+    new_pool(site.lns, "10.9.0.0/29")
+    wait_route(site.network, "10.9.0.0/29")
+    one = accepted(site, attribute(FRAMED_IP, socket.inet_aton("10.66.1.2")), *(
+        attribute(FRAMED_ROUTE, "10.9.0.%d/32 0.0.0.0 1" % n) for n in range(1, 6))).up("joe")
+    one.ping(site.network.CORE, source="10.9.0.5")
+    assert accepted(site).up("ann").address == "10.9.0.6"
+    assert not accepted(site).authenticate("eve", "secret")
+    end(site, one)
+    assert accepted(site).up("eve").address != "10.9.0.6"
+    assert site.lns.pool()[1] == {"Free": 4, "Used": 2}
+
+
 # ---------------------------------------------------------------------------- packets from behind
 
 def test_source_behind_a_framed_route(site):
