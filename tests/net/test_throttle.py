@@ -5,6 +5,7 @@ a machine that was busy elsewhere gets a second chance.
 """
 
 import json
+import socket
 import time
 
 import pytest
@@ -410,6 +411,38 @@ def test_no_throttle_local_ip(site, lns, lac):
                 wait_for(lambda: bucket(lns, "user0", "in")["dropped_packets"] > 90, "most to be dropped")
     finally:
         lns.set("set no_throttle_local_IP no")
+
+
+@pytest.mark.san
+def test_packet_limit(site, lns, lac):
+    """packet_limit: of a burst each session gets so many packets a tenth of a second; changed at once; the rest is counted."""
+    ips = [s["ip"] for s in session(lac, 2)]
+
+    def passed():
+        return [load(lns, "show session " + lns.session(user)["SID"])[0]["downloaded_packets"]
+                for user in ("user0", "user1")]
+
+    def burst(count):
+        before, dropped = passed(), lns.counters()["tx_packet_limit"]
+        with site.network.core.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            for _ in range(count):
+                for ip in ips:
+                    sock.sendto(b"x", (ip, 9999))
+        wait_for(lambda: sum(passed()) - sum(before) + lns.counters()["tx_packet_limit"] - dropped == 2 * count,
+                 "all packets to be accounted for")
+        return [after - was for after, was in zip(passed(), before)]
+
+    lns.set("set packet_limit 20")
+    try:
+        began = time.monotonic()
+        got = burst(300)
+        tenths = (time.monotonic() - began) * 10 + 2
+        assert all(20 <= n <= 20 * tenths for n in got), (got, tenths)
+        lns.set("set packet_limit 1000")
+        assert burst(300) == [300, 300]
+    finally:
+        lns.set("set packet_limit 0")
+    assert burst(500) == [500, 500]
 
 
 # ---------------------------------------------------------------------------- commands
