@@ -20,6 +20,7 @@
 #include "iptab.h"
 #include "note.h"
 #include "rtnl.h"
+#include "tunnel.h"
 #include "util.h"
 
 #include <netinet/in.h>
@@ -161,7 +162,7 @@ not_routable(sess_id s, uint32_t net, uint8_t len)
 		return "an address of ours is in it";
 	if (covers_server(net, len))
 		return "a RADIUS server is in it";
-	if (covers(net, len, session_fast(s)->peer_ip))
+	if (covers(net, len, tunnel_get(session_get(s)->tunnel)->peer_ip))
 		return "his LAC is in it";
 	return NULL;
 }
