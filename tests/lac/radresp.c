@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +29,8 @@ struct options {
 	int port_count;
 	struct rad_reply reply;
 	uint32_t delay_ms;
+	uint32_t rate;	  /* requests taken in a second; 0: all */
+	int buffer_bytes; /* of each socket for what comes in; 0: large */
 	unsigned int drop_percent;
 	const char *reject_prefix;
 	const char *wrong_source;
@@ -300,6 +303,9 @@ static const char usage[] =
     "                                  VALUE as its type or 0xHEX;\n"
     "                                  Framed-IP-Address=BASE+COUNT counts addresses up\n"
     "      --delay MS                  reply so much later\n"
+    "      --rate N                    take no more than so many a second; the rest waits in the\n"
+    "                                  socket\n"
+    "      --buffer BYTES              that the socket holds for what waits (32 MB)\n"
     "      --drop PERCENT              do not answer so many\n"
     "      --reject PREFIX             Access-Reject for users that begin so\n"
     "      --bad-authenticator         Response Authenticator wrong\n"
@@ -315,6 +321,8 @@ static const char usage[] =
 enum {
 	O_REPLY = 256,
 	O_DELAY,
+	O_RATE,
+	O_BUFFER,
 	O_DROP,
 	O_REJECT,
 	O_BADAUTH,
@@ -333,6 +341,8 @@ static const struct option long_options[] = {
 	{ "secret", required_argument, NULL, 's' },
 	{ "reply", required_argument, NULL, O_REPLY },
 	{ "delay", required_argument, NULL, O_DELAY },
+	{ "rate", required_argument, NULL, O_RATE },
+	{ "buffer", required_argument, NULL, O_BUFFER },
 	{ "drop", required_argument, NULL, O_DROP },
 	{ "reject", required_argument, NULL, O_REJECT },
 	{ "bad-authenticator", no_argument, NULL, O_BADAUTH },
@@ -369,6 +379,12 @@ take_option(int c)
 		break;
 	case O_DELAY:
 		opt.delay_ms = (uint32_t)strtoul(optarg, NULL, 10);
+		break;
+	case O_RATE:
+		opt.rate = (uint32_t)strtoul(optarg, NULL, 10);
+		break;
+	case O_BUFFER:
+		opt.buffer_bytes = (int)strtol(optarg, NULL, 10);
 		break;
 	case O_DROP:
 		opt.drop_percent = (unsigned int)strtoul(optarg, NULL, 10);
@@ -419,6 +435,8 @@ open_at(struct in_addr addr, uint16_t port)
 		    stderr, "radresp: %s port %u: %s\n", inet_ntoa(addr), port, strerror(errno));
 		exit(1);
 	}
+	if (opt.buffer_bytes)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &opt.buffer_bytes, sizeof(int));
 	return fd;
 }
 
@@ -441,23 +459,58 @@ open_log(void)
 	setvbuf(log_out, NULL, _IOLBF, 0);
 }
 
+/* With --rate: whether a batch may be taken now. What it holds is debt, paid by the time. */
+static bool
+may_take(const int64_t *debt_us)
+{
+	return !opt.rate || *debt_us <= 0;
+}
+
+static void
+pass_time(int64_t *debt_us)
+{
+	static uint64_t last;
+	uint64_t now = clock_us();
+
+	*debt_us -= (int64_t)(now - last);
+	last = now;
+	if (*debt_us < 0)
+		*debt_us = 0;
+}
+
+static void
+take_batch(struct rx_batch *rx, int fd, int64_t *debt_us)
+{
+	struct datagram d;
+
+	if (!rx_read(rx, fd))
+		return;
+	while (rx_next(rx, &d)) {
+		input(fd, &d);
+		if (opt.rate)
+			*debt_us += 1000000 / opt.rate;
+	}
+	tx_flush(tx);
+}
+
 static void
 serve(struct pollfd *p, int n)
 {
 	static struct rx_batch *rx;
-	struct datagram d;
-	int i;
+	int64_t debt_us = 0;
+	int i, wait_ms;
 
 	rx = rx_new();
 	while (!stop_asked) {
-		if (poll(p, (nfds_t)n, ring_head != ring_tail ? 1 : 1000) < 0 && errno != EINTR)
+		pass_time(&debt_us);
+		if (!may_take(&debt_us))
+			usleep(1000);
+		wait_ms = !may_take(&debt_us) ? 0 : ring_head != ring_tail ? 1 : 1000;
+		if (poll(p, (nfds_t)n, wait_ms) < 0 && errno != EINTR)
 			break;
 		for (i = 0; i < n; i++) {
-			if (!rx_read(rx, p[i].fd))
-				continue;
-			while (rx_next(rx, &d))
-				input(p[i].fd, &d);
-			tx_flush(tx);
+			if (may_take(&debt_us))
+				take_batch(rx, p[i].fd, &debt_us);
 		}
 		send_due();
 		if (print_asked) {
