@@ -91,7 +91,8 @@
 	X(control_reordered, "control messages that came early and were kept")                     \
 	X(control_outside_window, "control messages outside the window")                           \
 	X(control_queue_full, "control messages not sent: pool empty")                             \
-	X(control_held_back, "control messages not taken: their peer acknowledges nothing")        \
+	X(control_early_dropped, "control messages that came early, too many to keep")             \
+	X(control_held_back, "control messages that waited for their peer to acknowledge ours")    \
 	X(control_unexpected, "control messages in the wrong state")                               \
 	X(tunnel_refused, "tunnels refused")                                                       \
 	X(tunnel_halfopen_dropped, "half-open tunnels that gave way to newer ones")                \
@@ -114,6 +115,9 @@
 	    "RADIUS replies dropped: Message-Authenticator missing or wrong")                      \
 	X(radius_failover, "RADIUS requests moved to the next server")                             \
 	X(radius_probes, "Status-Server sent to dead RADIUS servers")                              \
+	X(login_waiting, "logins that wait for their turn to be asked about, now")                 \
+	X(login_waited, "logins that had to wait for their turn")                                  \
+	X(login_queue_full, "logins put off: too many wait")                                       \
 	X(dae_received, "Disconnect and CoA packets received")                                     \
 	X(dae_acked, "Disconnect and CoA requests carried out")                                    \
 	X(dae_refused, "Disconnect and CoA requests refused")                                      \

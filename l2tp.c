@@ -31,6 +31,8 @@ enum {
 	VECTOR_LEN = 16,
 	FULL_CYCLE_SEC = 31, /* RFC 2661 5.7 */
 	OPEN_SEC = 60,	     /* for the peer to go on with what it began */
+	OPEN_MORE_SEC = 10,  /* the same each time it cannot, for messages that are late */
+	OPEN_LONGEST_SEC = 300,
 	END_BATCH = 256,     /* sessions ended in one tick */
 	MOVE_BATCH = 1024,   /* sessions that follow their tunnel in one tick */
 	HALF_OPEN_SHARE = 4, /* at most a quarter of the table */
@@ -469,6 +471,11 @@ on_drained(tunn_id t)
 		free_tunnel(t);
 }
 
+/*
+ * Neither our ICRP nor the ICCN can overtake what is in front of them: a call is not given up
+ * while its tunnel waits for lost messages, as one over a bad link does for minutes when all
+ * its calls come at once.
+ */
 static void
 on_call_timeout(uint32_t s)
 {
@@ -479,7 +486,11 @@ on_call_timeout(uint32_t s)
 		.message = "no ICCN came",
 	};
 
-	if (sess && sess->state == SESS_OPENING)
+	if (!sess || sess->state != SESS_OPENING)
+		return;
+	if (session_age(sess) < OPEN_LONGEST_SEC && !l2tp_chan_settled(sess->tunnel))
+		timer_set(&call_timers[s], SEC(OPEN_MORE_SEC));
+	else
 		end_session(s, &end, true);
 }
 

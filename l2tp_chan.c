@@ -7,9 +7,10 @@
  * Sending: messages get their Ns when queued; those from `unsent` on have not left
  * (again). At a timeout everything unacknowledged counts as unsent and the window
  * shrinks to one, so recovery is slow start over the same queue. Receiving: a message
- * that is ahead is kept, within the window we advertise, until the gap is filled. An
- * acknowledgement never waits for our own messages: what no message has carried by
- * the end of the turn leaves as a ZLB.
+ * that is ahead is kept, within the window we advertise, until the gap is filled. So is one
+ * of a peer that has too much of ours to acknowledge: its turn comes when it has, and the
+ * peer's window bounds what it can send until then. An acknowledgement never waits for our own
+ * messages: what no message has carried by the end of the turn leaves as a ZLB.
  *
  * Called by l2tp.c, which gets back what arrived through struct chan_events.
  */
@@ -29,11 +30,11 @@ enum {
 	SMALL_DATA = 112,
 	LARGE_DATA = 1400,
 	LARGE_CELLS = 32768,
-	EARLY_CELLS = 8192,
+	EARLY_CELLS = 16384,
 	LARGE_BIT = 0x80000000, /* in a cell id: it is of the large pool */
-	EARLY_MAX = 64,		/* messages ahead that are kept a tunnel */
+	EARLY_MAX = 512,	/* messages ahead that are kept a tunnel */
 	EARLY_OPENING = 4,	/* the same while anybody could have made the tunnel */
-	QUEUE_MAX = 1024,	/* unacknowledged messages beyond which we listen to acks only */
+	QUEUE_MAX = 1024,	/* unacknowledged messages beyond which we take acks only */
 	QUEUE_SCARCE = 16,	/* the same when cells are running out */
 	MAX_RETRIES = 5,
 	FIRST_RETRY_SEC = 1,
@@ -59,7 +60,7 @@ struct chan {
 	struct timer retry;
 	uint32_t head, tail;	    /* queued out, oldest first */
 	uint32_t unsent;	    /* first that has to leave; 0: none */
-	uint32_t early;		    /* came ahead of their turn, by Ns */
+	uint32_t early, early_tail; /* came ahead of their turn or are held back, by Ns */
 	uint16_t ns;		    /* the next message queued gets it */
 	uint16_t sent;		    /* Ns of `unsent`, or ns */
 	uint16_t high;		    /* Ns of the first that has never left */
@@ -357,35 +358,62 @@ l2tp_chan_judge(tunn_id t, const struct l2tp_hdr *h, bool empty)
 	return ahead < conf->receive_window ? CHAN_IN_WINDOW : CHAN_OUTSIDE;
 }
 
+/* Where in the list of kept messages the one with this Ns is or belongs. */
+static uint32_t *
+early_link(struct chan *c, uint16_t ns)
+{
+	uint32_t *link = &c->early;
+
+	if (*link && (int16_t)(early_get(c->early_tail)->ns - ns) < 0)
+		return &early_get(c->early_tail)->next; /* nearly all are */
+	while (*link && (int16_t)(early_get(*link)->ns - ns) < 0)
+		link = &early_get(*link)->next;
+	return link;
+}
+
 /*
- * Keeps a message that is ahead, in order of Ns; a second copy or one too many is dropped:
- * it will be sent again.
+ * Keeps a message whose turn has not come, in order of Ns; a second copy or one too many is
+ * dropped: it will be sent again.
  */
 static void
 keep_early(tunn_id t, const struct l2tp_hdr *h, struct rd avps)
 {
 	struct chan *c = &chans[t];
 	unsigned int most = tunnel_get(t)->state == TUNNEL_OPENING ? EARLY_OPENING : EARLY_MAX;
-	uint32_t *link = &c->early, id;
+	uint32_t *link = early_link(c, h->ns), id;
 	struct cell *m;
 
-	while (*link && (int16_t)(early_get(*link)->ns - h->ns) < 0)
-		link = &early_get(*link)->next;
-	if ((*link && early_get(*link)->ns == h->ns) || c->n_early >= most ||
-	    rd_left(&avps) > LARGE_DATA)
+	if (*link && early_get(*link)->ns == h->ns) {
+		COUNT(control_duplicate);
 		return;
-	id = idset_take(&early_pool.ids);
-	if (!id)
+	}
+	id = c->n_early < most && rd_left(&avps) <= LARGE_DATA ? idset_take(&early_pool.ids) : 0;
+	if (!id) {
+		COUNT(control_early_dropped);
 		return;
+	}
 	m = early_get(id);
 	m->len = (uint16_t)rd_left(&avps);
 	memcpy(m->data, avps.pos, m->len);
 	m->ns = h->ns;
 	m->wire_sid = h->wire_sid;
 	m->next = *link;
+	if (!m->next)
+		c->early_tail = id;
 	*link = id;
 	c->n_early++;
-	COUNT(control_reordered);
+	if (h->ns != c->nr)
+		COUNT(control_reordered);
+}
+
+/* A peer that speaks but does not acknowledge what we say has to wait. */
+static bool
+may_speak(const struct chan *c)
+{
+	bool scarce = small_pool.ids.used > small_pool.ids.limit / 4 * 3 ||
+		      large_pool.ids.used > large_pool.ids.limit / 4 * 3;
+
+	return (uint16_t)(c->ns - c->acked) < (scarce ? QUEUE_SCARCE : QUEUE_MAX);
 }
 
 /* Delivers kept messages whose turn has come. The tunnel may end on the way. */
@@ -395,28 +423,19 @@ deliver_kept(tunn_id t)
 	struct chan *c = &chans[t];
 	uint8_t copy[LARGE_DATA];
 
-	while (tunnel_get(t) && c->early && early_get(c->early)->ns == c->nr) {
+	while (tunnel_get(t) && c->early && early_get(c->early)->ns == c->nr && may_speak(c)) {
 		uint32_t id = c->early;
 		struct cell *m = early_get(id);
 		uint16_t len = m->len, wire_sid = m->wire_sid;
 
 		memcpy(copy, m->data, len);
+		ack_later(t);
 		c->early = m->next;
 		c->n_early--;
 		c->nr++;
 		idset_give(&early_pool.ids, id);
 		events->message(t, wire_sid, rd_init(copy, len));
 	}
-}
-
-/* A peer that speaks but does not acknowledge what we say has to wait: it will repeat itself. */
-static bool
-may_speak(const struct chan *c)
-{
-	bool scarce = small_pool.ids.used > small_pool.ids.limit / 4 * 3 ||
-		      large_pool.ids.used > large_pool.ids.limit / 4 * 3;
-
-	return (uint16_t)(c->ns - c->acked) < (scarce ? QUEUE_SCARCE : QUEUE_MAX);
 }
 
 void
@@ -431,12 +450,15 @@ l2tp_chan_input(tunn_id t, const struct l2tp_hdr *h, struct rd avps)
 		COUNT(control_outside_window);
 		return;
 	}
-	if ((int16_t)(h->nr - c->acked) > 0) /* else an old packet */
+	if ((int16_t)(h->nr - c->acked) > 0) { /* else an old packet */
 		take_ack(t, h->nr);
+		deliver_kept(t);
+	}
 	if (empty || !tunnel_get(t) || !c->open)
 		return;
 	if (h->ns == c->nr && !may_speak(c)) {
 		COUNT(control_held_back);
+		keep_early(t, h, avps);
 		return;
 	}
 	ack_later(t);
@@ -457,4 +479,10 @@ bool
 l2tp_chan_idle(tunn_id t)
 {
 	return chans[t].head == 0;
+}
+
+bool
+l2tp_chan_settled(tunn_id t)
+{
+	return l2tp_chan_idle(t) && chans[t].n_early == 0;
 }

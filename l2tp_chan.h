@@ -47,6 +47,9 @@ void l2tp_chan_input(tunn_id t, const struct l2tp_hdr *h, struct rd avps);
 /* Nothing is waiting to be sent or acknowledged. */
 bool l2tp_chan_idle(tunn_id t);
 
+/* The same, and nothing of the peer's is missing. */
+bool l2tp_chan_settled(tunn_id t);
+
 /* Turn end: acknowledgements that no message carried leave as ZLBs. */
 void l2tp_chan_flush(void);
 

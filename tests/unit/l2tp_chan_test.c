@@ -295,19 +295,21 @@ early_messages_are_few(void **state)
 
 	(void)state;
 	l2tp_chan_open(fresh);
-	for (i = 1; i <= 100; i++) {
+	for (i = 1; i <= 600; i++) {
 		hear(t, i, 0, i);
 		hear(fresh, i, 0, i);
 	}
-	hear(fresh, 0, 0, 200);
+	hear(fresh, 0, 0, 700);
 	assert_int_equal(n_delivered, 1 + 4);
-	hear(t, 0, 0, 200);
-	assert_int_equal(n_delivered, 5 + 1 + 64);
+	hear(t, 0, 0, 700);
+	assert_int_equal(n_delivered, 5 + 512); /* the window we advertise */
+	assert_true(l2tp_chan_settled(t));
 	l2tp_chan_close(fresh);
 	tunnel_free(fresh);
 }
 
-/* A peer that makes us answer and never acknowledges: it is not listened to any more. */
+/* A peer that makes us answer and never acknowledges is not listened to any more. What it says
+ * within our window is kept, and has its turn as soon as it acknowledges. */
 static void
 greedy_peer_waits(void **state)
 {
@@ -321,9 +323,17 @@ greedy_peer_waits(void **state)
 		assert_int_equal(n_delivered, i < 1023);
 	}
 	hear(t, 1023, 0, 7); /* repeated, and nothing acknowledged */
+	hear(t, 1025, 0, 9);
+	hear(t, 1024, 0, 8);
 	assert_int_equal(n_delivered, 0);
-	hear(t, 1023, 1, 7); /* one */
-	assert_int_equal(n_delivered, 1);
+	assert_false(l2tp_chan_settled(t));
+	n_sent = 0;
+	hear(t, 0, 1, 0); /* one is */
+	assert_int_equal(n_delivered, 3);
+	assert_int_equal(delivered[0], 7);
+	assert_int_equal(delivered[2], 9);
+	l2tp_chan_flush();
+	assert_true(n_sent > 0 && sent[n_sent - 1].nr == 1026);
 }
 
 static void
