@@ -99,6 +99,7 @@ OBJS = \
 	local_users.o \
 	log.o \
 	log_target.o \
+	login_queue.o \
 	loop.o \
 	mschap.o \
 	note.o \

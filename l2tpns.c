@@ -26,6 +26,7 @@
 #include "local_users.h"
 #include "log.h"
 #include "log_target.h"
+#include "login_queue.h"
 #include "loop.h"
 #include "note.h"
 #include "pidfile.h"
@@ -73,18 +74,20 @@ typedef void (*session_hook)(sess_id s, enum sess_event ev);
 
 static const struct hook_table hooks = {
 	.session = (const session_hook[]){ usage_session, acct_session, addr_session,
-	    radius_session, frame_session, filter_session, tbf_session, ppp_session, l2tp_session,
-	    plugin_session_event, NULL },
+	    login_queue_session, radius_session, frame_session, filter_session, tbf_session,
+	    ppp_session, l2tp_session, plugin_session_event, NULL },
 	.control = (void (*const[])(
 	    const struct pkt *, const struct l2tp_hdr *, struct rd)){ l2tp_control, NULL },
 	.frame = (void (*const[])(sess_id, struct rd)){ ppp_frame, NULL },
 	.call_up = (void (*const[])(sess_id)){ ppp_call_up, NULL },
 	.call_close = (void (*const[])(sess_id)){ l2tp_call_close, NULL },
 	.close = (void (*const[])(sess_id, const struct sess_end *)){ ppp_close, NULL },
-	.authenticate = (bool (*const[])(sess_id,
-	    const struct auth_request *)){ local_users_authenticate, radius_authenticate, NULL },
-	.auth_cancel = (void (*const[])(sess_id)){ radius_cancel, NULL },
-	.auth_result = (void (*const[])(sess_id, const struct auth_result *)){ auth_result, NULL },
+	.authenticate =
+	    (bool (*const[])(sess_id, const struct auth_request *)){
+		local_users_authenticate, login_queue_authenticate, NULL },
+	.auth_cancel = (void (*const[])(sess_id)){ login_queue_cancel, NULL },
+	.auth_result = (void (*const[])(sess_id, const struct auth_result *)){ login_queue_result,
+	    auth_result, NULL },
 	.tunnel_close = (void (*const[])(tunn_id)){ l2tp_tunnel_close, NULL },
 	.pre_auth = (bool (*const[])(sess_id, struct login *)){ plugin_before_auth, NULL },
 	.post_auth = (bool (*const[])(sess_id, enum auth_proto, bool)){ plugin_after_auth, NULL },
@@ -330,6 +333,7 @@ open_tables(void)
 	l2tp_init();
 	ppp_init();
 	radius_init();
+	login_queue_init(conf->max_tunnels);
 	acct_init();
 	command_init();
 	plugin_start();

@@ -204,6 +204,7 @@ finish(unsigned int id, struct auth_result *res, bool answered)
 	sess_id s = shared->slots[id].s;
 
 	res->number = reqs[shared->slots[id].req].number;
+	res->tries = shared->slots[id].tries;
 	free_slot(id, answered);
 	hook_auth_result(s, res);
 }
@@ -531,6 +532,12 @@ radius_authenticate(sess_id s, const struct auth_request *login)
 	}
 	start_login((unsigned int)slot, s, login);
 	return true;
+}
+
+bool
+radius_has_room(void)
+{
+	return in_use[RAD_KIND_ACCESS] < most_of(RAD_KIND_ACCESS);
 }
 
 /* The packet round the attributes of a record, RFC 2866 3. */

@@ -27,7 +27,7 @@ void radius_init(void);
 void radius_fini(void);
 
 /*
- * Takes an authentication request, for the hook list: true when it will be
+ * Takes an authentication request: true when it will be
  * answered by hook_auth_result() - later, or at once when no packet can hold it or all
  * slots are in use (AUTH_BUSY) -, also when this very request is pending already
  * (another of the session is given up); false when no server (or no secret) is
@@ -35,7 +35,10 @@ void radius_fini(void);
  */
 bool radius_authenticate(sess_id s, const struct auth_request *req);
 
-/* Forgets what is pending for the session, for the hook list. */
+/* Whether there are slots for one more login. */
+bool radius_has_room(void);
+
+/* Forgets what is pending for the session. */
 void radius_cancel(sess_id s);
 
 /* Session events: forgets what is pending for a session that goes. */
