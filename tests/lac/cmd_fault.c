@@ -89,6 +89,7 @@ cmd_loss(struct run *r)
 {
 	net_loss_tx = arg_num(r, "tx");
 	net_loss_rx = arg_num(r, "rx");
+	net_twice = arg_num(r, "twice");
 	return true;
 }
 

@@ -153,6 +153,7 @@ static const struct {
 	C(unknown_session),
 	C(early_ip),
 	C(retransmits),
+	C(ppp_repeats),
 	C(duplicates),
 	C(reordered),
 	C(zlb_sent),

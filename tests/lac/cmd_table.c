@@ -209,6 +209,7 @@ static const struct arg_def trace_args[] = {
 static const struct arg_def loss_args[] = {
 	{ "tx", ARG_NUM, "0", 0, 1000000, "of a million datagrams sent" },
 	{ "rx", ARG_NUM, "0", 0, 1000000, "of a million datagrams received" },
+	{ "twice", ARG_NUM, "0", 0, 1000000, "of a million control messages sent, send again" },
 	END,
 };
 
@@ -253,7 +254,7 @@ const struct cmd cmd_table[] = {
 	{ "silent", "answer no LCP echo", silent_args, cmd_silent },
 	{ "mute", "acknowledge no control message", mute_args, cmd_mute },
 	{ "trace", "show control traffic as events", trace_args, cmd_trace },
-	{ "loss", "lose datagrams at random", loss_args, cmd_loss },
+	{ "loss", "lose or repeat datagrams at random", loss_args, cmd_loss },
 	{ "lazy", "take input only so often, to cost little under load", lazy_args, cmd_lazy },
 	{ "hello", "send a HELLO; answers when it is acknowledged", tunnels_args, cmd_hello },
 	{ "close", "end sessions", close_args, cmd_close },

@@ -150,6 +150,7 @@ struct totals {
 	uint64_t rx_fragments;
 	uint64_t tx_packets, tx_bytes;
 	uint64_t unknown_tunnel, unknown_session, early_ip;
+	uint64_t ppp_repeats; /* requests of LCP, PAP and IPCP that went unanswered for too long */
 	uint64_t retransmits, duplicates, reordered, zlb_sent, zlb_received;
 	uint64_t violations; /* what the LNS did against an RFC */
 	uint64_t lcp_echo, icmp_errors;

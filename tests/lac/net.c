@@ -15,7 +15,7 @@
 
 enum { MAX_PUMPS = 8, MAX_WATCH = 4096, READ_ROUNDS = 4 };
 
-uint32_t net_loss_tx, net_loss_rx;
+uint32_t net_loss_tx, net_loss_rx, net_twice;
 uint32_t net_lazy_us;
 struct tx_batch *net_tx;
 volatile sig_atomic_t net_stop;

@@ -14,6 +14,7 @@ struct sock {
 };
 
 extern uint32_t net_loss_tx, net_loss_rx; /* datagrams lost on purpose, in a million */
+extern uint32_t net_twice;		  /* control messages sent twice, in a million */
 extern uint32_t net_lazy_us; /* take input only so often, in large batches; 0: at once */
 extern struct tx_batch *net_tx;
 extern volatile sig_atomic_t net_stop; /* 1: whatever is waited for, net_until() returns */

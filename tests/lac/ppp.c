@@ -101,6 +101,8 @@ restart_fire(struct timer *tm)
 		call_hangup(s, WHY_TIMEOUT, 10, 0);
 		return;
 	}
+	if (s->state != S_LCP || s->lcp_started)
+		totals.ppp_repeats++;
 	if (s->state == S_LCP && s->lcp_started)
 		lcp_send_request(s);
 	else if (s->state == S_AUTH && s->auth_proto == PPP_PAP)

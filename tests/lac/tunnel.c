@@ -64,13 +64,21 @@ tunnel_hiding(const struct tunnel *t)
 	return t->prof->hidden && t->prof->secret[0] ? t->prof->secret : NULL;
 }
 
-void
-tunnel_transmit(struct tunnel *t, uint8_t *packet, size_t len)
+static void
+transmit_once(struct tunnel *t, uint8_t *packet, size_t len)
 {
 	if (t->frozen || net_lose(net_loss_tx))
 		return;
 	memcpy(tx_room(net_tx, t->sock->fd, &t->peer, len), packet, len);
 	tx_commit(net_tx, len, NULL, 0);
+}
+
+void
+tunnel_transmit(struct tunnel *t, uint8_t *packet, size_t len)
+{
+	transmit_once(t, packet, len);
+	if (net_lose(net_twice))
+		transmit_once(t, packet, len);
 }
 
 void
