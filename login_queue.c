@@ -11,8 +11,9 @@
  *
  * The window is how many are asked about at a time. While anybody waits, it grows by one with
  * each answer that was quick - no later than twice the quickest one, and a bit -, and shrinks by
- * one with each that was slow: then there is a queue at the server that gains nothing. One that was
- * sent more than once, or never answered, halves it, once for all that had been sent before.
+ * one with each that was slow: then there is a queue at the server that gains nothing. What the
+ * loop was busy for meanwhile is not the server's. One that was sent more than once, or never
+ * answered, halves it, once for all that had been sent before.
  *
  * Tunnels that have somebody waiting take turns, so a LAC with one login waits behind one of each
  * other tunnel and not behind a crowd. Who waits and what he has proven lies in a pool of
@@ -311,14 +312,15 @@ adjust(uint64_t took_ms)
 void
 login_queue_result(sess_id s, const struct auth_result *res)
 {
-	uint64_t asked_ms = places[s].asked_ms;
+	uint64_t asked_ms = places[s].asked_ms, took_ms = loop_now_ms() - asked_ms;
+	uint64_t ours_ms = 2 * (uint64_t)loop_busy_ms(); /* the turns it left and came in */
 
 	if (!places[s].asked)
 		return; /* by another one */
 	if (res->tries > 1)
 		halve(asked_ms);
 	else if (res->tries == 1)
-		adjust(loop_now_ms() - asked_ms);
+		adjust(took_ms > ours_ms ? took_ms - ours_ms : 0);
 	answered(s);
 	pump();
 }

@@ -31,7 +31,7 @@ static loop_signal_fn signal_fn[MAX_SIGNAL];
 static volatile sig_atomic_t signal_seen[MAX_SIGNAL];
 static sigset_t blocked, outside; /* signals we take; mask while in pselect() */
 static bool stopping, mask_ready;
-static uint64_t now_ms;
+static uint64_t now_ms, busy_us;
 static time_t now_wall;
 
 int
@@ -142,6 +142,12 @@ loop_now_ds(void)
 	return (uint32_t)(now_ms / 100);
 }
 
+uint32_t
+loop_busy_ms(void)
+{
+	return (uint32_t)(busy_us / 1000);
+}
+
 time_t
 loop_time(void)
 {
@@ -237,7 +243,8 @@ loop_run(void)
 			timer_run(now_ms);
 		for (i = 0; i < n_turn_end; i++)
 			turn_end[i]();
-		counters->loop_longest_us = MAX(counters->loop_longest_us, clock_us() - began);
+		busy_us = clock_us() - began;
+		counters->loop_longest_us = MAX(counters->loop_longest_us, busy_us);
 	}
 }
 

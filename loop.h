@@ -51,6 +51,10 @@ loop_seconds_since(uint32_t then_ds)
 	return gone > 0 ? (uint32_t)gone / 10 : 0;
 }
 
+/* Milliseconds that the turn before this one worked: so much later than it might have been is what
+ * came meanwhile seen. */
+uint32_t loop_busy_ms(void);
+
 /* Reads the clocks again: for use before the loop runs, and in a child. */
 void loop_clock(void);
 

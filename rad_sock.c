@@ -37,7 +37,7 @@
 
 enum {
 	IDS = 256,	      /* of a socket */
-	BATCH = 16,	      /* replies taken from a socket in a turn */
+	BATCH = 16,	      /* replies taken from a socket by one call */
 	SOCKET_RETRY_SEC = 5, /* before opening a socket is tried again */
 	REST_SEC = 10,	      /* behind the end of the request */
 	WAKE_BATCH = 512,     /* that have rested, in a turn */
@@ -286,11 +286,11 @@ rad_sock_send(unsigned int slot, const struct rad_dest *d, const uint8_t *packet
 		    strerror(errno));
 }
 
-static void
-on_readable(int fd, void *arg)
+/* True when there may be more. */
+static bool
+read_batch(int fd, const struct sock *sock)
 {
 	static uint8_t bufs[BATCH][RAD_MAX_PACKET];
-	const struct sock *sock = arg;
 	struct mmsghdr msgs[BATCH] = { 0 };
 	struct iovec iov[BATCH];
 	struct sockaddr_in from[BATCH];
@@ -308,6 +308,18 @@ on_readable(int fd, void *arg)
 		plog_limit(LOG_WARNING, "RADIUS: receiving: %s", strerror(errno));
 	for (i = 0; i < n; i++)
 		on_input((unsigned int)(sock - socks), bufs[i], msgs[i].msg_len, &from[i]);
+	return n == BATCH;
+}
+
+/* Takes what answers all of a socket's requests, at most: in a storm a turn is long. */
+static void
+on_readable(int fd, void *arg)
+{
+	const struct sock *sock = arg;
+	unsigned int n;
+
+	for (n = 0; n < IDS / BATCH && read_batch(fd, sock) && sock->fd == fd; n++)
+		;
 }
 
 void

@@ -36,7 +36,7 @@ enum {
 	MAX_SOCKETS = 32,
 	MAX_LOCALS = 255,
 	COPY_SIZE = 2048,
-	SOCKET_BUFFER = 16 << 20,
+	SOCKET_BUFFER = 64 << 20, /* what 50,000 subscribers say in the second a storm begins */
 	TURN_PACKETS = 512,	  /* after so many of a socket a turn reads no more */
 	IN_BUFFERS = 64,	  /* messages read by one call; each may hold many packets */
 	IN_CROWDED = 8,		  /* the same while they do */

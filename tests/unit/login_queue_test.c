@@ -25,6 +25,7 @@
 enum { SESSIONS = 80000, TUNNELS = 4, FIRST_WINDOW = 64, POOL = 65536 };
 
 static uint64_t now_ms = 1000000;
+static uint32_t busy_ms;
 static unsigned int slots = RADIUS_SLOTS;
 static bool configured = true;
 
@@ -42,6 +43,12 @@ uint64_t
 loop_now_ms(void)
 {
 	return now_ms;
+}
+
+uint32_t
+loop_busy_ms(void)
+{
+	return busy_ms;
 }
 
 uint32_t
@@ -277,6 +284,26 @@ window_follows_a_fast_server(void **state)
 	assert_in_range(most_sent, 4000, RADIUS_SLOTS);
 }
 
+/* That we were busy does not make it slow. */
+static void
+window_grows_while_we_are_slow(void **state)
+{
+	unsigned int i, n;
+
+	(void)state;
+	busy_ms = 200;
+	for (i = 1; i <= 20000; i++)
+		log_in(i % TUNNELS, i);
+	answer(0, 1); /* at once */
+	while (n_sent) {
+		pass(200);
+		for (n = n_sent; n; n--)
+			answer(0, 1);
+	}
+	busy_ms = 0;
+	assert_in_range(most_sent, 4000, RADIUS_SLOTS);
+}
+
 /* One that does 2,000 a second is not asked about more than it does in a quarter of one. */
 static void
 window_follows_a_slow_server(void **state)
@@ -391,6 +418,7 @@ main(void)
 		T(the_rest_waits_with_its_proof),
 		T(tunnels_take_turns),
 		T(window_follows_a_fast_server),
+		T(window_grows_while_we_are_slow),
 		T(window_follows_a_slow_server),
 		T(window_is_halved_by_loss),
 		T(who_goes_is_forgotten),
