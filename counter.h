@@ -93,6 +93,7 @@
 	X(control_queue_full, "control messages not sent: pool empty")                             \
 	X(control_early_dropped, "control messages that came early, too many to keep")             \
 	X(control_held_back, "control messages that waited for their peer to acknowledge ours")    \
+	X(call_waited, "calls that waited for their ICRP while others were set up")                \
 	X(control_unexpected, "control messages in the wrong state")                               \
 	X(tunnel_refused, "tunnels refused")                                                       \
 	X(tunnel_halfopen_dropped, "half-open tunnels that gave way to newer ones")                \

@@ -15,6 +15,7 @@
 #include "counter.h"
 #include "frame.h"
 #include "l2tp_chan.h"
+#include "ll.h"
 #include "loop.h"
 #include "note.h"
 #include "shm.h"
@@ -33,6 +34,8 @@ enum {
 	OPEN_SEC = 60,	     /* for the peer to go on with what it began */
 	OPEN_MORE_SEC = 10,  /* the same each time it cannot, for messages that are late */
 	OPEN_LONGEST_SEC = 300,
+	SET_UP_MOST = 2048,  /* calls in set-up at a time */
+	SET_UP_SEC = 2,	     /* one that takes longer waits for something else than us */
 	END_BATCH = 256,     /* sessions ended in one tick */
 	MOVE_BATCH = 1024,   /* sessions that follow their tunnel in one tick */
 	HALF_OPEN_SHARE = 4, /* at most a quarter of the table */
@@ -80,11 +83,23 @@ struct control {
 	struct timer move; /* the peer speaks from elsewhere: its sessions follow */
 	sess_id move_next;
 	const char *stop_why;
+	struct id_list waiting; /* calls that wait for their ICRP */
+	struct id_link turn;	/* in `turns`, while there are any */
+};
+
+/* What a session has beside struct session. */
+struct call {
+	struct timer timer;  /* for the set-up, then for the ICCN */
+	struct id_link link; /* in its tunnel's `waiting` */
+	bool waits;
+	bool counted; /* in set_up */
 };
 
 static struct control *controls;
-static struct timer *call_timers; /* waiting for ICCN */
-static struct ctl_msg msg;	  /* the message in hand */
+static struct call *calls;
+static struct id_list turns; /* tunnels with calls that wait */
+static uint32_t set_up;	     /* calls that have their ICRP, are not up and may be soon */
+static struct ctl_msg msg;   /* the message in hand */
 static bool stopping;
 static uint32_t carrier_sessions[CONF_LACS + 1]; /* by place in conf->lacs, from 1 */
 
@@ -106,7 +121,7 @@ l2tp_init(void)
 {
 	controls =
 	    shm_map_private("tunnel timers", (conf->max_tunnels + (size_t)1) * sizeof(*controls));
-	call_timers = session_table("call timers", sizeof(*call_timers));
+	calls = session_table("calls", sizeof(*calls));
 	l2tp_chan_init(conf->max_tunnels, conf->max_sessions, &channel_events);
 }
 
@@ -277,6 +292,93 @@ end_session(sess_id s, const struct sess_end *end, bool cdn)
 	session_free(s);
 }
 
+/* --- calls that wait for their ICRP --- */
+
+static struct id_link *
+call_link(uint32_t s)
+{
+	return &calls[s].link;
+}
+
+static struct id_link *
+turn_link(uint32_t t)
+{
+	return &controls[t].turn;
+}
+
+static void
+send_icrp(sess_id s)
+{
+	const struct session *sess = session_get(s);
+	uint8_t buf[64];
+	struct wr w = wr_init(buf, sizeof(buf));
+
+	set_up++;
+	calls[s].counted = true;
+	timer_set(&calls[s].timer, SEC(SET_UP_SEC));
+	ctl_begin(&w, CTL_ICRP);
+	put_id(sess->tunnel, &w, AVP_ASSIGNED_SESSION_ID, sess->wire_sid);
+	send_message(sess->tunnel, &w, sess->peer_sid);
+}
+
+static void
+stop_waiting(sess_id s)
+{
+	tunn_id t = session_get(s)->tunnel;
+
+	if (!calls[s].waits)
+		return;
+	calls[s].waits = false;
+	ll_remove(&controls[t].waiting, s, call_link);
+	ll_remove(&turns, t, turn_link);
+	if (controls[t].waiting.count)
+		ll_append(&turns, t, turn_link);
+}
+
+/* Calls are answered as others are done, a tunnel's after another's. */
+static void
+answer_waiting(void)
+{
+	sess_id s;
+
+	while (set_up < SET_UP_MOST && turns.head) {
+		s = controls[turns.head].waiting.head;
+		stop_waiting(s);
+		send_icrp(s);
+	}
+}
+
+/*
+ * When all subscribers of a LAC come back at once, each sends its PPP frames as soon as his
+ * call is up, and everybody's would queue in front of everybody else's. So only so many are
+ * let begin; the others have a session and wait for their ICRP. Control messages behind
+ * their ICRQ do not wait.
+ */
+static void
+answer_call(tunn_id t, sess_id s)
+{
+	if (set_up < SET_UP_MOST && !turns.head) {
+		send_icrp(s);
+		return;
+	}
+	COUNT(call_waited);
+	calls[s].waits = true;
+	if (controls[t].waiting.count == 0)
+		ll_append(&turns, t, turn_link);
+	ll_append(&controls[t].waiting, s, call_link);
+}
+
+/* Up, gone, or too slow to be waited for. */
+static void
+set_up_over(sess_id s)
+{
+	if (!calls[s].counted)
+		return;
+	calls[s].counted = false;
+	set_up--;
+	answer_waiting();
+}
+
 static void
 free_tunnel(tunn_id t)
 {
@@ -377,9 +479,13 @@ l2tp_session(sess_id s, enum sess_event ev)
 {
 	struct control *c = &controls[session_get(s)->tunnel];
 
+	if (ev == SESS_EV_UP)
+		set_up_over(s);
 	if (ev != SESS_EV_GONE)
 		return;
-	timer_stop(&call_timers[s]);
+	timer_stop(&calls[s].timer);
+	stop_waiting(s);
+	set_up_over(s);
 	carrier_sessions[c->carrier]--;
 	if (c->move_next == s)
 		c->move_next = session_next_of_tunnel(s);
@@ -489,9 +595,20 @@ on_call_timeout(uint32_t s)
 	if (!sess || sess->state != SESS_OPENING)
 		return;
 	if (session_age(sess) < OPEN_LONGEST_SEC && !l2tp_chan_settled(sess->tunnel))
-		timer_set(&call_timers[s], SEC(OPEN_MORE_SEC));
+		timer_set(&calls[s].timer, SEC(OPEN_MORE_SEC));
 	else
 		end_session(s, &end, true);
+}
+
+static void
+on_call_timer(uint32_t s)
+{
+	if (!calls[s].counted) {
+		on_call_timeout(s);
+		return;
+	}
+	timer_set(&calls[s].timer, SEC(OPEN_SEC - SET_UP_SEC));
+	set_up_over(s);
 }
 
 /* --- the control connection, RFC 2661 7.2.1 --- */
@@ -615,8 +732,6 @@ take_icrq(tunn_id t)
 		.message = "the LAC uses the id again",
 	};
 	char called[NUMBER_LEN], calling[NUMBER_LEN];
-	uint8_t buf[64];
-	struct wr w = wr_init(buf, sizeof(buf));
 	unsigned int i;
 
 	if (stopping) {
@@ -642,11 +757,8 @@ take_icrq(tunn_id t)
 		session_add_note(s, NOTE_LINE, msg.line[i].type, msg.line[i].val.p,
 		    MIN(msg.line[i].val.len, NOTE_MAX));
 	session_forwarding(s, false); /* where frames go is known now */
-	timer_init(&call_timers[s], on_call_timeout, s);
-	timer_set(&call_timers[s], SEC(OPEN_SEC));
-	ctl_begin(&w, CTL_ICRP);
-	put_id(t, &w, AVP_ASSIGNED_SESSION_ID, session_get(s)->wire_sid);
-	send_message(t, &w, msg.assigned_sid);
+	timer_init(&calls[s].timer, on_call_timer, s);
+	answer_call(t, s);
 }
 
 static void
@@ -721,7 +833,6 @@ take_iccn(sess_id s)
 	uint8_t numbers[3] = { (uint8_t)(msg.proxy_type >> 8), (uint8_t)msg.proxy_type,
 		msg.proxy_id };
 
-	timer_stop(&call_timers[s]);
 	session_set_speeds(
 	    s, msg.tx_speed, CTL_HAS(&msg, AVP_RX_CONNECT_SPEED) ? msg.rx_speed : msg.tx_speed);
 	session_set_sequencing(s, CTL_HAS(&msg, AVP_SEQUENCING_REQUIRED));
