@@ -18,8 +18,8 @@ PAIR = re.compile(r'(\w+)=("[^"]*"|\S+)')
 class CLac:
     """The C test LAC, driven by its line protocol."""
 
-    def __init__(self, ns, lns):
-        self.process = ns.start(os.path.join(TOOLS, "lac"), "-q", "-l", lns, stdin=subprocess.PIPE)
+    def __init__(self, ns, lns, *options):
+        self.process = ns.start(os.path.join(TOOLS, "lac"), "-q", "-l", lns, *options, stdin=subprocess.PIPE)
         self.seen = 0
 
     def send(self, command):
