@@ -38,6 +38,7 @@
 enum {
 	IDS = 256,	      /* of a socket */
 	BATCH = 16,	      /* replies taken from a socket by one call */
+	TURN_BATCHES = 4,     /* in a turn: in a storm it is long, and there are 64 sockets */
 	SOCKET_RETRY_SEC = 5, /* before opening a socket is tried again */
 	REST_SEC = 10,	      /* behind the end of the request */
 	WAKE_BATCH = 512,     /* that have rested, in a turn */
@@ -173,6 +174,12 @@ rad_sock_most(enum rad_kind kind)
 	return conf->radius_accounting || accounted ? all - acct : RADIUS_SLOTS;
 }
 
+bool
+rad_sock_has_room(enum rad_kind kind)
+{
+	return taken[kind] < rad_sock_most(kind);
+}
+
 static void
 next_socket(void)
 {
@@ -186,7 +193,7 @@ rad_sock_take(enum rad_kind kind, bool beyond)
 	unsigned int n, slot;
 
 	accounted = accounted || (kind == RAD_KIND_ACCT && !beyond);
-	if (taken[kind] >= rad_sock_most(kind) && !beyond)
+	if (!rad_sock_has_room(kind) && !beyond)
 		return -1;
 	/* of one socket until all its identifiers had their turn, or it has no more */
 	for (n = 0; n < RADIUS_SOCKETS; n++, next_socket()) {
@@ -311,14 +318,13 @@ read_batch(int fd, const struct sock *sock)
 	return n == BATCH;
 }
 
-/* Takes what answers all of a socket's requests, at most: in a storm a turn is long. */
 static void
 on_readable(int fd, void *arg)
 {
 	const struct sock *sock = arg;
 	unsigned int n;
 
-	for (n = 0; n < IDS / BATCH && read_batch(fd, sock) && sock->fd == fd; n++)
+	for (n = 0; n < TURN_BATCHES && read_batch(fd, sock) && sock->fd == fd; n++)
 		;
 }
 

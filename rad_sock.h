@@ -23,6 +23,9 @@ void rad_sock_fini(void);
 /* How many requests of a kind there may be. */
 unsigned int rad_sock_most(enum rad_kind kind);
 
+/* Whether there are fewer now, those that rest included. */
+bool rad_sock_has_room(enum rad_kind kind);
+
 /*
  * A slot for a request of that kind; -1: there is none to be had. `beyond`: though there
  * are as many of the kind as there may be, which is for a probe.

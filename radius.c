@@ -537,7 +537,7 @@ radius_authenticate(sess_id s, const struct auth_request *login)
 bool
 radius_has_room(void)
 {
-	return in_use[RAD_KIND_ACCESS] < most_of(RAD_KIND_ACCESS);
+	return rad_sock_has_room(RAD_KIND_ACCESS);
 }
 
 /* The packet round the attributes of a record, RFC 2866 3. */
