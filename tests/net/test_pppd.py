@@ -500,12 +500,13 @@ def test_lac_vanishes(site, guest, lns):
 # ---------------------------------------------------------------------------- what is billed
 
 def iperf(site, guest, call, options):
-    """Octets of payload that arrived, as the receiving iperf3 says."""
+    """What the sending and the receiving iperf3 say."""
     server = site.network.core.start("iperf3", "-s", "-1", "-B", site.network.CORE, "--forceflush")
     server.wait_line("Server listening")
     said = guest.run("iperf3 -J -t 2 %s -B %s -c %s" % (options, call.address, site.network.CORE))
     assert server.wait() == 0
-    return json.loads(said[said.index("{"):])["end"]["sum_received"]["bytes"]  # a warning may stand in front
+    end = json.loads(said[said.index("{"):])["end"]  # a warning may stand in front
+    return end["sum_sent"], end["sum_received"]
 
 
 def bill(site, call):
@@ -528,19 +529,24 @@ def no_df(site):
     site.network.core.sysctl("ipv4.ip_no_pmtu_disc", 0)
 
 
-def core_octets(site):
-    """IP octets that have come to the core network, headers included."""
-    return int(re.search(r"IpExtInOctets +(\d+)", site.network.core.run("nstat", "-asz")).group(1))
+def nstat(ns, name):
+    return int(re.search(name + r" +(\d+)", ns.run("nstat", "-asz")).group(1))
+
+
+def dropped(site):
+    """Packets that a busy machine has lost between pppd and us, either way."""
+    tap = json.loads(site.network.lac.run("ip", "-j", "-s", "link", "show", site.guest.tap))[0]["stats64"]
+    return nstat(site.network.lns, "UdpRcvbufErrors") + tap["rx"]["dropped"] + tap["tx"]["dropped"]
 
 
 BILLS = {  # options of iperf3, octets on the link for so many of payload, what limits the session, options of pppd
-    "up": ("-u -b 20M -l 1400", 1428 / 1400, None, ""),
-    "down": ("-u -b 20M -l 1400 -R", 1428 / 1400, None, ""),
+    "up": ("-u -b 10M -l 1400", 1428 / 1400, None, ""),
+    "down": ("-u -b 10M -l 1400 -R", 1428 / 1400, None, ""),
     "tcp-up": ("", MTU / (MTU - 52), None, ""),
     "tcp-down": ("-R", MTU / (MTU - 52), None, ""),
-    "fragments": ("-u -b 20M -l 1276 -R", (1292 + 32) / 1276, None, "mru 1300"),  # by us; in tun's MTU it fits
-    "throttled-up": ("-u -b 16M -l 1200", 1228 / 1200, "in 8000", ""),
-    "throttled-down": ("-u -b 16M -l 1200 -R", 1228 / 1200, "out 8000", ""),
+    "fragments": ("-u -b 10M -l 1276 -R", (1292 + 32) / 1276, None, "mru 1300"),  # by us; in tun's MTU it fits
+    "throttled-up": ("-u -b 8M -l 1200", 1228 / 1200, "in 1000", ""),
+    "throttled-down": ("-u -b 8M -l 1200 -R", 1228 / 1200, "out 4000", ""),
 }
 
 
@@ -551,15 +557,18 @@ def test_bill(site, guest, lns, no_df, options, factor, rate, ppp):
     call = guest.dial("bill", ppp=ppp).wait_up()
     if rate:
         assert lns.run("throttle joe %s" % rate)
-    before = core_octets(site)
-    arrived = iperf(site, guest, call, options) * factor
+    before, lost = nstat(site.network.core, "IpExtInOctets"), dropped(site)
+    left, arrived = iperf(site, guest, call, options)
     (billed_in, billed_out), (sent, received) = bill(site, call)
     lns.set("set radius_accounting no")
-    assert billed_out == pytest.approx(received, rel=0.01)
+    lost = (dropped(site) - lost) * MTU
+    assert received * 0.99 <= billed_out <= received * 1.01 + lost
     if rate and "-R" not in options:  # the last ones come when iperf3 has ceased to count
-        assert billed_in < sent * 0.7
-        assert billed_in == pytest.approx(core_octets(site) - before, rel=0.01)
+        assert billed_in < sent * 0.9
+        assert billed_in == pytest.approx(nstat(site.network.core, "IpExtInOctets") - before, rel=0.01)
         return
-    assert billed_in == pytest.approx(sent, rel=0.01)
-    if not rate:
-        assert (billed_out if "-R" in options else billed_in) == pytest.approx(arrived, rel=0.01)
+    assert sent * 0.99 - lost <= billed_in <= sent * 1.01
+    if not rate:  # a busy machine may lose some in front of us or behind, and TCP repeats them
+        billed = billed_out if "-R" in options else billed_in
+        assert arrived["bytes"] * factor * 0.99 < billed
+        assert billed < left["bytes"] * factor * 1.01 + left.get("retransmits", 0) * MTU
