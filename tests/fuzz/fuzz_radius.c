@@ -56,6 +56,22 @@ check_signed(const struct rad_packet *p)
 		abort();
 }
 
+/* Made for another server and back again, it is as it was. */
+static void
+check_rekey(const struct rad_packet *p)
+{
+	static const uint8_t other[RAD_AUTH_LEN] = "another of these";
+	uint8_t once[RAD_MAX_PACKET], thrice[RAD_MAX_PACKET];
+
+	memcpy(once, p->data, p->len);
+	rad_rekey(once, p->len, "secret", "secret", authenticator);
+	memcpy(thrice, once, p->len);
+	rad_rekey(thrice, p->len, "secret", "its own", other);
+	rad_rekey(thrice, p->len, "its own", "secret", authenticator);
+	if (memcmp(once, thrice, p->len) != 0)
+		abort();
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -68,5 +84,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)rad_check_reply(&p, authenticator, "secret", &has_ma);
 	(void)rad_check_request(&p, "secret", &has_ma);
 	check_signed(&p);
+	check_rekey(&p);
 	return 0;
 }

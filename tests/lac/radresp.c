@@ -238,6 +238,8 @@ input(int fd, const struct datagram *d)
 	struct rad_request r = { .data = d->data, .len = d->len, .from = d->from };
 	bool access;
 
+	if (r.len > 0 && r.data[0] == STATUS_SERVER)
+		return; /* which this server does not know */
 	if (!rad_parse(&r) || (r.data[0] != ACCESS_REQUEST && r.data[0] != ACCOUNTING_REQUEST)) {
 		count.bad_packet++;
 		return;

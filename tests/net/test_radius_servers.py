@@ -270,5 +270,8 @@ def test_logins_are_shed_and_stops_are_not(plant):
     assert told["stop"] >= 100
     crowd.login_server = crowd.respond("1812")
     answer = crowd.lac.answer(150)
-    assert int(answer["up"]) > 0, answer
-    assert crowd.lns.counters()["acct_lost"] == 0
+    assert int(answer["up"]) >= 17000 - 12288, answer
+    counters = crowd.lns.counters()
+    assert counters["acct_lost"] == 0
+    print("%s up, %s refused, %d times told to wait, longest turn %d us" % (
+        answer["up"], answer["failed"], counters["radius_overflow"], counters["loop_longest_us"]))
