@@ -211,6 +211,6 @@ def test_mtu_set_later(plant):
     daemon.settings["l2tp_mtu"] = 1300
     daemon.write_config()
     hangup(daemon)
-    assert tun_mtu() == 1262
+    wait_for(lambda: tun_mtu() == 1262, "the device's MTU")  # it is set behind the lines of the log
     assert Lac(plant.network).tunnel().session().up("ann").peer_mru == 1262
     daemon.stop()
