@@ -146,6 +146,8 @@ add_changes(struct text *t)
 {
 	size_t i, n = n_changes < BATCH ? n_changes : BATCH;
 
+	if (n == 0)
+		return 0; /* there may be no array yet */
 	for (i = 0; i < n; i++)
 		text_add_rule(t, changes[i].in, changes[i].ip);
 	n_changes -= n;
