@@ -103,6 +103,15 @@ def measure_setup(run, levels):
     run.sessions = 0
 
 
+def measure_storm(run, n):
+    """All subscribers of a LAC come at once."""
+    product, n = run.product, min(n, run.product.most)
+    got = run.lac.ask("session count=%d parallel=%d auth=pap timeout=120" % (n, min(n, 100000)), must=False)
+    product.note("storm rate", float(got["rate"]))
+    product.note("storm p99", float(got["p99_ms"]))
+    product.note("storm failed", n - int(got["up"]))
+
+
 def traffic_result(run, key, packets, wall, cpu_ns):
     product = run.product
     if packets < 1000:
@@ -198,13 +207,15 @@ def measure_tcp(run):
 
 
 def one_round(world, product, args):
-    for part in ("setup", "data", "tcp"):
+    for part in ("setup", "storm", "data", "tcp"):
         if args.part not in (part, "all"):
             continue
         run = Run(world, product, args)
         try:
             if part == "setup":
                 measure_setup(run, args.levels)
+            elif part == "storm":
+                measure_storm(run, args.storm)
             elif part == "tcp":
                 measure_tcp(run)
             else:
@@ -222,6 +233,9 @@ def rows(args):
         yield "set-ups/s at %d sessions" % level, "setup %d rate" % level, "%.0f", 1
     for level in args.levels:
         yield "CPU us per set-up at %d" % level, "setup %d cpu" % level, "%.1f", -1
+    yield "set-ups/s, %d at once" % args.storm, "storm rate", "%.0f", 1
+    yield "the same, p99 ms", "storm p99", "%.0f", -1
+    yield "the same, failed", "storm failed", "%.0f", -1
     yield "close-downs/s", "close rate", "%.0f", 1
     yield "bytes per idle session", "memory session", "%.0f", -1
     yield "bytes in all / sessions", "memory all", "%.0f", -1
@@ -283,9 +297,10 @@ def options():
     a.add_argument("--tools", default=os.path.join(top, "tests", "lac"),
                    help="where lac, radresp and traffic are")
     a.add_argument("--quick", action="store_true", help="under a minute: small numbers, one run")
-    a.add_argument("--part", choices=("all", "setup", "data", "tcp"), default="all")
+    a.add_argument("--part", choices=("all", "setup", "storm", "data", "tcp"), default="all")
     a.add_argument("--levels", type=lambda s: [int(x) for x in s.split(",")],
                    help="sessions at which set-up is measured")
+    a.add_argument("--storm", type=int, help="sessions that come all at once (50000)")
     a.add_argument("--rounds", type=int, help="how often each is measured; medians are printed")
     a.add_argument("--seconds", type=float, help="of each traffic measurement")
     a.add_argument("--idle", type=float, default=10, help="seconds of idleness measured")
@@ -298,9 +313,11 @@ def options():
     args = a.parse_args()
     if args.quick:
         args.levels = args.levels or [1000, 5000]
+        args.storm = args.storm or 5000
         args.sessions, args.rates = (1, 2000), ("max",)
     else:
         args.levels = args.levels or [1000, 10000, 50000, 60000, 70000]
+        args.storm = args.storm or 50000
         args.sessions, args.rates = (1, 10000), ("max", "50000")
     args.rounds = args.rounds or (1 if args.quick else 3)
     args.seconds = args.seconds or (0.7 if args.quick else 3)

@@ -128,7 +128,7 @@ def test_reboot(plant):
     print("repeated ", {name: stats[name] for name in ("retransmits", "ppp_repeats", "duplicates", "violations")})
     assert stats["violations"] == "0"
     assert addresses(big, 100) == before
-    counters = storm.nothing_lost()
+    counters = storm.nothing_lost(but=["tunnel_timeout"])  # by now the old tunnels may be found dead
     print("daemon   ", {name: counters[name] for name in (
         "call_waited", "login_waited", "radius_retries", "tunnel_retries", "loop_longest_us")})
     wait_for(lambda: acknowledged(storm.daemon), "the records of all", 60)
@@ -183,7 +183,7 @@ def test_all_said_twice(plant):
     assert big.do("stats")["violations"] == "0"
 
 
-@pytest.mark.parametrize("count", [400, pytest.param(5000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [200, pytest.param(5000, marks=pytest.mark.long)])
 def test_bad_link(plant, count):
     """A twentieth of all packets is lost, each way: all come up, though each loss costs the LAC a second."""
     storm = Storm(plant)
