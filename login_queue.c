@@ -13,7 +13,8 @@
  * each answer that was quick - no later than twice the quickest one, and a bit -, and shrinks by
  * one with each that was slow: then there is a queue at the server that gains nothing. What the
  * loop was busy for meanwhile is not the server's. One that was sent more than once, or never
- * answered, halves it, once for all that had been sent before.
+ * answered, halves it, once for all that had been sent before; from there on it grows by one a
+ * window.
  *
  * Tunnels that have somebody waiting take turns, so a LAC with one login waits behind one of each
  * other tunnel and not behind a crowd. Who waits and what he has proven lies in a pool of
@@ -39,8 +40,9 @@ enum {
 	PROOF_MAX = 512,
 	WINDOW_LEAST = 64,
 	WINDOW_MOST = RADIUS_SLOTS,
-	SLACK_MS = 50,	  /* an answer that much later than the quickest is quick still */
-	ASK_BATCH = 256,  /* before the loop has its turn */
+	QUICK_MS = 50,	 /* an answer that much later than the quickest is quick still */
+	SLOW_MS = 400,	 /* and that much later there is a queue; a proxying server is in between */
+	ASK_BATCH = 256, /* before the loop has its turn */
 	NO_SLOT_MS = 100, /* before it is tried again */
 };
 
@@ -73,7 +75,8 @@ static uint32_t free_waiter, highest;
 static struct lane *lanes; /* by tunn_id */
 static struct id_list turns;
 static struct place *places;
-static uint32_t waiting, asked, window;
+static uint32_t waiting, asked;
+static uint32_t window, threshold, credit; /* from the threshold on it grows by one a window */
 static uint64_t quickest_ms; /* answer since nobody was asked about; UINT64_MAX: none */
 static uint64_t halved_ms;
 static struct timer pump_timer;
@@ -100,6 +103,15 @@ on_timer(uint32_t unused)
 	pump();
 }
 
+static void
+fresh_window(void)
+{
+	window = WINDOW_LEAST;
+	threshold = WINDOW_MOST;
+	credit = 0;
+	quickest_ms = UINT64_MAX;
+}
+
 void
 login_queue_init(uint32_t max_tunnels)
 {
@@ -109,8 +121,7 @@ login_queue_init(uint32_t max_tunnels)
 	places = session_table("logins by session", sizeof(*places));
 	free_waiter = highest = waiting = asked = 0;
 	turns = (struct id_list){ 0 };
-	window = WINDOW_LEAST;
-	quickest_ms = UINT64_MAX;
+	fresh_window();
 	halved_ms = 0;
 	timer_init(&pump_timer, on_timer, 0);
 }
@@ -188,8 +199,7 @@ answered(sess_id s)
 	places[s].asked = false;
 	if (--asked > 0)
 		return;
-	window = WINDOW_LEAST; /* by the next time all may be otherwise */
-	quickest_ms = UINT64_MAX;
+	fresh_window(); /* by the next time all may be otherwise */
 }
 
 static bool
@@ -204,11 +214,18 @@ ask(sess_id s, const struct auth_request *req)
 	return false;
 }
 
+static void
+tell(sess_id s, uint32_t number, enum auth_verdict verdict)
+{
+	struct auth_result res = { .number = number, .verdict = verdict };
+
+	hook_auth_result(s, &res);
+}
+
 /* The next tunnel's first one. */
 static void
 ask_next(void)
 {
-	struct auth_result nobody = { .verdict = AUTH_NO_ANSWER };
 	tunn_id t = (tunn_id)turns.head;
 	uint32_t i = lanes[t].waiting.head;
 	struct waiter w = waiters[i];
@@ -229,9 +246,8 @@ ask_next(void)
 		ll_remove(&turns, t, lane_link);
 		ll_append(&turns, t, lane_link);
 	}
-	nobody.number = w.number;
 	if (!ask(w.s, &req)) /* the servers have been taken out of the configuration */
-		hook_auth_result(w.s, &nobody);
+		tell(w.s, w.number, AUTH_NO_ANSWER);
 	explicit_bzero(w.proof, sizeof(w.proof));
 }
 
@@ -254,8 +270,6 @@ pump(void)
 bool
 login_queue_authenticate(sess_id s, const struct auth_request *req)
 {
-	struct auth_result busy = { .number = req->number, .verdict = AUTH_BUSY };
-
 	if (!session_get(s))
 		return true;
 	login_queue_cancel(s);
@@ -263,7 +277,7 @@ login_queue_authenticate(sess_id s, const struct auth_request *req)
 		return ask(s, req);
 	if (!line_up(s, req)) {
 		COUNT(login_queue_full);
-		hook_auth_result(s, &busy);
+		tell(s, req->number, AUTH_BUSY);
 	}
 	pump();
 	return true;
@@ -293,19 +307,29 @@ login_queue_session(sess_id s, enum sess_event ev)
 static void
 halve(uint64_t asked_ms)
 {
-	if (asked_ms < halved_ms)
+	if (asked_ms <= halved_ms)
 		return;
 	window = MAX(window / 2, (uint32_t)WINDOW_LEAST);
+	threshold = window;
 	halved_ms = loop_now_ms();
+}
+
+static void
+grow(void)
+{
+	if (window >= threshold && ++credit < window)
+		return;
+	credit = 0;
+	window = MIN(window + 1, (uint32_t)WINDOW_MOST);
 }
 
 static void
 adjust(uint64_t took_ms)
 {
 	quickest_ms = MIN(quickest_ms, took_ms);
-	if (waiting && took_ms <= 2 * quickest_ms + SLACK_MS)
-		window = MIN(window + 1, (uint32_t)WINDOW_MOST);
-	else if (took_ms > 4 * quickest_ms + 2 * SLACK_MS)
+	if (waiting && took_ms <= 2 * quickest_ms + QUICK_MS)
+		grow();
+	else if (took_ms > 4 * quickest_ms + SLOW_MS)
 		window = MAX(window - 1, (uint32_t)WINDOW_LEAST);
 }
 

@@ -342,6 +342,13 @@ window_is_halved_by_loss(void **state)
 		answer(0, 2);
 	answer(0, 2);
 	assert_int_equal(n_sent, before / 2);
+	before = n_sent;
+	for (i = 0; i < before; i++) /* all that had been sent before */
+		answer(0, 2);
+	assert_int_equal(n_sent, before);
+	for (i = 0; i < before + 1; i++) /* and grows by one a window */
+		answer(0, 1);
+	assert_int_equal(n_sent, before + 1);
 }
 
 static void
