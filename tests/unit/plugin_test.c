@@ -3,6 +3,7 @@
 #include "command.h"
 #include "config.h"
 #include "counter.h"
+#include "iptab.h"
 #include "log.h"
 #include "loop.h"
 #include "note.h"
@@ -868,6 +869,7 @@ main(int argc, char **argv)
 	note_init(100);
 	tunnel_init(10);
 	session_init(1000);
+	iptab_init(100);
 	hook_init(&table);
 	command_init();
 	plugin_start();
