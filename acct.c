@@ -189,6 +189,7 @@ start(sess_id id)
 	};
 	timer_init(&a->interim, on_interim, id);
 	n_started++;
+	session_set_accounted(id, true);
 	make(id, RAD_ACCT_START, TERM_NONE);
 	acct_queue_add(&rec);
 	plan_interim(id);
@@ -204,6 +205,7 @@ stop(sess_id id)
 		make(id, RAD_ACCT_STOP, (enum term_cause)session_get(id)->end.cause);
 		acct_queue_add(&rec);
 		n_started--;
+		session_set_accounted(id, false);
 	}
 	*a = (struct account){ 0 };
 }

@@ -468,8 +468,8 @@ ungarden_command(int argc, char **argv)
 		return "no such session";
 	if (!f->in_garden(s))
 		return "he is not in the garden";
-	if (argc == 3)
-		f->set_user(s, argv[2]);
+	if (argc == 3 && f->set_user(s, argv[2]) < 0)
+		return "accounting has begun: he keeps his name";
 	set(s, 0);
 	return NULL;
 }

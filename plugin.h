@@ -266,8 +266,11 @@ struct pluginfuncs {
 	/* The path of a file beside the startup-config. A static buffer. */
 	const char *(*config_file)(const char *name);
 
-	/* Another name for a session, in show and accounting. */
-	void (*set_user)(plugin_session s, const char *user);
+	/*
+	 * Another name for a session, in show and accounting. 0; -1 when it is none, or when
+	 * accounting has begun: a Stop must bear the name of its Start.
+	 */
+	int (*set_user)(plugin_session s, const char *user);
 
 	/*
 	 * A session as operators name it: by its number when the word is all digits and there

@@ -275,7 +275,7 @@ refuse_command(struct param_control *p, const char *fmt, ...)
 	return PLUGIN_RET_STOP;
 }
 
-static void
+static int
 set_user(plugin_session handle, const char *user)
 {
 	const struct session *s = get(handle);
@@ -283,12 +283,15 @@ set_user(plugin_session handle, const char *user)
 	struct note n;
 
 	if (!s || user[0] == '\0' || strlen(user) >= USER_LEN)
-		return;
+		return -1;
+	if (s->accounted)
+		return strcmp(s->user, user) == 0 ? 0 : -1;
 	if (authed && !note_find(s->notes, NOTE_LOGIN, &n)) /* his link goes on asking by it */
 		session_add_note(session_id(s), NOTE_LOGIN, 0, s->user, strlen(s->user));
 	session_set_user(session_id(s), user);
 	if (authed)
 		session_set_authed(session_id(s));
+	return 0;
 }
 
 /* True when there was something to end. */

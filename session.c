@@ -554,6 +554,12 @@ session_set_accounting(sess_id id, enum authentic authentic, uint32_t interim_se
 }
 
 void
+session_set_accounted(sess_id id, bool on)
+{
+	WRITE(id, s->accounted = on);
+}
+
+void
 session_set_mtu(sess_id id, uint16_t radius_mtu)
 {
 	WRITE(id, s->radius_mtu = radius_mtu);

@@ -134,6 +134,7 @@ struct sess_rec {
 	uint8_t authed;		     /* has logged in; before, people see "*" */
 	uint8_t authentic;	     /* by whom: enum authentic */
 	uint8_t down;		     /* SESS_EV_DOWN was raised */
+	uint8_t accounted;	     /* its Start was made, and its Stop not yet */
 	uint32_t magic, peer_magic;  /* LCP magic numbers */
 	uint32_t notes;		     /* chain of note.h */
 	uint32_t rate_in, rate_out;  /* kbit/s from and to the subscriber; 0: not throttled */
@@ -237,6 +238,7 @@ void session_set_ip4(sess_id id, uint32_t ip4, uint32_t netmask, bool pooled);
 void session_set_dns(sess_id id, uint32_t dns1, uint32_t dns2);
 void session_set_timeouts(sess_id id, uint32_t session_sec, uint32_t idle_sec);
 void session_set_accounting(sess_id id, enum authentic authentic, uint32_t interim_sec);
+void session_set_accounted(sess_id id, bool on);
 void session_set_mtu(sess_id id, uint16_t radius_mtu);
 void session_set_rates(sess_id id, uint32_t in_kbit, uint32_t out_kbit);
 void session_set_filters(sess_id id, uint8_t in, uint8_t out);

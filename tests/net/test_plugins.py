@@ -409,6 +409,25 @@ def test_garden_renamed_and_negotiating_anew(plant, tmp_path):
     site.lac.wait(lambda: jim.closed, "the CDN")
 
 
+def test_garden_keeps_an_accounted_name(plant, tmp_path):
+    """Put in after his Start: his Stop must bear the same name, so he goes out under no other."""
+    site = Garden(plant, tmp_path, settings={"radius_accounting": "yes"})
+    accounts = plant.keep(FakeRadius(plant.network.core, plant.network.CORE, 1813, SECRET))
+    accounts.answer = acknowledge
+    site.built()
+    joe = site.up("joe")
+    wait_for(lambda: [r.status for r in accounts.records][-1:] == [1], "the Start")
+    assert nsctl(site.network.lns, "garden", "joe") == (0, "", "")
+    sid = site.lns.session("joe")["SID"]
+    code, why, _ = nsctl(site.network.lns, "ungarden", sid, "other")
+    assert code == 1 and "accounting has begun: he keeps his name" in why, why
+    site.wait_inside(joe.address)
+    assert nsctl(site.network.lns, "ungarden", sid, "joe") == (0, "", "")
+    joe.hangup()
+    wait_for(lambda: [(r.status, r.get(USER_NAME)) for r in accounts.records][-2:] == [(1, b"joe"), (2, b"joe")],
+             "Start and Stop of one name")
+
+
 def test_garden_is_closed_to_mschapv2(plant, tmp_path):
     """A refused MS-CHAPv2 login is refused: no answer to it would be valid."""
     site = Garden(plant, tmp_path, settings={"radius_authtypes": "mschapv2"})
