@@ -178,6 +178,17 @@ rad_server_configured(enum rad_kind kind)
 	return lists[kind].n > 0;
 }
 
+static bool
+is_named(uint32_t ip)
+{
+	unsigned int i;
+
+	for (i = 0; i < conf->n_servers; i++)
+		if (conf->servers[i].ip == ip)
+			return true;
+	return ip && (ip == conf->primary_radius || ip == conf->secondary_radius);
+}
+
 const char *
 rad_server_secret(uint32_t ip)
 {
@@ -187,7 +198,7 @@ rad_server_secret(uint32_t ip)
 		for (i = 0; i < lists[kind].n; i++)
 			if (lists[kind].at[i].row.ip == ip)
 				return secrets[kind][i];
-	return NULL;
+	return is_named(ip) ? "" : NULL;
 }
 
 unsigned int

@@ -41,8 +41,8 @@ void rad_server_init(rad_server_probe_fn probe);
 /* Whether there is a server of that kind, and a secret for it. */
 bool rad_server_configured(enum rad_kind kind);
 
-/* The secret that is shared with the server at this address, on whatever port; NULL: there is none.
- */
+/* The secret that is shared with the server at this address, on whatever port; "": it has none yet.
+ * NULL: there is no such server. */
 const char *rad_server_secret(uint32_t ip);
 
 /* The servers for a new login. */
