@@ -197,6 +197,15 @@ free_slot(unsigned int id, bool answered)
 	rad_sock_give(id, kind, rest);
 }
 
+/* How often a login has asked; a dead server that was on trial is no sign that others are busy. */
+static uint8_t
+tries_of(const struct slot *slot)
+{
+	const struct rad_req *r = &reqs[slot->req];
+
+	return r->use == USE_TRIAL && r->now > 0 ? (uint8_t)(slot->tries - 1) : slot->tries;
+}
+
 /* Ends a login with its result. The slot is free before others hear of it. */
 static void
 finish(unsigned int id, struct auth_result *res, bool answered)
@@ -204,7 +213,7 @@ finish(unsigned int id, struct auth_result *res, bool answered)
 	sess_id s = shared->slots[id].s;
 
 	res->number = reqs[shared->slots[id].req].number;
-	res->tries = shared->slots[id].tries;
+	res->tries = tries_of(&shared->slots[id]);
 	free_slot(id, answered);
 	hook_auth_result(s, res);
 }

@@ -1298,15 +1298,13 @@ late_answer_under_its_own_secret(void **state)
 	assert_int_equal(resting(), 1);
 }
 
-/* A login asks a dead server once, and a second later goes on as any other. */
+/* The first server is dead, and login 5 asks it on trial. */
 static void
-login_on_trial(void **state)
+put_on_trial(void)
 {
-	static const unsigned int at_ms[] = { 0, 1000, 2000, 4000, 6000, 7000, 9000 };
-	unsigned int i, sent = 0;
 	struct got g;
+	unsigned int i;
 
-	(void)state;
 	for (i = 1; i <= 3; i++)
 		assert_true(radius_authenticate(i, &pap));
 	advance(5100);
@@ -1317,6 +1315,18 @@ login_on_trial(void **state)
 	drain(0);
 	results = 0;
 	assert_true(radius_authenticate(5, &pap));
+}
+
+/* A login asks a dead server once, and a second later goes on as any other. */
+static void
+login_on_trial(void **state)
+{
+	static const unsigned int at_ms[] = { 0, 1000, 2000, 4000, 6000, 7000, 9000 };
+	unsigned int i, sent = 0;
+	struct got g;
+
+	(void)state;
+	put_on_trial();
 	for (i = 0; i < 12000; i += TIMER_TICK_MS) {
 		while (get(0, &g) || get(1, &g)) {
 			assert_int_equal(g.server, sent == 0 ? 0 : 1);
@@ -1329,6 +1339,31 @@ login_on_trial(void **state)
 	assert_int_equal(sent, 7);
 	advance(100);
 	assert_int_equal(result.verdict, AUTH_NO_ANSWER);
+}
+
+/* That the dead server is silent tells nothing of how busy the living ones are. */
+static void
+trial_is_no_try(void **state)
+{
+	struct got g;
+
+	(void)state;
+	put_on_trial();
+	assert_true(get(0, &g));
+	advance(1100);
+	assert_true(get(1, &g));
+	answer(&g, RAD_ACCESS_ACCEPT, FINE);
+	assert_int_equal(results, 1);
+	assert_int_equal(result.tries, 1);
+	/* but a second sending to the living one does */
+	advance(30100);
+	assert_true(radius_authenticate(5, &pap));
+	assert_true(get(0, &g));
+	advance(2200);
+	assert_true(get(1, &g));
+	answer(&g, RAD_ACCESS_ACCEPT, FINE);
+	assert_int_equal(results, 2);
+	assert_int_equal(result.tries, 2);
 }
 
 /* Leaves three requests unanswered, so that the server is dead. */
@@ -1610,6 +1645,7 @@ main(void)
 		TEST(each_server_has_its_secret),
 		TEST(late_answer_under_its_own_secret),
 		TEST(login_on_trial),
+		TEST(trial_is_no_try),
 		TEST(probe_brings_a_server_back),
 		TEST(probe_without_answer),
 		ACCT_TEST(probe_of_accounting),
