@@ -58,7 +58,7 @@ enum {
 /* What the server answered, as far as it is known. Lives during the call only. */
 struct auth_result {
 	uint32_t number; /* of the request it answers */
-	uint8_t tries;	 /* times the servers were asked, one on trial left out; 0: not at all */
+	uint8_t tries;	 /* times the last server was asked; 0: none was */
 	enum auth_verdict verdict;
 	char message[AUTH_TEXT]; /* Reply-Message, or "" */
 	char mschap[AUTH_TEXT];	 /* MS-CHAP2-Success ("S=...") or MS-CHAP-Error ("E=...") text */

@@ -12,9 +12,9 @@
  * The window is how many are asked about at a time. While anybody waits, it grows by one with
  * each answer that was quick - no later than twice the quickest one, and a bit -, and shrinks by
  * one with each that was slow: then there is a queue at the server that gains nothing. What the
- * loop was busy for meanwhile is not the server's. One that was sent more than once, or never
- * answered, halves it, once for all that had been sent before; from there on it grows by one a
- * window.
+ * loop was busy for meanwhile is not the server's. One that was sent to its last server more than
+ * once, or never answered, halves it, once for all that had been sent before; from there on it
+ * grows by one a window. That an earlier server was silent does not: it says nothing of this one.
  *
  * Tunnels that have somebody waiting take turns, so a LAC with one login waits behind one of each
  * other tunnel and not behind a crowd. Who waits and what he has proven lies in a pool of

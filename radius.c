@@ -72,7 +72,8 @@ struct rad_req {
 	uint16_t len;		       /* of the packet */
 	uint8_t use;		       /* enum use */
 	uint8_t n_dest;
-	uint8_t now; /* index in dest[] of the server that is asked */
+	uint8_t now;	      /* index in dest[] of the server that is asked */
+	uint8_t tries_before; /* at those before it */
 	struct rad_dest dest[RAD_ASKED];
 	uint64_t sent_ms[RAD_ASKED];	       /* to each, the last time */
 	uint8_t auth[RAD_ASKED][RAD_AUTH_LEN]; /* Request Authenticator each has got */
@@ -197,13 +198,12 @@ free_slot(unsigned int id, bool answered)
 	rad_sock_give(id, kind, rest);
 }
 
-/* How often a login has asked; a dead server that was on trial is no sign that others are busy. */
+/* How often the server was asked that a login is at now: that those before it are silent is no sign
+ * that this one is busy. */
 static uint8_t
 tries_of(const struct slot *slot)
 {
-	const struct rad_req *r = &reqs[slot->req];
-
-	return r->use == USE_TRIAL && r->now > 0 ? (uint8_t)(slot->tries - 1) : slot->tries;
+	return (uint8_t)(slot->tries - reqs[slot->req].tries_before);
 }
 
 /* Ends a login with its result. The slot is free before others hear of it. */
@@ -242,8 +242,10 @@ send_step(unsigned int id)
 
 	if (slot->tries > 0)
 		COUNT(radius_retries);
-	if (step->dest != r->now && step->dest < r->n_dest)
+	if (step->dest != r->now && step->dest < r->n_dest) {
 		move_on(r, step->dest);
+		r->tries_before = slot->tries;
+	}
 	slot->tries++;
 	r->sent_ms[r->now] = loop_now_ms();
 	r->due_ms = loop_now_ms() + step->wait_ms;
@@ -459,6 +461,7 @@ begin(unsigned int id, enum use use, enum radius_state state, sess_id s, uint32_
 	r->number = number;
 	r->n_dest = 1;
 	r->now = 0;
+	r->tries_before = 0;
 	r->len = 0;
 	timer_init(&r->timer, on_timer, id);
 	return r;

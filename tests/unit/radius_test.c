@@ -1341,6 +1341,21 @@ login_on_trial(void **state)
 	assert_int_equal(result.verdict, AUTH_NO_ANSWER);
 }
 
+/* The second server answers at once what the first one left unanswered. */
+static void
+tries_at_the_server_before_do_not_count(void **state)
+{
+	struct got g;
+
+	(void)state;
+	assert_true(radius_authenticate(5, &pap));
+	advance(5100);
+	assert_true(get(1, &g));
+	answer(&g, RAD_ACCESS_ACCEPT, FINE);
+	assert_int_equal(results, 1);
+	assert_int_equal(result.tries, 1);
+}
+
 /* That the dead server is silent tells nothing of how busy the living ones are. */
 static void
 trial_is_no_try(void **state)
@@ -1646,6 +1661,7 @@ main(void)
 		TEST(late_answer_under_its_own_secret),
 		TEST(login_on_trial),
 		TEST(trial_is_no_try),
+		TEST(tries_at_the_server_before_do_not_count),
 		TEST(probe_brings_a_server_back),
 		TEST(probe_without_answer),
 		ACCT_TEST(probe_of_accounting),
