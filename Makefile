@@ -120,6 +120,7 @@ OBJS = \
 	radattr.o \
 	radius.o \
 	reload.o \
+	role.o \
 	rtnl.o \
 	session.o \
 	shm.o \

@@ -24,6 +24,7 @@
 #include "log.h"
 #include "loop.h"
 #include "order.h"
+#include "role.h"
 #include "session.h"
 #include "tunnel.h"
 #include "users.h"
@@ -215,43 +216,52 @@ login_failed(struct child *c, int argc, char **argv, char *answer, size_t size)
 	return true;
 }
 
+/* Where a request is carried out: by each member for itself, or by the master for all. */
+enum place { MEMBER, MASTER };
+
 static const struct {
 	const char *word, *second; /* second: NULL, any */
 	int argc;		   /* 0: any from 2 on */
+	enum place place;
 	request_fn fn;
 } requests[] = {
-	{ "bgp", NULL, 3, change_bgp },
-	{ "clear", "counters", 2, clear_counters },
-	{ "config", NULL, 0, change_config },
-	{ "debug", NULL, 2, change_debug },
-	{ "drop", "session", 3, drop_session },
-	{ "drop", "tunnel", 3, drop_tunnel },
-	{ "drop", "user", 3, drop_user },
-	{ "filter", NULL, 0, change_policy },
-	{ "login", NULL, 2, logged_in },
-	{ "login-failed", NULL, 2, login_failed },
-	{ "no", "filter", 0, change_policy },
-	{ "no", "snoop", 3, change_policy },
-	{ "no", "throttle", 3, change_policy },
-	{ "reload", NULL, 1, change_config },
-	{ "shutdown", NULL, 1, shut_down },
-	{ "snoop", NULL, 4, change_policy },
-	{ "throttle", NULL, 0, change_policy },
-	{ "wrote", NULL, 2, change_config },
+	{ "bgp", NULL, 3, MEMBER, change_bgp },
+	{ "clear", "counters", 2, MEMBER, clear_counters },
+	{ "config", NULL, 0, MEMBER, change_config },
+	{ "debug", NULL, 2, MEMBER, change_debug },
+	{ "drop", "session", 3, MASTER, drop_session },
+	{ "drop", "tunnel", 3, MASTER, drop_tunnel },
+	{ "drop", "user", 3, MASTER, drop_user },
+	{ "filter", NULL, 0, MASTER, change_policy },
+	{ "login", NULL, 2, MEMBER, logged_in },
+	{ "login-failed", NULL, 2, MEMBER, login_failed },
+	{ "no", "filter", 0, MASTER, change_policy },
+	{ "no", "snoop", 3, MASTER, change_policy },
+	{ "no", "throttle", 3, MASTER, change_policy },
+	{ "reload", NULL, 1, MEMBER, change_config },
+	{ "shutdown", NULL, 1, MEMBER, shut_down },
+	{ "snoop", NULL, 4, MASTER, change_policy },
+	{ "throttle", NULL, 0, MASTER, change_policy },
+	{ "wrote", NULL, 2, MEMBER, change_config },
 };
 
-/* Everything that changes anything passes here: a slave will have to refuse in this one place. */
+/* Everything that changes anything passes here. */
 static bool
 carry_out(struct child *c, int argc, char **argv, char *answer, size_t size)
 {
 	size_t i;
 
 	answer[0] = '\0';
-	for (i = 0; i < ARRAY_LEN(requests); i++)
-		if ((requests[i].argc ? argc == requests[i].argc : argc > 1) &&
-		    strcmp(argv[0], requests[i].word) == 0 &&
-		    (!requests[i].second || strcmp(argv[1], requests[i].second) == 0))
+	for (i = 0; i < ARRAY_LEN(requests); i++) {
+		if ((requests[i].argc ? argc != requests[i].argc : argc <= 1) ||
+		    strcmp(argv[0], requests[i].word) != 0 ||
+		    (requests[i].second && strcmp(argv[1], requests[i].second) != 0))
+			continue;
+		if (requests[i].place == MEMBER || role_is_master())
 			return requests[i].fn(c, argc, argv, answer, size);
+		role_refusal(answer, size);
+		return false;
+	}
 	snprintf(answer, size, "unknown request");
 	return false;
 }

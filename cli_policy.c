@@ -13,6 +13,7 @@
 #include "config.h"
 #include "iptab.h"
 #include "policy.h"
+#include "role.h"
 #include "tbf.h"
 #include "util.h"
 
@@ -90,8 +91,10 @@ parse_rates(int argc, char **argv, uint32_t *in, uint32_t *out, const struct cli
 }
 
 bool
-cli_policy_throttled(sess_id id)
+cli_policy_throttled(sess_id id, const struct session *s)
 {
+	if (!role_is_master()) /* the buckets are there */
+		return s->rate_in || s->rate_out;
 	return tbf_bucket(id, TBF_IN) || tbf_bucket(id, TBF_OUT);
 }
 
@@ -328,9 +331,9 @@ cli_policy_show(struct cli_def *cli, sess_id id, const struct session *s)
 		return;
 	}
 	cli_print(cli, "\tThrottled:\t%s (%ukbps/%ukbps)",
-	    cli_policy_throttled(id) ? "YES" : "no, all buckets are in use", s->rate_in,
+	    cli_policy_throttled(id, s) ? "YES" : "no, all buckets are in use", s->rate_in,
 	    s->rate_out);
-	if (!cli_policy_throttled(id))
+	if (!cli_policy_throttled(id, s))
 		return;
 	cli_print(cli, "\t\t\t%5s %6s %6s | %7s %7s %8s %8s %8s %9s", "Rate", "Credit", "Queued",
 	    "ByteIn", "PackIn", "ByteSent", "PackSent", "PackDrop", "PackDelay");
@@ -358,7 +361,7 @@ cli_policy_json(json_t *o, sess_id id, const struct session *s)
 		json_put_text(o, "snoop_ip", ip4_text(s->snoop_ip));
 		json_put_number(o, "snoop_port", s->snoop_port);
 	}
-	json_put_bool(o, "throttled", cli_policy_throttled(id));
+	json_put_bool(o, "throttled", cli_policy_throttled(id, s));
 	if (s->rate_in || s->rate_out)
 		put_rates(o, id, s);
 	json_put_bool(o, "garden", s->garden);

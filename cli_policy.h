@@ -19,7 +19,7 @@ void cli_policy_show(struct cli_def *cli, sess_id id, const struct session *s);
 void cli_policy_json(json_t *o, sess_id id, const struct session *s);
 
 /* A session is being throttled: the column T. */
-bool cli_policy_throttled(sess_id id);
+bool cli_policy_throttled(sess_id id, const struct session *s);
 
 /* Where an answer goes. */
 struct cli_answer {

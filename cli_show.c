@@ -73,7 +73,7 @@ session_line(struct cli_def *cli, sess_id id, const struct session *s)
 	cli_print(cli,
 	    "%5u %7d %4u %-32s %-15s %s %s %s %s %10u %10llu %10llu %4u %10u %3s%-20s %s", id, 0,
 	    s->tunnel, cli_user_of(s), ip4_text(s->ip4), yes_no(s->snoop_ip),
-	    yes_no(cli_policy_throttled(id)), yes_no(s->garden), "N", session_age(s),
+	    yes_no(cli_policy_throttled(id, s)), yes_no(s->garden), "N", session_age(s),
 	    (unsigned long long)f->tx_bytes, (unsigned long long)f->rx_bytes, session_idle(id),
 	    cli_time_left(s), "(L)", ip4_text(t.peer_ip), cli_clean(s->calling));
 }

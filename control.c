@@ -5,9 +5,10 @@
  *
  * Who may command: this machine, over the loopback interface; anybody else by the secret
  * (nsctl_secret), after a challenge. What is malformed, foreign or wrongly signed gets no
- * answer: it is counted, and told in the log at a limited rate. A command that comes again
- * gets its answer again and is not carried out again (ctlguard.c), but for `help`, which
- * changes nothing.
+ * answer: it is counted, and told in the log at a limited rate. On a slave of a cluster the
+ * plugins' commands are refused with the master's address, the built-in ones are not. A command
+ * that comes again gets its answer again and is not carried out again (ctlguard.c), but for `help`,
+ * which changes nothing.
  *
  * Owns the socket. Called by the loop; started by l2tpns.c.
  */
@@ -20,6 +21,7 @@
 #include "log.h"
 #include "loop.h"
 #include "plugin_host.h"
+#include "role.h"
 #include "util.h"
 
 #include <arpa/inet.h>
@@ -101,13 +103,6 @@ send_help(const struct dgram_peer *c, const struct ctlmsg *command)
 
 /* --- commands --- */
 
-/* What a slave says; the master's address belongs here once there is a cluster. */
-static void
-say_not_master(char *text, size_t size)
-{
-	snprintf(text, size, "not master");
-}
-
 static enum ctlmsg_status
 plugins_command(int argc, char **argv, char *text, size_t size)
 {
@@ -122,7 +117,7 @@ plugins_command(int argc, char **argv, char *text, size_t size)
 		snprintf(text, size, "unknown command %s", argv[0]);
 		break;
 	case PLUGIN_NOT_MASTER:
-		say_not_master(text, size);
+		role_refusal(text, size);
 		break;
 	}
 	return CTLMSG_REFUSED;

@@ -13,6 +13,7 @@
  */
 #include "evict.h"
 #include "hook.h"
+#include "role.h"
 #include "timer.h"
 #include "util.h"
 
@@ -114,6 +115,10 @@ on_timer(uint32_t first)
 	bool more = false;
 	uint32_t i;
 
+	if (!role_is_master()) { /* the rest is for another to end */
+		memset(places, 0, sizeof(places));
+		return;
+	}
 	for (i = 0; i < PLACES; i++) {
 		struct eviction *e = &places[(first + i) % PLACES];
 

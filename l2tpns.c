@@ -35,6 +35,7 @@
 #include "privilege.h"
 #include "radius.h"
 #include "reload.h"
+#include "role.h"
 #include "rtnl.h"
 #include "session.h"
 #include "snoop.h"
@@ -317,6 +318,7 @@ static void
 open_tables(void)
 {
 	counter_init();
+	role_init();
 	note_init(conf->max_sessions * NOTE_CELLS_PER_SESSION);
 	tunnel_init(conf->max_tunnels);
 	session_init(conf->max_sessions);

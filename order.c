@@ -7,11 +7,13 @@
  *
  * A walk goes on at the session where it stopped. When that one has gone in the meantime,
  * it begins at the front again, which is why an act must do no harm twice. Sessions that
- * log in after the order was given stay as they are.
+ * log in after the order was given stay as they are. Who is no master any more gives up
+ * what is left, and says so.
  *
  * Owns a handful of places for orders that are under way. Called by the CLI's parent side.
  */
 #include "order.h"
+#include "role.h"
 #include "timer.h"
 #include "util.h"
 
@@ -53,8 +55,10 @@ static void
 finish(struct order *o)
 {
 	char text[ORDER_ANSWER];
-	bool ok = o->answer(o, text, sizeof(text));
+	bool ok = role_is_master() && o->answer(o, text, sizeof(text));
 
+	if (!role_is_master())
+		role_refusal(text, sizeof(text));
 	o->user[0] = '\0';
 	tell_fn(o->asker, ok, text);
 }
@@ -69,7 +73,7 @@ on_timer(uint32_t first)
 		at = (first + i) % PLACES;
 		if (places[at].user[0] == '\0')
 			continue;
-		if (walk(&places[at]))
+		if (!role_is_master() || walk(&places[at]))
 			finish(&places[at]);
 		timer.id = (at + 1) % PLACES;
 		timer_set(&timer, MS(TIMER_TICK_MS));

@@ -9,6 +9,8 @@
  * kill_session() notes it down, and a tick later hook_close() is called; for so many in a
  * tick and no more, as a plugin may want to end them all.
  *
+ * On a slave of a cluster plugins can look, and change nothing.
+ *
  * Owns the notes of sessions to end and of programs under way. Called by plugins.
  */
 #include "plugin_func.h"
@@ -21,6 +23,7 @@
 #include "note.h"
 #include "policy.h"
 #include "radattr.h"
+#include "role.h"
 #include "tbf.h"
 #include "timer.h"
 #include "tunnel.h"
@@ -42,7 +45,7 @@ enum {
 };
 
 static struct plugin_caller caller;
-static bool is_master;
+static bool is_master; /* since the plugins were told */
 
 static struct {
 	plugin_help_fn line;
@@ -185,10 +188,17 @@ is_throttled(plugin_session handle)
 
 /* ---- changing ---- */
 
+/* The same for who wants to change it: a slave has only a copy. */
+static const struct session *
+get_ours(plugin_session handle)
+{
+	return role_is_master() ? get(handle) : NULL;
+}
+
 static void
 set_rx_speed(plugin_session handle, uint32_t speed)
 {
-	const struct session *s = get(handle);
+	const struct session *s = get_ours(handle);
 
 	if (s)
 		session_set_speeds(session_id(s), s->tx_speed, speed);
@@ -197,7 +207,7 @@ set_rx_speed(plugin_session handle, uint32_t speed)
 static void
 set_tx_speed(plugin_session handle, uint32_t speed)
 {
-	const struct session *s = get(handle);
+	const struct session *s = get_ours(handle);
 
 	if (s)
 		session_set_speeds(session_id(s), speed, s->rx_speed);
@@ -208,7 +218,7 @@ _Static_assert(PLUGIN_RATE_KEEP == POLICY_KEEP, "it is handed on");
 static void
 set_throttle(plugin_session handle, uint32_t in, uint32_t out)
 {
-	const struct session *s = get(handle);
+	const struct session *s = get_ours(handle);
 
 	if (s)
 		policy_throttle(session_id(s), in, out);
@@ -217,7 +227,7 @@ set_throttle(plugin_session handle, uint32_t in, uint32_t out)
 static void
 set_snoop(plugin_session handle, uint32_t ip, uint16_t port)
 {
-	const struct session *s = get(handle);
+	const struct session *s = get_ours(handle);
 
 	if (s)
 		policy_snoop(session_id(s), ip, port);
@@ -226,7 +236,7 @@ set_snoop(plugin_session handle, uint32_t ip, uint16_t port)
 static void
 set_garden(plugin_session handle, int on)
 {
-	const struct session *s = get(handle);
+	const struct session *s = get_ours(handle);
 
 	if (s)
 		policy_garden(session_id(s), on != 0);
@@ -242,7 +252,7 @@ list_of(const char *name)
 static int
 set_filter(plugin_session handle, const char *in, const char *out)
 {
-	const struct session *s = get(handle);
+	const struct session *s = get_ours(handle);
 
 	if (!s || (in && in[0] && !filter_find(in)) || (out && out[0] && !filter_find(out)))
 		return -1;
@@ -278,7 +288,7 @@ refuse_command(struct param_control *p, const char *fmt, ...)
 static int
 set_user(plugin_session handle, const char *user)
 {
-	const struct session *s = get(handle);
+	const struct session *s = get_ours(handle);
 	bool authed = s && s->authed;
 	struct note n;
 
@@ -298,7 +308,7 @@ set_user(plugin_session handle, const char *user)
 static bool
 end_one(const struct doomed *d)
 {
-	const struct session *s = get(d->s);
+	const struct session *s = get_ours(d->s);
 	struct sess_end end = {
 		.cause = TERM_ADMIN_RESET,
 		.result = CLOSED_BY_OPERATOR,
@@ -433,7 +443,7 @@ plugin_func_help(plugin_help_fn line, void *arg)
 static int
 ask_is_master(void)
 {
-	return is_master;
+	return is_master && role_is_master();
 }
 
 void

@@ -9,6 +9,7 @@
 #include "ctlmsg.h"
 #include "loop.h"
 #include "plugin_host.h"
+#include "role.h"
 #include "util.h"
 
 #include <arpa/inet.h>
@@ -246,7 +247,11 @@ plugins_decide(void **state)
 	assert_reply(CTLMSG_REFUSED, "unknown command dorp");
 	verdict = PLUGIN_NOT_MASTER;
 	give("drop", "joe");
-	assert_reply(CTLMSG_REFUSED, "not master");
+	assert_reply(CTLMSG_REFUSED, "not master, and no master is known");
+	role_set(false, inet_addr("10.0.0.2"));
+	give("drop", "joe");
+	assert_reply(CTLMSG_REFUSED, "not master, the master is 10.0.0.2");
+	role_set(true, 0);
 }
 
 static void

@@ -5,6 +5,7 @@
  */
 #include "evict.h"
 #include "hook.h"
+#include "role.h"
 #include "timer.h"
 #include "util.h"
 
@@ -356,6 +357,23 @@ too_many_matching(void **state)
 	assert_int_equal(alive(), SESSIONS - taken * (SESSIONS / 100));
 }
 
+/* Who turns slave in the midst of it ends nobody any more, nor when he is master again. */
+static void
+a_slave_gives_up(void **state)
+{
+	unsigned int s;
+
+	(void)state;
+	for (s = 1; s <= SESSIONS; s++)
+		login(s, 1);
+	evict_user("u1", 0, &end);
+	role_set(false, 0);
+	assert_int_equal(turn(), 0);
+	role_set(true, 0);
+	assert_int_equal(turn(), 0);
+	assert_int_equal(alive(), SESSIONS - EVICT_BATCH);
+}
+
 #define TEST(name) cmocka_unit_test_setup(name, clean)
 
 int
@@ -373,6 +391,7 @@ main(void)
 		TEST(random_changes),
 		TEST(by_number),
 		TEST(too_many_matching),
+		TEST(a_slave_gives_up),
 	};
 
 	timer_run(now_ms);

@@ -5,6 +5,7 @@
  * once, at the end.
  */
 #include "order.h"
+#include "role.h"
 #include "timer.h"
 #include "util.h"
 
@@ -24,6 +25,7 @@ static uint32_t logins;
 static unsigned int in_turn, answers;
 static uint32_t asker_told;
 static bool ok_told;
+static char text_told[ORDER_ANSWER];
 static uint64_t now_ms;
 
 const struct session *
@@ -97,7 +99,7 @@ answer(const struct order *o, char *text, size_t size)
 static void
 tell(uint32_t asker, bool ok, const char *text)
 {
-	assert_int_equal(text[0], 'u');
+	str_copy(text_told, sizeof(text_told), text);
 	answers++;
 	asker_told = asker;
 	ok_told = ok;
@@ -170,6 +172,7 @@ many_in_batches(void **state)
 		assert_int_equal(acted[s], s % 10 != 0);
 	assert_int_equal(acted[SESSIONS], 0);
 	assert_int_equal(asker_told, 77);
+	assert_string_equal(text_told, "u0");
 	assert_false(ok_told);
 	for (turns = 0; turns < 5; turns++)
 		turn();
@@ -231,6 +234,33 @@ several_and_too_many(void **state)
 		turn();
 }
 
+/* Who turns slave in the midst of it does nothing more, and says so to each who waits. */
+static void
+a_slave_gives_up(void **state)
+{
+	struct order o;
+	unsigned int i, done = 0;
+	sess_id s;
+
+	(void)state;
+	for (s = 1; s <= SESSIONS / 2; s++)
+		log_in(s, 0);
+	for (i = 0; i < 2; i++) {
+		o = order_of("u0", i);
+		assert_int_equal(order_give(&o), ORDER_LATER);
+	}
+	role_set(false, 0x0200000a);
+	for (i = 0; i < 5; i++) {
+		turn();
+		done += in_turn;
+	}
+	role_set(true, 0);
+	assert_int_equal(done, 0);
+	assert_int_equal(answers, 2);
+	assert_false(ok_told);
+	assert_string_equal(text_told, "not master, the master is 10.0.0.2");
+}
+
 int
 main(void)
 {
@@ -239,6 +269,7 @@ main(void)
 		cmocka_unit_test_setup(many_in_batches, fresh),
 		cmocka_unit_test_setup(whoever_stays_is_reached, fresh),
 		cmocka_unit_test_setup(several_and_too_many, fresh),
+		cmocka_unit_test_setup(a_slave_gives_up, fresh),
 	};
 
 	timer_clock(0);

@@ -8,6 +8,7 @@
 #include "loop.h"
 #include "note.h"
 #include "plugin_func.h"
+#include "role.h"
 #include "radattr.h"
 #include "timer.h"
 #include "tunnel.h"
@@ -280,6 +281,36 @@ stale_handles(void **state)
 	timer_run(loop_now_ms() + 200);
 	assert_string_equal(closed.message, "right");
 	assert_int_equal(closed.cause, TERM_ADMIN_RESET);
+}
+
+/* A slave has a copy: plugins may look at it, and change nothing. */
+static void
+copies_of_a_slave(void **state)
+{
+	const struct pluginfuncs *f = &plugin_funcs;
+	plugin_session h = f->get_session_by_id(s);
+	uint32_t in, out;
+
+	(void)state;
+	closed.cause = TERM_NONE;
+	f->kill_session(h, "no more");
+	role_set(false, 1);
+	assert_string_equal(f->session_user(h), "joe");
+	f->throttle(h, 9, 9);
+	f->snoop(h, 9, 9);
+	f->set_garden(h, 1);
+	f->set_rx_speed(h, 9);
+	f->get_throttle(h, &in, &out);
+	assert_int_equal(in | out, 0);
+	assert_int_equal(f->filter(h, "", ""), -1);
+	assert_int_equal(f->set_user(h, "jim"), -1);
+	assert_int_equal(session_get(s)->snoop_ip, 0);
+	assert_int_not_equal(session_get(s)->rx_speed, 9);
+	assert_int_equal(session_get(s)->garden, 0);
+	assert_int_equal(f->is_master(), 0);
+	timer_run(loop_now_ms() + 300);
+	assert_int_equal(closed.cause, TERM_NONE);
+	role_set(true, 0);
 }
 
 /* It has ended, and waits for its peer's good-bye: nobody finds it, who has it may read it. */
@@ -841,6 +872,7 @@ main(int argc, char **argv)
 		TEST(no_packets_for_nobody),
 		TEST(handles),
 		TEST(stale_handles),
+		TEST(copies_of_a_slave),
 		TEST(ended_sessions),
 		TEST(many_to_end),
 		TEST(settings),
