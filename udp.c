@@ -98,6 +98,7 @@ static struct refusal {
 } refusals[REFUSALS];
 
 static udp_input_fn input_fn;
+static void (*before_flush)(void); /* NULL: nobody cares */
 
 static void
 set_option(int fd, int level, int name, int value, const char *what)
@@ -338,6 +339,17 @@ udp_local_address(uint8_t local)
 	return locals[local].addr;
 }
 
+int
+udp_local_of(uint32_t addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < n_sockets; i++)
+		if (sockets[i].addr == addr || sockets[i].addr == 0)
+			return local_of(i, addr);
+	return -1;
+}
+
 unsigned int
 udp_local_index(uint8_t local)
 {
@@ -519,11 +531,19 @@ message_failed(const struct msghdr *msg)
 }
 
 void
+udp_before_flush(void (*fn)(void))
+{
+	before_flush = fn;
+}
+
+void
 udp_flush(void)
 {
 	unsigned int done = 0, all = build_messages();
 	int n;
 
+	if (all && before_flush)
+		before_flush();
 	while (done < all) {
 		n = sendmmsg(sockets[out_socket].fd, out_msg + done, all - done, MSG_DONTWAIT);
 		if (n > 0)

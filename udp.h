@@ -37,6 +37,10 @@ void udp_fini(void);
 /* Address of a local, network order. */
 uint32_t udp_local_address(uint8_t local);
 
+/* The number by which an address of ours (network order) is reached, for packets that came by
+ * another member of the cluster; -1: no socket has it. */
+int udp_local_of(uint32_t addr);
+
 /* Which socket (in the order given to udp_init()) a local belongs to. */
 unsigned int udp_local_index(uint8_t local);
 
@@ -51,5 +55,9 @@ void udp_send_in_place(uint8_t local, uint32_t ip, uint16_t port_be, void *data,
 
 /* Sends what is queued. */
 void udp_flush(void);
+
+/* `fn` is called in front of each flush that has something to send, also when a full batch leaves
+ * early: what a reply depends on leaves before it. It must queue nothing here. */
+void udp_before_flush(void (*fn)(void));
 
 #endif
