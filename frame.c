@@ -26,6 +26,7 @@ enum {
 	PPP_HEADER = 4,
 	MAX_HEADER = L2TP_DATA_HEADER + 4 + PPP_HEADER,
 	FRAME_MAX = 1600,
+	LATE_RUN = 32,
 };
 
 struct numbers {
@@ -33,7 +34,7 @@ struct numbers {
 	uint16_t nr;	/* expected next */
 	uint16_t early; /* first kept frame; 0: none */
 	uint8_t synced; /* nr is known */
-	uint8_t spare;
+	uint8_t late;	/* packets in a row that were late */
 };
 
 struct cell {
@@ -102,11 +103,13 @@ frame_in_sequence(sess_id s, uint16_t ns)
 {
 	struct numbers *n = &numbers[s];
 
-	if (n->synced && (int16_t)(ns - n->nr) < 0) {
+	/* so many in a row are not late: those between went by another member of the cluster */
+	if (n->synced && (int16_t)(ns - n->nr) < 0 && ++n->late < LATE_RUN) {
 		COUNT(rx_late_sequence);
 		return false;
 	}
 	n->nr = (uint16_t)(ns + 1);
+	n->late = 0;
 	n->synced = 1;
 	return true;
 }
