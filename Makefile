@@ -38,6 +38,7 @@ OBJS = \
 	auth.o \
 	avp.o \
 	avpair.o \
+	change.o \
 	cli.o \
 	cli_acl.o \
 	cli_child.o \

@@ -34,17 +34,12 @@ idset_init(struct idset *set, const char *what, uint32_t limit)
 	set->full[0][0] = 1; /* id 0 is never given out */
 }
 
-uint32_t
-idset_take(struct idset *set)
+static void
+use(struct idset *set, uint32_t id)
 {
-	uint32_t id = 0, i;
+	uint32_t i = id;
 	int level;
 
-	if (set->used == set->limit)
-		return 0;
-	for (level = IDSET_LEVELS - 1; level >= 0; level--)
-		id = id * 64 + (uint32_t)__builtin_ctzll(~set->full[level][id]);
-	i = id;
 	for (level = 0; level < IDSET_LEVELS; level++, i /= 64) {
 		set->full[level][i / 64] |= UINT64_C(1) << (i % 64);
 		if (~set->full[level][i / 64])
@@ -53,7 +48,29 @@ idset_take(struct idset *set)
 	for (level = 1, i = id / 64; level < IDSET_LEVELS; level++, i /= 64)
 		set->any[level][i / 64] |= UINT64_C(1) << (i % 64);
 	set->used++;
+}
+
+uint32_t
+idset_take(struct idset *set)
+{
+	uint32_t id = 0;
+	int level;
+
+	if (set->used == set->limit)
+		return 0;
+	for (level = IDSET_LEVELS - 1; level >= 0; level--)
+		id = id * 64 + (uint32_t)__builtin_ctzll(~set->full[level][id]);
+	use(set, id);
 	return id;
+}
+
+bool
+idset_claim(struct idset *set, uint32_t id)
+{
+	if (id == 0 || id > set->limit || set->full[0][id / 64] & UINT64_C(1) << (id % 64))
+		return false;
+	use(set, id);
+	return true;
 }
 
 void

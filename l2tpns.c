@@ -7,6 +7,7 @@
 #include "acct.h"
 #include "acct_spill.h"
 #include "addr.h"
+#include "change.h"
 #include "cli.h"
 #include "command.h"
 #include "config.h"
@@ -320,6 +321,7 @@ open_tables(void)
 	counter_init();
 	role_init();
 	note_init(conf->max_sessions * NOTE_CELLS_PER_SESSION);
+	change_init(conf->max_tunnels, conf->max_sessions);
 	tunnel_init(conf->max_tunnels);
 	session_init(conf->max_sessions);
 	ippool_init(conf->max_sessions);

@@ -10,6 +10,7 @@
  * Called by the engines and the CLI's children (reading only). Sends nothing.
  */
 #include "session.h"
+#include "change.h"
 #include "config.h"
 #include "counter.h"
 #include "hash.h"
@@ -235,6 +236,15 @@ update_shared(void)
 	touched = MAX(touched, shared->highest);
 }
 
+/* Others' sessions, from when they were the master, have numbers of another row. */
+static uint32_t
+new_unique(void)
+{
+	while (session_by_unique(next_unique))
+		next_unique++;
+	return next_unique++;
+}
+
 sess_id
 session_new(tunn_id tid, uint16_t peer_sid)
 {
@@ -252,7 +262,7 @@ session_new(tunn_id tid, uint16_t peer_sid)
 	s->tunnel = tid;
 	s->wire_sid = wire_sid;
 	s->peer_sid = peer_sid;
-	s->unique = next_unique++;
+	s->unique = new_unique();
 	s->opened = loop_time();
 	s->began_ds = loop_now_ds();
 	s->peer_mru = 1500;
@@ -263,6 +273,8 @@ session_new(tunn_id tid, uint16_t peer_sid)
 	hash_put(&by_unique, s->unique, id);
 	ll_append(tunnel_sessions(tid), id, tunnel_link);
 	update_shared();
+	change_set_active(CHANGE_SESSION, id, true);
+	change_mark(CHANGE_SESSION, id);
 	COUNT(session_created);
 	return id;
 }
@@ -357,6 +369,8 @@ session_free(sess_id id)
 	fast[id] = (struct sess_fast){ 0 };
 	idset_give(&ids, id);
 	update_shared();
+	change_set_active(CHANGE_SESSION, id, false);
+	change_mark(CHANGE_SESSION, id);
 }
 
 sess_id
@@ -450,7 +464,8 @@ update_policy(sess_id id)
 	fast[id].flags = (fast[id].flags & ~(uint32_t)SF_POLICY) | policy_flags(&sessions[id]);
 }
 
-/* Setters: each opens and closes the record's number round its change. */
+/* Setters: each opens and closes the record's number round its change. TELL is a WRITE that the
+ * others of the cluster must hear of. */
 #define WRITE(id, ...)                                                                             \
 	do {                                                                                       \
 		struct session *s = &sessions[id];                                                 \
@@ -459,10 +474,16 @@ update_policy(sess_id id)
 		seq_end(&s->seq);                                                                  \
 	} while (0)
 
+#define TELL(id, ...)                                                                              \
+	do {                                                                                       \
+		WRITE(id, __VA_ARGS__);                                                            \
+		change_mark(CHANGE_SESSION, id);                                                   \
+	} while (0)
+
 void
 session_set_state(sess_id id, enum sess_state state)
 {
-	WRITE(id, s->state = (uint8_t)state);
+	TELL(id, s->state = (uint8_t)state);
 }
 
 void
@@ -492,7 +513,7 @@ session_set_numbers(sess_id id, const char *called, const char *calling, uint32_
 void
 session_set_speeds(sess_id id, uint32_t tx_speed, uint32_t rx_speed)
 {
-	WRITE(id, s->tx_speed = tx_speed; s->rx_speed = rx_speed);
+	TELL(id, s->tx_speed = tx_speed; s->rx_speed = rx_speed);
 }
 
 void
@@ -525,14 +546,14 @@ void
 session_set_authed(sess_id id)
 {
 	forget_user(id);
-	WRITE(id, s->authed = 1; s->login = ++last_login);
+	TELL(id, s->authed = 1; s->login = ++last_login);
 	list_add(&by_user, sessions[id].user, id, user_link);
 }
 
 void
 session_set_ip4(sess_id id, uint32_t ip4, uint32_t netmask, bool pooled)
 {
-	WRITE(id, s->ip4 = ip4; s->netmask = netmask; s->pooled = pooled);
+	TELL(id, s->ip4 = ip4; s->netmask = netmask; s->pooled = pooled);
 }
 
 void
@@ -544,19 +565,25 @@ session_set_dns(sess_id id, uint32_t dns1, uint32_t dns2)
 void
 session_set_timeouts(sess_id id, uint32_t session_sec, uint32_t idle_sec)
 {
-	WRITE(id, s->session_timeout = session_sec; s->idle_timeout = idle_sec);
+	TELL(id, s->session_timeout = session_sec; s->idle_timeout = idle_sec);
 }
 
 void
 session_set_accounting(sess_id id, enum authentic authentic, uint32_t interim_sec)
 {
-	WRITE(id, s->authentic = (uint8_t)authentic; s->interim = interim_sec);
+	TELL(id, s->authentic = (uint8_t)authentic; s->interim = interim_sec);
 }
 
 void
 session_set_accounted(sess_id id, bool on)
 {
-	WRITE(id, s->accounted = on);
+	TELL(id, s->accounted = on);
+}
+
+void
+session_set_answered(sess_id id)
+{
+	TELL(id, s->answered = 1);
 }
 
 void
@@ -569,28 +596,28 @@ session_set_mtu(sess_id id, uint16_t radius_mtu)
 void
 session_set_rates(sess_id id, uint32_t in_kbit, uint32_t out_kbit)
 {
-	WRITE(id, s->rate_in = in_kbit; s->rate_out = out_kbit);
+	TELL(id, s->rate_in = in_kbit; s->rate_out = out_kbit);
 	update_policy(id);
 }
 
 void
 session_set_filters(sess_id id, uint8_t in, uint8_t out)
 {
-	WRITE(id, s->filter_in = in; s->filter_out = out);
+	TELL(id, s->filter_in = in; s->filter_out = out);
 	update_policy(id);
 }
 
 void
 session_set_snoop(sess_id id, uint32_t ip, uint16_t port)
 {
-	WRITE(id, s->snoop_ip = ip; s->snoop_port = port);
+	TELL(id, s->snoop_ip = ip; s->snoop_port = port);
 	update_policy(id);
 }
 
 void
 session_set_garden(sess_id id, bool on)
 {
-	WRITE(id, s->garden = on);
+	TELL(id, s->garden = on);
 	update_policy(id);
 }
 
@@ -599,14 +626,14 @@ session_set_end(sess_id id, const struct sess_end *end)
 {
 	if (sessions[id].end.cause != TERM_NONE)
 		return false;
-	WRITE(id, s->end = *end);
+	TELL(id, s->end = *end);
 	return true;
 }
 
 void
 session_set_down(sess_id id)
 {
-	WRITE(id, s->down = 1);
+	TELL(id, s->down = 1);
 }
 
 bool
@@ -626,6 +653,8 @@ session_add_note(sess_id id, uint8_t kind, uint16_t tag, const void *data, size_
 		slog_limit(&sessions[id], LOG_WARNING, "no room to keep %s", note_kind_names[kind]);
 	else if (kind == NOTE_ROUTE && fast[id].flags & SF_ON)
 		fast[id].flags |= SF_ROUTES;
+	if (kind < NOTE_PROXY && sessions[id].authed)
+		change_mark(CHANGE_SESSION, id);
 	return result;
 }
 
@@ -634,7 +663,7 @@ session_replace_notes(sess_id id, uint8_t kind, const struct note *with, unsigne
 {
 	int result;
 
-	WRITE(id, result = note_replace(&s->notes, kind, with, n));
+	TELL(id, result = note_replace(&s->notes, kind, with, n));
 	if (result < 0)
 		slog_limit(&sessions[id], LOG_WARNING, "no room to keep %s", note_kind_names[kind]);
 	return result;
@@ -691,6 +720,7 @@ session_forwarding(sess_id id, bool on)
 	atomic_thread_fence(memory_order_release);
 	if (on)
 		f->flags |= SF_ON;
+	change_mark(CHANGE_SESSION, id);
 }
 
 void
@@ -700,6 +730,84 @@ session_follow_tunnel(sess_id id)
 
 	fast[id].peer_ip = t->peer_ip;
 	fast[id].peer_port = htons(t->peer_port);
+}
+
+/* A place for a record of another member: free, or this very session's. */
+static bool
+place_fits(sess_id id, const struct sess_rec *rec)
+{
+	const struct tunnel *t = tunnel_get((tunn_id)rec->tunnel);
+	sess_id other = t ? session_by_wire(t->wire_tid, rec->wire_sid) : 0;
+
+	if (!t || id == 0 || id > limit || rec->state == SESS_FREE || (other && other != id))
+		return false;
+	return sessions[id].state == SESS_FREE ||
+	       (sessions[id].tunnel == rec->tunnel && sessions[id].wire_sid == rec->wire_sid &&
+		   sessions[id].unique == rec->unique);
+}
+
+static void
+begin_place(sess_id id, const struct sess_rec *rec)
+{
+	idset_claim(&ids, id);
+	hash_put(&by_wire, pair_key(tunnel_get((tunn_id)rec->tunnel)->wire_tid, rec->wire_sid), id);
+	hash_put(&by_peer, pair_key(rec->tunnel, rec->peer_sid), id);
+	hash_put(&by_unique, rec->unique, id);
+	ll_append(tunnel_sessions((tunn_id)rec->tunnel), id, tunnel_link);
+	update_shared();
+}
+
+/* Which texts it is found by are others than before. */
+static bool
+is_found_otherwise(const struct session *s, const struct sess_rec *rec)
+{
+	return s->state == SESS_FREE || s->authed != rec->authed || s->garden != rec->garden ||
+	       strcmp(s->user, rec->user) != 0 || strcmp(s->calling, rec->calling) != 0;
+}
+
+static void
+place_record(sess_id id, const struct sess_rec *rec, uint32_t age_ds, uint32_t login)
+{
+	struct session *s = &sessions[id];
+	uint32_t notes = s->notes;
+
+	seq_begin(&s->seq);
+	memcpy((char *)s + offsetof(struct session, tunnel), rec, sizeof(*rec));
+	s->notes = notes;
+	s->login = login;
+	s->began_ds = loop_now_ds() - age_ds;
+	seq_end(&s->seq);
+}
+
+int
+session_place(sess_id id, const struct sess_rec *rec, uint32_t age_ds, uint32_t login)
+{
+	bool anew;
+
+	if (!place_fits(id, rec))
+		return -1;
+	anew = is_found_otherwise(&sessions[id], rec);
+	if (sessions[id].state == SESS_FREE)
+		begin_place(id, rec);
+	if (anew) {
+		forget_user(id);
+		forget_calling(id);
+	}
+	place_record(id, rec, age_ds, login);
+	if (anew && rec->authed)
+		list_add(&by_user, rec->user, id, user_link);
+	if (anew && rec->calling[0])
+		list_add(&by_calling, rec->calling, id, calling_link);
+	if ((int32_t)(login - last_login) > 0)
+		last_login = login;
+	update_policy(id);
+	return 0;
+}
+
+void
+session_drop_notes(sess_id id)
+{
+	WRITE(id, note_free(&s->notes); note_free(&s->scratch));
 }
 
 uint32_t

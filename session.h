@@ -116,32 +116,33 @@ struct sess_rec {
 	uint32_t unique;	     /* number of this session, for Acct-Session-Id */
 	int64_t opened;		     /* wall clock, seconds: to show and for records only */
 	uint32_t call_serial;
-	uint32_t tx_speed, rx_speed; /* of the line, bit/s, as the LAC says */
-	uint32_t ip4, netmask;	     /* network order; 0: none yet */
-	uint32_t dns1, dns2;	     /* network order; 0: not given */
-	uint32_t session_timeout;    /* s; 0: none */
-	uint32_t idle_timeout;	     /* s; 0: none */
-	uint32_t interim;	     /* s, Acct-Interim-Interval; 0: none given */
-	uint16_t mru;		     /* the peer may send us so much */
-	uint16_t peer_mru;	     /* we may send the peer so much */
-	uint16_t radius_mtu;	     /* Framed-MTU; 0: none */
-	uint8_t state;		     /* enum sess_state */
-	uint8_t phase;		     /* enum ppp_phase */
-	uint8_t cp[SESS_CPS];	     /* enum cp_state of each */
-	uint8_t auth;		     /* enum auth_proto agreed */
-	uint8_t pooled;		     /* its address is from the pool */
-	uint8_t sequencing;	     /* the LAC asked for sequence numbers */
-	uint8_t authed;		     /* has logged in; before, people see "*" */
-	uint8_t authentic;	     /* by whom: enum authentic */
-	uint8_t down;		     /* SESS_EV_DOWN was raised */
-	uint8_t accounted;	     /* its Start was made, and its Stop not yet */
-	uint32_t magic, peer_magic;  /* LCP magic numbers */
-	uint32_t notes;		     /* chain of note.h */
-	uint32_t rate_in, rate_out;  /* kbit/s from and to the subscriber; 0: not throttled */
-	uint32_t snoop_ip;	     /* network order: who gets copies; 0: nobody */
-	uint16_t snoop_port;	     /* host order */
+	uint32_t tx_speed, rx_speed;   /* of the line, bit/s, as the LAC says */
+	uint32_t ip4, netmask;	       /* network order; 0: none yet */
+	uint32_t dns1, dns2;	       /* network order; 0: not given */
+	uint32_t session_timeout;      /* s; 0: none */
+	uint32_t idle_timeout;	       /* s; 0: none */
+	uint32_t interim;	       /* s, Acct-Interim-Interval; 0: none given */
+	uint16_t mru;		       /* the peer may send us so much */
+	uint16_t peer_mru;	       /* we may send the peer so much */
+	uint16_t radius_mtu;	       /* Framed-MTU; 0: none */
+	uint8_t state;		       /* enum sess_state */
+	uint8_t phase;		       /* enum ppp_phase */
+	uint8_t cp[SESS_CPS];	       /* enum cp_state of each */
+	uint8_t auth;		       /* enum auth_proto agreed */
+	uint8_t pooled;		       /* its address is from the pool */
+	uint8_t sequencing;	       /* the LAC asked for sequence numbers */
+	uint8_t authed;		       /* has logged in; before, people see "*" */
+	uint8_t authentic;	       /* by whom: enum authentic */
+	uint8_t down;		       /* SESS_EV_DOWN was raised */
+	uint8_t accounted;	       /* its Start was made, and its Stop not yet */
+	uint8_t answered;	       /* has its ICRP */
+	uint32_t magic, peer_magic;    /* LCP magic numbers */
+	uint32_t notes;		       /* chain of note.h */
+	uint32_t rate_in, rate_out;    /* kbit/s from and to the subscriber; 0: not throttled */
+	uint32_t snoop_ip;	       /* network order: who gets copies; 0: nobody */
+	uint16_t snoop_port;	       /* host order */
 	uint8_t filter_in, filter_out; /* access lists by number (filter.h); 0: none */
-	uint8_t garden; /* in the walled garden */
+	uint8_t garden;		       /* in the walled garden */
 	char user[USER_LEN];
 	char called[NUMBER_LEN], calling[NUMBER_LEN];
 	struct sess_end end;
@@ -174,6 +175,16 @@ sess_id session_new(tunn_id t, uint16_t peer_sid);
 
 /* Gives the record back. The caller has raised the hooks. */
 void session_free(sess_id id);
+
+/*
+ * For repl_state.c: puts a record of the master's in the place of that id, which is free or has
+ * this very session; its notes and policy lists stay as they are here. -1: there is no such
+ * place or tunnel, or another session has its wire id. SF_ON is not touched.
+ */
+int session_place(sess_id id, const struct sess_rec *rec, uint32_t age_ds, uint32_t login);
+
+/* The same: forgets all its notes, scratch too; those of the record are added one by one. */
+void session_drop_notes(sess_id id);
 
 /* The record of a session in use, NULL for any other id. Not to be kept past a callback. */
 const struct session *session_get(sess_id id);
@@ -222,7 +233,10 @@ sess_id session_highest(void);
  */
 bool session_snapshot(sess_id id, struct session *copy);
 
-/* Setters. Each is one write section, and marks the session changed for the cluster. */
+/*
+ * Setters. Each is one write section. Those of what others must know before an answer to it leaves
+ * mark the session as changed (change.h); what is negotiated on the way goes with the next of them.
+ */
 void session_set_state(sess_id id, enum sess_state state);
 void session_set_phase(sess_id id, enum ppp_phase phase);
 void session_set_cp(sess_id id, enum sess_cp cp, uint8_t state);
@@ -239,6 +253,7 @@ void session_set_dns(sess_id id, uint32_t dns1, uint32_t dns2);
 void session_set_timeouts(sess_id id, uint32_t session_sec, uint32_t idle_sec);
 void session_set_accounting(sess_id id, enum authentic authentic, uint32_t interim_sec);
 void session_set_accounted(sess_id id, bool on);
+void session_set_answered(sess_id id);
 void session_set_mtu(sess_id id, uint16_t radius_mtu);
 void session_set_rates(sess_id id, uint32_t in_kbit, uint32_t out_kbit);
 void session_set_filters(sess_id id, uint8_t in, uint8_t out);
@@ -254,8 +269,8 @@ int session_add_note(sess_id id, uint8_t kind, uint16_t tag, const void *data, s
 
 struct note;
 
-/* Puts these in place of the notes of a kind (not of scratch). -1 when there is no room: counted and
- * logged, and nothing was done. */
+/* Puts these in place of the notes of a kind (not of scratch). -1 when there is no room: counted
+ * and logged, and nothing was done. */
 int session_replace_notes(sess_id id, uint8_t kind, const struct note *with, unsigned int n);
 
 /* Forgets the notes that only PPP needs (struct session, scratch). */

@@ -6,6 +6,7 @@
  * remembers. RFC 2661 5.2 asks for ids that are hard to guess.
  */
 #include "tunnel.h"
+#include "change.h"
 #include "counter.h"
 #include "hash.h"
 #include "idset.h"
@@ -163,6 +164,8 @@ tunnel_new(uint32_t peer_ip, uint16_t peer_port, uint16_t peer_tid, uint8_t loca
 	hash_put(&by_peer, peer_key(peer_ip, peer_port, peer_tid), id);
 	ll_append(&half_open, id, list_link);
 	update_shared();
+	change_set_active(CHANGE_TUNNEL, id, true);
+	change_mark(CHANGE_TUNNEL, id);
 	return id;
 }
 
@@ -190,6 +193,62 @@ tunnel_free(tunn_id id)
 	seq_end(&t->seq);
 	idset_give(&ids, id);
 	update_shared();
+	change_set_active(CHANGE_TUNNEL, id, false);
+	change_mark(CHANGE_TUNNEL, id);
+}
+
+/* A place for a record of another member: free, or this very tunnel's. */
+static bool
+place_fits(tunn_id id, const struct tunnel *from)
+{
+	if (id == 0 || id > limit || from->state == TUNNEL_FREE ||
+	    (by_wire[from->wire_tid] && by_wire[from->wire_tid] != id))
+		return false;
+	return tunnels[id].state == TUNNEL_FREE || tunnels[id].wire_tid == from->wire_tid;
+}
+
+static struct id_list *
+list_of(uint8_t state)
+{
+	return state == TUNNEL_OPENING ? &half_open : state == TUNNEL_DIEING ? &dieing : NULL;
+}
+
+static void
+change_list(tunn_id id, struct id_list *from, struct id_list *to)
+{
+	if (from == to)
+		return;
+	if (from)
+		ll_remove(from, id, list_link);
+	if (to)
+		ll_append(to, id, list_link);
+}
+
+int
+tunnel_place(tunn_id id, const struct tunnel *from)
+{
+	struct tunnel *t = &tunnels[id], own;
+
+	if (!place_fits(id, from))
+		return -1;
+	if (t->state == TUNNEL_FREE) {
+		idset_claim(&ids, id);
+		by_wire[from->wire_tid] = (uint16_t)id;
+		update_shared();
+	}
+	forget_peer(id);
+	change_list(id, list_of(t->state), list_of(from->state));
+	own = *t;
+	seq_begin(&t->seq);
+	memcpy((char *)t + sizeof(t->seq), (const char *)from + sizeof(t->seq),
+	    sizeof(*t) - sizeof(t->seq));
+	t->link = own.link;
+	t->sessions = own.sessions;
+	t->last_packet = own.state == TUNNEL_FREE ? loop_now_ds() : own.last_packet;
+	seq_end(&t->seq);
+	if (t->state != TUNNEL_DIEING)
+		hash_put(&by_peer, peer_key(t->peer_ip, t->peer_port, t->peer_tid), id);
+	return 0;
 }
 
 bool
@@ -218,6 +277,7 @@ tunnel_set_state(tunn_id id, enum tunnel_state state)
 	seq_begin(&t->seq);
 	t->state = (uint8_t)state;
 	seq_end(&t->seq);
+	change_mark(CHANGE_TUNNEL, id);
 }
 
 void
@@ -232,6 +292,7 @@ tunnel_set_peer(
 	t->peer_window = window;
 	t->peer_framing = framing;
 	seq_end(&t->seq);
+	change_mark(CHANGE_TUNNEL, id);
 }
 
 void
@@ -246,6 +307,7 @@ tunnel_set_address(tunn_id id, uint32_t peer_ip, uint16_t peer_port)
 	seq_end(&t->seq);
 	if (t->state != TUNNEL_DIEING) /* such a one is forgotten for good */
 		hash_put(&by_peer, peer_key(peer_ip, peer_port, t->peer_tid), id);
+	change_mark(CHANGE_TUNNEL, id);
 }
 
 void
@@ -258,6 +320,7 @@ tunnel_set_channel(tunn_id id, uint16_t ns, uint16_t nr, uint32_t queued)
 	t->nr = nr;
 	t->queued = queued;
 	seq_end(&t->seq);
+	change_mark(CHANGE_TUNNEL, id);
 }
 
 void

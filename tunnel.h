@@ -41,6 +41,13 @@ tunn_id tunnel_new(uint32_t peer_ip, uint16_t peer_port, uint16_t peer_tid, uint
 /* Gives it back. It must have no sessions. */
 void tunnel_free(tunn_id id);
 
+/*
+ * For repl_state.c: puts what a record of the master's says of a tunnel in the place of that id,
+ * which is free or has this very one. Lists, sessions and times are this table's own. -1: there is
+ * no such place, or another tunnel has its wire id.
+ */
+int tunnel_place(tunn_id id, const struct tunnel *from);
+
 const struct tunnel *tunnel_get(tunn_id id);
 tunn_id tunnel_id(const struct tunnel *t);
 
@@ -67,7 +74,7 @@ tunn_id tunnel_highest(void);
 
 bool tunnel_snapshot(tunn_id id, struct tunnel *copy);
 
-/* Setters. */
+/* Setters. All but the last mark the tunnel as changed (change.h). */
 void tunnel_set_state(tunn_id id, enum tunnel_state state);
 void tunnel_set_peer(
     tunn_id id, const char *hostname, const char *vendor, uint16_t window, uint32_t framing);

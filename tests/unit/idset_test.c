@@ -42,11 +42,16 @@ random_run(uint32_t limit)
 	memset(in_use, 0, sizeof(in_use));
 	idset_init(&set, "test", limit);
 	assert_int_equal(idset_highest(&set), 0);
+	assert_false(idset_claim(&set, 0));
+	assert_false(idset_claim(&set, limit + 1));
 	for (n = 0; n < 20000; n++) {
 		id = 1 + (uint32_t)random() % limit;
 		if (in_use[id] && random() % 10 < (n / 1000 % 2 ? 9 : 3)) {
 			idset_give(&set, id);
 			in_use[id] = false;
+		} else if (random() % 4 == 0) {
+			assert_int_equal(idset_claim(&set, id), !in_use[id]);
+			in_use[id] = true;
 		} else {
 			id = idset_take(&set);
 			assert_int_equal(id, lowest_free(limit));
