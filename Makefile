@@ -39,6 +39,8 @@ OBJS = \
 	avp.o \
 	avpair.o \
 	change.o \
+	clfield.o \
+	clguard.o \
 	cli.o \
 	cli_acl.o \
 	cli_child.o \
@@ -51,6 +53,7 @@ OBJS = \
 	cli_show.o \
 	cli_stats.o \
 	cli_tree.o \
+	clmsg.o \
 	command.o \
 	config.o \
 	config_acl.o \
@@ -76,6 +79,7 @@ OBJS = \
 	data.o \
 	dgram.o \
 	dump.o \
+	election.o \
 	evict.o \
 	filter.o \
 	frame.o \
@@ -121,6 +125,7 @@ OBJS = \
 	radattr.o \
 	radius.o \
 	reload.o \
+	repl.o \
 	role.o \
 	rtnl.o \
 	session.o \

@@ -28,6 +28,9 @@ struct clfield {
 	uint64_t most; /* of a number that may not be all its member could hold; 0: no such limit */
 };
 
+/* Offset and size of a member, for a row. */
+#define CLFIELD_OF(type, member) offsetof(type, member), sizeof(((type *)NULL)->member)
+
 /* The fields of a struct that are not zero. */
 void clfield_put(struct wr *w, const struct clfield *table, size_t n, const void *from);
 
@@ -38,6 +41,13 @@ void clfield_put_octets(struct wr *w, uint16_t tag, const void *from, size_t len
 /* A field whose value is written behind this; clfield_end() with what it returned ends it. */
 size_t clfield_begin(struct wr *w, uint16_t tag);
 void clfield_end(struct wr *w, size_t mark);
+
+/*
+ * Inside of a value, where there are many numbers: 7 bits an octet, the lowest first, the high
+ * bit set on all but the last.
+ */
+void clfield_write_varint(struct wr *w, uint64_t v);
+uint64_t clfield_read_varint(struct rd *r); /* r->bad when it does not end or fit */
 
 /* The next field; false at the end, and, with r->bad, where it is malformed. */
 bool clfield_next(struct rd *r, uint16_t *tag, struct rd *val);

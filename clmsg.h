@@ -82,6 +82,7 @@ enum clmsg_tag {
 	CLT_PAYLOAD = 24,
 	CLT_COUNT = 25,
 	CLT_SUCCESSOR = 26,
+	CLT_SESSION = 27,
 };
 
 /* In front of every message. */

@@ -39,18 +39,22 @@ struct election {
 	struct election_peer peers[ELECTION_PEERS];
 
 	/* its own */
+	uint32_t seen; /* highest term that anybody has told */
 	uint64_t started_ms, stepped_ms;
-	uint64_t master_ms; /* a master was heard, or we were one */
-	uint64_t waits_ms;  /* since when we wait for the member below to become master; 0: not */
-	uint64_t waits_for; /* incarnation */
-	uint64_t successor; /* who was named by a master that left; 0: nobody */
-	uint64_t passed[4]; /* members that we waited for in vain */
-	unsigned int n_passed;
+	uint64_t listens_ms; /* since when we hear others without a break */
+	uint64_t elect_ms;   /* an election may be held from here on, as far as we know */
+	uint64_t waits_for;  /* incarnation of who should become master instead of us; 0: nobody */
+	uint64_t waits_ms;   /* since when */
+	uint32_t passed;     /* a bit for each place of `peers`: waited for in vain */
+	uint64_t successor;  /* named by a master that has left; 0: nobody */
+	uint64_t gone;	   /* incarnation of a master that has left; 0: none, or there is another */
+	uint64_t rival_ms; /* since when another master does not give way; 0: there is none */
 };
 
 enum election_what {
 	ELECTION_NOTHING,
 	ELECTION_MASTER, /* we are master now, of term `term`: adopt, heartbeat at once */
+	ELECTION_RAISED, /* we are master as before, of a higher term: heartbeat at once */
 	ELECTION_YIELD,	 /* we were master, and follow `master` now: yield, offer, synchronise */
 	ELECTION_FROZEN, /* our loop stood still: yield if we were master; throw away input that
 			    waits */

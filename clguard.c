@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who may be heard. A genuine message may have been recorded and be sent again, when its
+ * sender has long restarted or we have; a wall clock would tell, but there is none to
+ * trust. So:
+ *
+ * A sender is known by his incarnation, a random number of each process. One that is new
+ * to us must show that he is alive: we send him a nonce, which he sends back. The nonce is
+ * a keyed digest of incarnation, address and a slot of our monotonic clock, with a key
+ * drawn at start; nothing is kept of those who only ask. Both messages tell the address
+ * of who sends them, so that nobody in between can get himself bound in another's place.
+ *
+ * From there on his counter tells: each value once, and none that lies CLGUARD_WINDOW or
+ * more behind the highest. What he sent before his proof is not heard any more.
+ *
+ * Owns struct clguard. Called by the cluster's engine for each genuine message.
+ */
+#include "clguard.h"
+#include "util.h"
+
+enum {
+	SLOT_MS = 10000, /* a nonce is good in its slot and the next */
+	SLOT_BYTES = 4,	 /* of the nonce; the rest is digest */
+	RATE = 100,	 /* challenges and proofs a second */
+	BURST = 64,	 /* and at once */
+	TOKEN = 1000,
+};
+
+void
+clguard_init(struct clguard *g, uint64_t own, uint32_t address)
+{
+	memset(g, 0, sizeof(*g));
+	g->own = own;
+	g->address = address;
+	g->tokens = BURST * TOKEN;
+	random_bytes(g->key, sizeof(g->key));
+}
+
+/* --- peers --- */
+
+static struct clguard_peer *
+find(struct clguard *g, uint64_t incarnation)
+{
+	unsigned int i;
+
+	for (i = 0; i < CLGUARD_PEERS; i++)
+		if (g->peers[i].incarnation == incarnation)
+			return &g->peers[i];
+	return NULL;
+}
+
+static bool
+is_stale(const struct clguard_peer *p, uint64_t now_ms)
+{
+	return now_ms - p->heard_ms >= CLGUARD_STALE_MS;
+}
+
+static unsigned int
+place_of(const struct clguard *g, const struct clguard_peer *p)
+{
+	return (unsigned int)(p - g->peers);
+}
+
+const struct clguard_peer *
+clguard_peer(const struct clguard *g, unsigned int peer)
+{
+	return peer < CLGUARD_PEERS && g->peers[peer].incarnation ? &g->peers[peer] : NULL;
+}
+
+void
+clguard_forget(struct clguard *g, unsigned int peer)
+{
+	if (peer < CLGUARD_PEERS)
+		g->peers[peer].incarnation = 0;
+}
+
+/* The place for who has just proven himself; an older incarnation at his address gives way. */
+static struct clguard_peer *
+place_for(struct clguard *g, uint64_t incarnation, uint32_t from, uint64_t now_ms)
+{
+	struct clguard_peer *p, *oldest = g->peers;
+
+	p = find(g, incarnation);
+	if (p)
+		return p;
+	for (p = g->peers; p < g->peers + CLGUARD_PEERS; p++)
+		if (p->incarnation && p->address == from)
+			return p;
+	p = find(g, 0);
+	if (p)
+		return p;
+	for (p = g->peers; p < g->peers + CLGUARD_PEERS; p++)
+		if (p->heard_ms < oldest->heard_ms)
+			oldest = p;
+	return is_stale(oldest, now_ms) ? oldest : NULL;
+}
+
+/* --- counters --- */
+
+static bool
+bit(struct clguard_peer *p, uint64_t counter)
+{
+	return p->seen[counter / 64 % (CLGUARD_WINDOW / 64)] >> counter % 64 & 1;
+}
+
+static void
+set_bit(struct clguard_peer *p, uint64_t counter, bool on)
+{
+	uint64_t *word = &p->seen[counter / 64 % (CLGUARD_WINDOW / 64)];
+	uint64_t mask = (uint64_t)1 << counter % 64;
+
+	*word = on ? *word | mask : *word & ~mask;
+}
+
+static void
+advance(struct clguard_peer *p, uint64_t counter)
+{
+	uint64_t i;
+
+	if (counter - p->high >= CLGUARD_WINDOW)
+		memset(p->seen, 0, sizeof(p->seen));
+	else
+		for (i = p->high + 1; i <= counter; i++)
+			set_bit(p, i, false);
+	p->high = counter;
+}
+
+/* Takes a counter that is new; false when it is none. */
+static bool
+take(struct clguard_peer *p, uint64_t counter, uint64_t now_ms)
+{
+	if (counter > p->high)
+		advance(p, counter);
+	else if (p->high - counter >= CLGUARD_WINDOW || bit(p, counter))
+		return false;
+	set_bit(p, counter, true);
+	p->heard_ms = now_ms;
+	return true;
+}
+
+/* --- nonces --- */
+
+static void
+make_nonce(const struct clguard *g, uint64_t incarnation, uint32_t from, uint32_t slot,
+    uint8_t nonce[CLMSG_NONCE])
+{
+	uint8_t bound[4 + 8 + 4];
+	struct wr b = wr_init(bound, sizeof(bound)), w = wr_init(nonce, CLMSG_NONCE);
+	struct hmac_sha256_ctx ctx;
+
+	wr_u32(&b, slot);
+	wr_u64(&b, incarnation);
+	wr_be32(&b, from);
+	wr_u32(&w, slot);
+	hmac_sha256_set_key(&ctx, sizeof(g->key), g->key);
+	hmac_sha256_update(&ctx, sizeof(bound), bound);
+	hmac_sha256_digest(&ctx, CLMSG_NONCE - SLOT_BYTES, nonce + SLOT_BYTES);
+}
+
+void
+clguard_nonce(const struct clguard *g, uint64_t incarnation, uint32_t from, uint64_t now_ms,
+    uint8_t nonce[CLMSG_NONCE])
+{
+	make_nonce(g, incarnation, from, (uint32_t)(now_ms / SLOT_MS), nonce);
+}
+
+static bool
+is_our_nonce(const struct clguard *g, uint64_t incarnation, uint32_t from, uint64_t now_ms,
+    const uint8_t nonce[CLMSG_NONCE])
+{
+	struct rd r = rd_init(nonce, CLMSG_NONCE);
+	uint32_t slot = rd_u32(&r), now = (uint32_t)(now_ms / SLOT_MS);
+	uint8_t ours[CLMSG_NONCE];
+
+	if (slot != now && slot + 1 != now)
+		return false;
+	make_nonce(g, incarnation, from, slot, ours);
+	return secret_equal(ours, nonce, CLMSG_NONCE);
+}
+
+/* --- what to do with a message --- */
+
+/* Whether one more challenge or proof may be sent. */
+static bool
+may_send(struct clguard *g, uint64_t now_ms)
+{
+	uint64_t passed = MIN(now_ms - g->tokens_ms, 1000);
+
+	g->tokens = MIN(g->tokens + passed * TOKEN * RATE / 1000, BURST * TOKEN);
+	g->tokens_ms = now_ms;
+	if (g->tokens < TOKEN)
+		return false;
+	g->tokens -= TOKEN;
+	return true;
+}
+
+/* A message of the peer, who is known: whether to hear it. */
+static enum clguard_verdict
+judge(struct clguard_peer *p, uint64_t counter, uint32_t from, uint64_t now_ms)
+{
+	if (p->address != from)
+		return CLGUARD_MOVED;
+	return take(p, counter, now_ms) ? CLGUARD_HEAR : CLGUARD_REPLAY;
+}
+
+enum clguard_verdict
+clguard_check(struct clguard *g, const struct cl_head *head, uint32_t from, uint64_t now_ms,
+    unsigned int *peer)
+{
+	struct clguard_peer *p = find(g, head->incarnation);
+
+	if (head->incarnation == g->own)
+		return CLGUARD_OWN;
+	if (p && (p->address == from || !is_stale(p, now_ms))) {
+		*peer = place_of(g, p);
+		return judge(p, head->counter, from, now_ms);
+	}
+	return may_send(g, now_ms) ? CLGUARD_CHALLENGE : CLGUARD_IGNORE;
+}
+
+bool
+clguard_answers(struct clguard *g, const struct cl_head *head, const struct cl_proof *m,
+    uint32_t from, uint64_t now_ms)
+{
+	struct clguard_peer *p = find(g, head->incarnation);
+
+	if (head->incarnation == g->own || m->address != from)
+		return false;
+	if (p && judge(p, head->counter, from, now_ms) != CLGUARD_HEAR)
+		return false;
+	return may_send(g, now_ms);
+}
+
+/* His counters begin here. */
+static void
+admit(struct clguard_peer *p, const struct cl_head *head, uint32_t from, uint64_t now_ms)
+{
+	p->incarnation = head->incarnation;
+	p->address = from;
+	p->high = head->counter;
+	p->heard_ms = now_ms;
+	memset(p->seen, 0xff, sizeof(p->seen));
+}
+
+enum clguard_verdict
+clguard_prove(struct clguard *g, const struct cl_head *head, const struct cl_proof *m,
+    uint32_t from, uint64_t now_ms, unsigned int *peer)
+{
+	struct clguard_peer *p;
+
+	if (head->incarnation == g->own)
+		return CLGUARD_OWN;
+	if (m->address != from || !is_our_nonce(g, head->incarnation, from, now_ms, m->nonce))
+		return CLGUARD_BAD_PROOF;
+	p = place_for(g, head->incarnation, from, now_ms);
+	if (!p)
+		return CLGUARD_FULL;
+	*peer = place_of(g, p);
+	if (p->incarnation == head->incarnation && p->address == from)
+		return judge(p, head->counter, from, now_ms);
+	admit(p, head, from, now_ms);
+	return CLGUARD_HEAR;
+}
