@@ -17,7 +17,7 @@
  * iptables works on one, the next one grows, so that a rush of sessions costs a handful
  * of processes. When iptables fails, all is made anew a while later, from the list of
  * addresses, which is kept whatever iptables does: there is no walk over all sessions
- * but when we begin. That list goes in batches too, behind what has changed: who is in
+ * but when we begin, as a master. That list goes in batches too, behind what has changed: who is in
  * the part that is yet to come needs no change of his own.
  */
 #include "plugin.h"
@@ -198,6 +198,8 @@ static void
 on_done(void *arg, int status)
 {
 	(void)arg;
+	if (state == DOWN)
+		return;
 	if (status || chains_failed) {
 		broken();
 		return;
@@ -332,6 +334,23 @@ tear_down(void)
 	state = DOWN;
 }
 
+static void
+forget_list(void)
+{
+	if (listed) /* there may be no array yet */
+		memset(listed, 0, listed_room * sizeof(*listed));
+}
+
+/* Master no more: what these subscribers send goes to another member, and their addresses may
+ * become those of others, whose packets pass here. */
+static void
+step_down(void)
+{
+	if (state != DOWN)
+		tear_down();
+	forget_list();
+}
+
 /* Who has no address yet is put in when he has one, by new_session. That event comes once: one who
  * negotiates PPP anew is not up, but has his address, and needs his rule now. */
 static void
@@ -369,6 +388,7 @@ int
 plugin_become_master(struct param_become_master *p)
 {
 	(void)p;
+	forget_list(); /* each session is told of now */
 	build();
 	return PLUGIN_RET_OK;
 }
@@ -377,7 +397,9 @@ int
 plugin_timer(struct param_timer *p)
 {
 	(void)p;
-	if (state == BROKEN && --retry_in == 0)
+	if (state != DOWN && !f->is_master())
+		step_down();
+	else if (state == BROKEN && --retry_in == 0)
 		build();
 	return PLUGIN_RET_OK;
 }

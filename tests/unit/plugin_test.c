@@ -655,6 +655,63 @@ garden_made_anew(void **state)
 	dlclose(dl);
 }
 
+static int
+no(void)
+{
+	return 0;
+}
+
+/* Who is master no more has no chains, and forgets who was in them. */
+static void
+garden_of_a_slave(void **state)
+{
+	struct pluginfuncs own = plugin_funcs;
+	struct param_become_master master = { 0 };
+	struct param_new_session_master copy = { NULL, plugin_handle(s) };
+	int (*init)(const struct pluginfuncs *), (*timer)(struct param_timer *);
+	int (*become_master)(struct param_become_master *);
+	int (*new_session_master)(struct param_new_session_master *);
+	void (*done)(void);
+	char path[600];
+	void *dl;
+
+	(void)state;
+	own.run_with_input = keep_input;
+	own.run_command = keep_command;
+	own.is_master = yes;
+	session_set_garden(s, true);
+	snprintf(path, sizeof(path), "%s/garden.so", plugin_dir);
+	dl = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	assert_non_null(dl);
+	find_function(dl, "plugin_init", &init);
+	find_function(dl, "plugin_done", &done);
+	find_function(dl, "plugin_timer", &timer);
+	find_function(dl, "plugin_become_master", &become_master);
+	find_function(dl, "plugin_new_session_master", &new_session_master);
+	assert_int_equal(init(&own), 1);
+	ended(NULL, 0);
+	own.is_master = no;
+	seconds(timer, 1);
+	assert_non_null(strstr(told, "-X garden_users\n"));
+	told[0] = '\0';
+	ended(NULL, 0); /* of what was under way */
+	seconds(timer, 10);
+	assert_string_equal(told, "");
+	own.is_master = yes;
+	session_set_garden(s, false); /* let out by another master */
+	become_master(&master);
+	assert_non_null(strstr(told, ":garden_users - [0:0]\nCOMMIT\n"));
+	new_session_master(&copy);
+	told[0] = '\0';
+	ended(NULL, 0);
+	assert_string_equal(told, "");
+	session_set_garden(s, true);
+	new_session_master(&copy);
+	assert_non_null(strstr(told, "-A garden_users -s 10.9.0.1 -j garden\n"));
+	done();
+	dlclose(dl);
+}
+
 /* Many gardened sessions, by number, and what iptables has of them. */
 enum { GARDENED = 20000, GARDEN_BATCH = 4096 };
 static uint32_t garden_ip[GARDENED + 1]; /* 0: not in it */
@@ -883,6 +940,7 @@ main(int argc, char **argv)
 		TEST(autosnoop),
 		TEST(garden_of_the_refused),
 		TEST(garden_made_anew),
+		TEST(garden_of_a_slave),
 		TEST(garden_in_batches),
 		TEST(garden_commands),
 		TEST(attributes_of_records),
