@@ -40,6 +40,7 @@ OBJS = \
 	avpair.o \
 	change.o \
 	clfield.o \
+	clfwd.o \
 	clguard.o \
 	cli.o \
 	cli_acl.o \

@@ -46,6 +46,12 @@
 	X(ip_freed, "addresses given back to the pool")                                            \
 	X(cluster_forwarded, "packets forwarded to the master")                                    \
 	X(recv_forward, "packets received from a slave")                                           \
+	X(forward_no_master, "packets for the master dropped: none is known")                      \
+	X(forward_failed, "packets for the master dropped: too large, or no room")                 \
+	X(forward_unknown, "packets of unknown sessions dropped: too many for the master")         \
+	X(forward_not_master, "packets of slaves dropped: we are not the master")                  \
+	X(forward_malformed, "packets of slaves dropped as malformed")                             \
+	X(forward_bad_address, "packets of slaves dropped: to an address we do not serve")         \
 	X(select_called, "turns of the loop")                                                      \
 	X(multi_read_used, "reads that took more than one packet")                                 \
 	X(multi_read_exceeded, "reads that left packets for the next turn")                        \

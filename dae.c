@@ -16,6 +16,9 @@
  * asked whether they can be (hook_avpair_check()), told to forget the pairs that were in
  * force (hook_avpair_reset()), then get the new ones.
  *
+ * A slave of a cluster carries out nothing: what is a genuine request it hands to the master,
+ * which keeps what was answered for all members, and answers from the address that was asked.
+ *
  * A turn of the loop takes so many packets of a socket, looks at so many sessions and ends so
  * many, and no more: the rest waits in the socket.
  *
@@ -34,6 +37,7 @@
 #include "note.h"
 #include "policy.h"
 #include "rad_server.h"
+#include "role.h"
 #include "util.h"
 
 #include <arpa/inet.h>
@@ -51,12 +55,16 @@ enum {
 	NAMES_TEXT = 512,
 };
 
-static int socks[MAX_SOCKETS];
+static struct {
+	int fd;
+	uint32_t addr; /* bound to, network order */
+} socks[MAX_SOCKETS];
 static unsigned int n_socks;
 
 /* What this turn has cost up to now. */
-static struct {
+static struct turn {
 	unsigned int looks, ends;
+	uint64_t forwarded_ms; /* loop clock: slaves' requests of this turn are counted */
 } turn;
 
 /* --- the answer --- */
@@ -315,6 +323,14 @@ request(const struct dgram_peer *c, const struct rad_packet *p, const struct dae
 }
 
 static int
+hand_on(const struct dgram_peer *c, const void *data, size_t len)
+{
+	const struct clfwd_from from = { .ip = c->ip, .port = c->port, .asked = c->asked };
+
+	return clfwd_dae(&from, data, len);
+}
+
+static int
 input(const struct dgram_peer *c, const void *data, size_t len)
 {
 	const char *why, *secret = secret_of(c->ip, &why);
@@ -333,6 +349,8 @@ input(const struct dgram_peer *c, const void *data, size_t len)
 		COUNT(dae_bad_authenticator);
 		return refuse(c, "it was signed with another secret");
 	}
+	if (!role_is_master())
+		return hand_on(c, data, len);
 	return request(c, &p, &r, has_ma, secret);
 }
 
@@ -364,6 +382,39 @@ on_readable(int fd, void *arg)
 			return;
 }
 
+/* The socket that sends from an address; -1: none does. */
+static int
+socket_for(uint32_t addr)
+{
+	unsigned int i;
+
+	for (i = 0; i < n_socks; i++)
+		if (socks[i].addr == addr || socks[i].addr == 0)
+			return socks[i].fd;
+	return -1;
+}
+
+void
+dae_forwarded(const struct clfwd_from *from, const void *data, size_t len)
+{
+	struct dgram_peer c = {
+		.fd = socket_for(from->asked),
+		.ip = from->ip,
+		.port = from->port,
+		.asked = from->asked,
+	};
+
+	dgram_name(&c);
+	if (turn.forwarded_ms != loop_now_ms())
+		turn = (struct turn){ .forwarded_ms = loop_now_ms() };
+	if (c.fd < 0)
+		DROP(forward_bad_address, "%s", ip4_text(from->asked));
+	else if (turn.looks >= DAE_LOOKS || turn.ends >= TURN_ENDS)
+		DROP(dae_busy, "%s", c.who);
+	else
+		(void)input(&c, data, MIN(len, (size_t)RAD_MAX_PACKET));
+}
+
 int
 dae_start(const uint32_t *addrs, unsigned int n, char *why, size_t why_size)
 {
@@ -372,8 +423,9 @@ dae_start(const uint32_t *addrs, unsigned int n, char *why, size_t why_size)
 
 	dae_guard_init();
 	for (i = 0; i < n && n_socks < MAX_SOCKETS; i++) {
-		socks[n_socks] = dgram_open(addrs[i], port, SOCKET_ROOM, on_readable);
-		if (socks[n_socks] < 0) {
+		socks[n_socks].addr = addrs[i];
+		socks[n_socks].fd = dgram_open(addrs[i], port, SOCKET_ROOM, on_readable);
+		if (socks[n_socks].fd < 0) {
 			snprintf(why, why_size, "radius_dae_port: cannot listen on %s port %u: %s",
 			    ip4_text(addrs[i]), (unsigned)port, strerror(errno));
 			return -1;
@@ -387,5 +439,5 @@ void
 dae_stop(void)
 {
 	while (n_socks > 0)
-		dgram_close(socks[--n_socks]);
+		dgram_close(socks[--n_socks].fd);
 }

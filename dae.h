@@ -6,6 +6,8 @@
 #ifndef DAE_H
 #define DAE_H
 
+#include "clfwd.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,5 +17,8 @@
  */
 int dae_start(const uint32_t *addrs, unsigned int n, char *why, size_t why_size);
 void dae_stop(void);
+
+/* On a master of a cluster: a request that came to a slave. It is answered from here. */
+void dae_forwarded(const struct clfwd_from *from, const void *data, size_t len);
 
 #endif

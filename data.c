@@ -7,9 +7,14 @@
  *
  * Nothing here allocates, logs (but by the rate-limited DROP) or makes a system call
  * of its own. Everything that is not IP for an up session leaves by a hook.
+ *
+ * On a slave of a cluster this passes on the IP of up sessions and nothing else: what
+ * changes state goes to the master (clfwd.c) and comes in there as from its own
+ * socket, and so does what one member alone may pass on (see MASTER_UP).
  * RFC 2661 3.1 and 5.4, RFC 1661 2, RFC 791, RFC 1191.
  */
 #include "data.h"
+#include "clfwd.h"
 #include "config.h"
 #include "counter.h"
 #include "cpopt.h"
@@ -22,6 +27,7 @@
 #include "iptab.h"
 #include "l2tp_hdr.h"
 #include "loop.h"
+#include "role.h"
 #include "session.h"
 #include "snoop.h"
 #include "tbf.h"
@@ -30,6 +36,13 @@
 #include "util.h"
 
 enum { TCP_IP_HEADERS = 40, SMALLEST_MTU = 68 };
+
+/*
+ * Sessions whose packets only the master passes on: buckets are one place's, and so is the
+ * NAT of the garden, which must see both directions. To who wants sequence numbers there
+ * is one sender of them.
+ */
+enum { MASTER_UP = SF_THROTTLE | SF_GARDEN, MASTER_DOWN = MASTER_UP | SF_SEQUENCE };
 
 /* Downstream packets of the running tenth of a second, for packet_limit. */
 struct limit {
@@ -138,6 +151,20 @@ ip_header_len(const struct rd *frame)
 	return left >= 1 && p[0] == 0x21;
 }
 
+/* Whether a slave passes on a frame itself: IP of an up session that is not one for the master. */
+static bool
+is_ours_up(const struct sess_fast *f, bool is_ip)
+{
+	return is_ip && (f->flags & (SF_ON | MASTER_UP)) == SF_ON;
+}
+
+/* One that is not up here may be at the master: it is as good as unknown. */
+static int
+hand_up(const struct pkt *pkt, const struct sess_fast *f, bool is_ip)
+{
+	return is_ip && !(f->flags & SF_ON) ? clfwd_unknown_from_lac(pkt) : clfwd_from_lac(pkt);
+}
+
 /* A data packet whose session is known. */
 static int
 frame_up(struct pkt *pkt, const struct l2tp_hdr *h, struct rd frame, sess_id s)
@@ -149,11 +176,13 @@ frame_up(struct pkt *pkt, const struct l2tp_hdr *h, struct rd frame, sess_id s)
 	if (f->peer_ip != pkt->from_ip)
 		return DROP(rx_wrong_source, "data for session %u from %s", (unsigned)s,
 		    ip4_text(pkt->from_ip));
+	skip = ip_header_len(&frame);
+	if (!role_is_master() && !is_ours_up(f, skip > 0))
+		return hand_up(pkt, f, skip > 0);
 	if (h->flags & L2TP_FLAG_SEQUENCE && f->flags & SF_SEQUENCE && !frame_in_sequence(s, h->ns))
 		return -1;
 	f->last_rx = loop_now_ds();
 	tunnel_seen(f->tunnel);
-	skip = ip_header_len(&frame);
 	if (skip) {
 		before = (size_t)(frame.pos - pkt->data) + skip;
 		return ip_up(s, f, pkt->data + before, rd_left(&frame) - skip, before);
@@ -163,6 +192,15 @@ frame_up(struct pkt *pkt, const struct l2tp_hdr *h, struct rd frame, sess_id s)
 		frame_keep_early(s, frame);
 	else
 		hook_frame(s, frame);
+	return 0;
+}
+
+static int
+control_up(const struct pkt *pkt, const struct l2tp_hdr *h, struct rd avps)
+{
+	if (!role_is_master())
+		return clfwd_from_lac(pkt);
+	hook_control(pkt, h, avps);
 	return 0;
 }
 
@@ -178,11 +216,11 @@ packet_up(struct pkt *pkt, const struct l2tp_hdr *h, struct rd payload, enum l2t
 	if (r == L2TP_HDR_BAD)
 		return DROP(
 		    rx_bad_header, "from %s, flags 0x%04x", ip4_text(pkt->from_ip), h->flags);
-	if (h->flags & L2TP_FLAG_TYPE) {
-		hook_control(pkt, h, payload);
-		return 0;
-	}
+	if (h->flags & L2TP_FLAG_TYPE)
+		return control_up(pkt, h, payload);
 	s = session_by_wire(h->wire_tid, h->wire_sid);
+	if (!s && !role_is_master())
+		return clfwd_unknown_from_lac(pkt);
 	if (!s)
 		return DROP(rx_unknown_session, "tunnel %u session %u from %s", h->wire_tid,
 		    h->wire_sid, ip4_text(pkt->from_ip));
@@ -329,6 +367,20 @@ data_release(sess_id s, enum tbf_dir dir, uint8_t *data, size_t len)
 		COUNT(tun_rx_dropped);
 }
 
+/* Whether a slave passes on a packet for that session itself. */
+static bool
+is_ours_down(const struct sess_fast *f)
+{
+	return (f->flags & (SF_ON | MASTER_DOWN)) == SF_ON;
+}
+
+static int
+hand_down(const struct ip4 *ip, const struct sess_fast *f)
+{
+	return f->flags & SF_ON ? clfwd_to_subscriber(ip->data, ip->len)
+				: clfwd_unknown_to_subscriber(ip->data, ip->len);
+}
+
 static int
 packet_down(struct pkt *pkt)
 {
@@ -342,6 +394,8 @@ packet_down(struct pkt *pkt)
 	}
 	s = iptab_lookup(ip.dst);
 	f = session_fast(s);
+	if (!role_is_master() && !is_ours_down(f))
+		return hand_down(&ip, f);
 	if (!s || !(f->flags & SF_ON)) {
 		icmp_unreachable(&ip);
 		return DROP(tx_no_session, "to %s", ip4_text(ip.dst));
@@ -372,4 +426,32 @@ data_from_tun(struct pkt *pkts, unsigned int n)
 		if (packet_down(&pkts[i]) < 0)
 			COUNT(tun_rx_dropped);
 	}
+}
+
+/* To the garden: by our own tun, where the NAT that saw the other direction takes it back. It comes
+ * in there again as from the core. */
+static bool
+pass_by_own_tun(struct pkt *pkt)
+{
+	struct ip4 ip;
+	sess_id s;
+
+	if (!ip4_decode(pkt->data, pkt->len, &ip))
+		return false;
+	s = iptab_lookup(ip.dst);
+	if (!(session_fast(s)->flags & SF_GARDEN))
+		return false;
+	tundev_write(s, ip.data, ip.len, PKT_HEADROOM);
+	return true;
+}
+
+void
+data_to_subscribers(struct pkt *pkts, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++)
+		if (!pass_by_own_tun(&pkts[i]) && packet_down(&pkts[i]) < 0)
+			COUNT(tun_rx_dropped);
+	tundev_flush();
 }

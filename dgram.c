@@ -50,6 +50,12 @@ dgram_open(uint32_t addr, uint16_t port, int room, loop_fn on_readable)
 	return -1;
 }
 
+void
+dgram_name(struct dgram_peer *peer)
+{
+	snprintf(peer->who, sizeof(peer->who), "%s:%u", ip4_text(peer->ip), (unsigned)peer->port);
+}
+
 static void
 describe(struct msghdr *msg, const struct sockaddr_in *sa, struct dgram_peer *from)
 {
@@ -62,7 +68,7 @@ describe(struct msghdr *msg, const struct sockaddr_in *sa, struct dgram_peer *fr
 	from->port = ntohs(sa->sin_port);
 	from->asked = info.ipi_spec_dst.s_addr;
 	from->ifindex = (unsigned int)info.ipi_ifindex;
-	snprintf(from->who, sizeof(from->who), "%s:%u", ip4_text(from->ip), (unsigned)from->port);
+	dgram_name(from);
 }
 
 ssize_t

@@ -29,6 +29,9 @@ int dgram_open(uint32_t addr, uint16_t port, int room, loop_fn on_readable);
 /* Octets of the next packet, cut at `size`; -1: there is none. */
 ssize_t dgram_receive(int fd, void *buf, size_t size, struct dgram_peer *from);
 
+/* Fills in `who`, for a packet that came another way. */
+void dgram_name(struct dgram_peer *peer);
+
 /* Answers from the address that was asked. -1: the kernel refused, errno says why. */
 int dgram_send(const struct dgram_peer *to, const void *data, size_t len);
 

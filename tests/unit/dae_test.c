@@ -16,6 +16,7 @@
 #include "policy.h"
 #include "rad_server.h"
 #include "rad_sess.h"
+#include "role.h"
 #include "util.h"
 
 #include <arpa/inet.h>
@@ -43,6 +44,10 @@ static char done[4096]; /* what was done to sessions, in words */
 static unsigned int closed;
 static struct sess_end last_end;
 static bool evict_full, notes_full;
+
+static uint8_t handed_on[RAD_MAX_PACKET]; /* by a slave */
+static size_t handed_on_len;
+static struct clfwd_from handed_from;
 
 /* --- stand-ins --- */
 
@@ -287,6 +292,16 @@ iptab_exact(uint32_t addr, unsigned int len)
 
 	assert_int_equal(len, 32);
 	return n > 0 && n <= SESSIONS ? n : 0;
+}
+
+int
+clfwd_dae(const struct clfwd_from *from, const void *data, size_t len)
+{
+	assert_in_range(len, 1, sizeof(handed_on));
+	handed_from = *from;
+	handed_on_len = len;
+	memcpy(handed_on, data, len);
+	return 0;
 }
 
 void
@@ -822,6 +837,96 @@ repeated(void **state)
 	assert_int_equal(counters->dae_refused, 1);
 }
 
+/* A slave does nothing but hand on; the master answers the client from the address he asked. */
+static void
+by_a_slave(void **state)
+{
+	(void)state;
+	begin(RAD_DISCONNECT_REQUEST);
+	rad_put_u32(&w, RAD_NAS_PORT, 1);
+	role_set(false, 0);
+	assert_int_equal(ask(), -1);
+	assert_int_equal(closed, 0);
+	assert_int_equal(handed_on_len, request_len);
+	assert_memory_equal(handed_on, request, request_len);
+	assert_int_equal(handed_from.asked, OURS);
+	role_set(true, 0);
+	dae_forwarded(&handed_from, handed_on, handed_on_len);
+	assert_int_equal(hear(), 0);
+	assert_int_equal(closed, 1);
+}
+
+/* It is one request, whatever members it came by. */
+static void
+repeated_by_a_slave(void **state)
+{
+	(void)state;
+	begin(RAD_DISCONNECT_REQUEST);
+	rad_put_u32(&w, RAD_NAS_PORT, 1);
+	assert_int_equal(ask(), 0);
+	role_set(false, 0);
+	send_it();
+	assert_int_equal(hear(), -1);
+	role_set(true, 0);
+	dae_forwarded(&handed_from, handed_on, handed_on_len);
+	dae_forwarded(&handed_from, handed_on, handed_on_len);
+	assert_int_equal(hear(), 0);
+	assert_int_equal(hear(), 0);
+	send_it();
+	assert_int_equal(hear(), 0);
+	assert_int_equal(closed, 1);
+	assert_int_equal(counters->dae_repeated, 3);
+}
+
+/* What is not genuine goes no further, and a master trusts no slave that it was. */
+static void
+forged_by_a_slave(void **state)
+{
+	(void)state;
+	begin(RAD_DISCONNECT_REQUEST);
+	rad_put_u32(&w, RAD_NAS_PORT, 1);
+	sign("wrong");
+	role_set(false, 0);
+	handed_on_len = 0;
+	send_it();
+	assert_int_equal(handed_on_len, 0);
+	assert_int_equal(counters->dae_bad_authenticator, 1);
+	role_set(true, 0);
+	dae_forwarded(&handed_from, request, request_len);
+	assert_int_equal(hear(), -1);
+	assert_int_equal(counters->dae_bad_authenticator, 2);
+	handed_from.asked = inet_addr("192.0.2.99");
+	dae_forwarded(&handed_from, request, request_len);
+	assert_int_equal(counters->forward_bad_address, 1);
+	assert_int_equal(closed, 0);
+}
+
+/* A turn of the loop does so much for slaves, too. */
+static void
+turns_for_slaves(void **state)
+{
+	unsigned int i, answers = 0;
+
+	(void)state;
+	begin(RAD_DISCONNECT_REQUEST);
+	role_set(false, 0);
+	assert_int_equal(ask(), -1);
+	role_set(true, 0);
+	for (i = 0; i < 2 * DAE_MOST; i++) {
+		begin(RAD_DISCONNECT_REQUEST);
+		rad_put_u32(&w, RAD_NAS_PORT, i + 1);
+		sign("secret");
+		dae_forwarded(&handed_from, request, request_len);
+	}
+	while (recv(client_fd, reply, sizeof(reply), MSG_DONTWAIT) > 0)
+		answers++;
+	assert_int_equal(answers, DAE_MOST);
+	assert_int_equal(counters->dae_busy, DAE_MOST);
+	now_ms++;
+	dae_forwarded(&handed_from, request, request_len);
+	assert_int_equal(hear(), 0);
+}
+
 /* More than can be kept are not carried out; what was answered is still known. */
 static void
 too_many(void **state)
@@ -935,6 +1040,10 @@ main(void)
 		TEST(too_many),
 		TEST(timestamps),
 		TEST(turns),
+		TEST(by_a_slave),
+		TEST(repeated_by_a_slave),
+		TEST(forged_by_a_slave),
+		TEST(turns_for_slaves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
