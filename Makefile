@@ -127,6 +127,7 @@ OBJS = \
 	radius.o \
 	reload.o \
 	repl.o \
+	repl_state.o \
 	role.o \
 	rtnl.o \
 	session.o \

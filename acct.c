@@ -18,10 +18,12 @@
  */
 #include "acct.h"
 #include "acct_queue.h"
+#include "change.h"
 #include "config.h"
 #include "counter.h"
 #include "loop.h"
 #include "rad_server.h"
+#include "role.h"
 #include "timer.h"
 #include "util.h"
 
@@ -133,7 +135,7 @@ on_interim(uint32_t id)
 	struct account *a = &accounts[id];
 	const struct session *s = session_get(id);
 
-	if (!s || a->state != ACCT_STARTED)
+	if (!s || a->state != ACCT_STARTED || !role_is_master())
 		return;
 	if (loop_now_ms() < a->due_ms) {
 		rearm(a);
@@ -158,7 +160,8 @@ on_walk(uint32_t unused)
 
 	(void)unused;
 	for (n = 0; n < WALK_BATCH && walk_next <= session_highest(); n++, walk_next++)
-		if (session_get(walk_next) && accounts[walk_next].state == ACCT_STARTED)
+		if (change_is_active(CHANGE_SESSION, walk_next) && session_get(walk_next) &&
+		    accounts[walk_next].state == ACCT_STARTED)
 			plan_interim(walk_next);
 	if (walk_next <= session_highest())
 		timer_set(&walk_timer, MS(TIMER_TICK_MS));
@@ -239,6 +242,82 @@ acct_session(sess_id id, enum sess_event ev)
 	}
 }
 
+/* --- the cluster --- */
+
+static void export(sess_id id, struct repl_session *r)
+{
+	const struct account *a = &accounts[id];
+	uint64_t now = loop_now_ms();
+
+	if (a->state == ACCT_NONE)
+		return;
+	r->acct = (struct repl_account){
+		.state = a->state,
+		.age_ds = loop_now_ds() - a->began_ds,
+		.interim_ds =
+		    a->interval && a->due_ms > now ? (uint32_t)(a->due_ms - now) / 100 : 0,
+		.rx_bytes = a->rx_bytes,
+		.rx_packets = a->rx_packets,
+		.tx_bytes = a->tx_bytes,
+		.tx_packets = a->tx_packets,
+	};
+}
+
+static void
+install(sess_id id, const struct repl_session *r)
+{
+	accounts[id] = (struct account){
+		.state = r->acct.state,
+		.due_ms = loop_now_ms() + r->acct.interim_ds * (uint64_t)100,
+		.began_ds = loop_now_ds() - r->acct.age_ds,
+		.rx_bytes = r->acct.rx_bytes,
+		.rx_packets = r->acct.rx_packets,
+		.tx_bytes = r->acct.tx_bytes,
+		.tx_packets = r->acct.tx_packets,
+	};
+}
+
+static void
+forget(sess_id id)
+{
+	timer_stop(&accounts[id].interim);
+	accounts[id] = (struct account){ 0 };
+}
+
+/* Its Start was made by another master: no second one. */
+static void
+adopt(sess_id id)
+{
+	struct account *a = &accounts[id];
+
+	if (a->state != ACCT_STARTED)
+		return;
+	timer_init(&a->interim, on_interim, id);
+	n_started++;
+	a->interval = interval(session_get(id));
+	if (a->interval && a->due_ms > loop_now_ms())
+		rearm(a);
+	else
+		plan_interim(id);
+}
+
+static void
+yield(sess_id id)
+{
+	if (accounts[id].state != ACCT_STARTED)
+		return;
+	timer_stop(&accounts[id].interim);
+	n_started--;
+}
+
+const struct hook_member acct_member = {
+	.export = export,
+	.install = install,
+	.remove = forget,
+	.adopt = adopt,
+	.yield = yield,
+};
+
 /* --- start and end --- */
 
 void
@@ -298,6 +377,8 @@ void
 acct_fini(void)
 {
 	acct_queue_close();
+	if (!role_is_master()) /* it is all another member's */
+		return;
 	if (n_started == 0 && acct_queue_empty())
 		return;
 	if (keep_all(false) || keep_all(true))

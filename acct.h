@@ -11,6 +11,9 @@ void acct_init(void);
 /* Session events, for the hook list, in front of those who give back what the session has. */
 void acct_session(sess_id s, enum sess_event ev);
 
+/* Hook member. */
+extern const struct hook_member acct_member;
+
 /* We are the master, with no session: sends what was left over, then Accounting-On. */
 void acct_begin(void);
 

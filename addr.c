@@ -371,23 +371,85 @@ give_back(sess_id s, const struct session *sess)
 	ippool_give(sess->ip4, s);
 }
 
-void
-addr_session(sess_id s, enum sess_event ev)
+static void
+kernel_routes_on(sess_id s, const struct session *sess)
 {
-	const struct session *sess = session_get(s);
+	installed[s] = ROUTE_NETS;
+	net_routes(sess, rtnl_route_add);
+	if (!ippool_has(sess->ip4))
+		host_route(s);
+}
 
-	if (ev == SESS_EV_UP) {
-		installed[s] = ROUTE_NETS;
-		net_routes(sess, rtnl_route_add);
-		if (!ippool_has(sess->ip4))
-			host_route(s);
-	}
-	if (ev != SESS_EV_DOWN)
-		return;
+static void
+kernel_routes_off(sess_id s, const struct session *sess)
+{
 	if (installed[s] & ROUTE_NETS)
 		net_routes(sess, rtnl_route_del);
 	if (installed[s] & ROUTE_HOST)
 		rtnl_route_del(sess->ip4, 32);
 	installed[s] = 0;
+}
+
+void
+addr_session(sess_id s, enum sess_event ev)
+{
+	const struct session *sess = session_get(s);
+
+	if (ev == SESS_EV_UP)
+		kernel_routes_on(s, sess);
+	if (ev != SESS_EV_DOWN)
+		return;
+	kernel_routes_off(s, sess);
 	give_back(s, sess);
+}
+
+/* --- passive sessions --- */
+
+/* The master has given it to this one: who had it here has lost it, of which the record is late. */
+static void
+mirror_address(sess_id s, uint32_t addr, uint8_t len, const char *user)
+{
+	sess_id owner = iptab_exact(addr, len);
+
+	if (owner && owner != s)
+		drop_route(owner, addr, len);
+	if (len == 32 && ippool_claim(addr, user, s) < 0)
+		plog_limit(LOG_WARNING, "no room for the pool address %s", ip4_text(addr));
+	if (iptab_add(addr, len, s) < 0)
+		leave_out(s, addr, len, "no room");
+}
+
+void
+addr_mirror(sess_id s, bool up)
+{
+	const struct session *sess = session_get(s);
+	struct note_pos pos = note_first(sess->notes);
+	struct note_route r;
+
+	if (sess->ip4)
+		mirror_address(s, sess->ip4, 32, sess->user);
+	while (next_route(&pos, NOTE_ROUTE, &r))
+		mirror_address(s, r.addr, r.len, "");
+	pos = note_first(sess->notes);
+	while (next_route(&pos, NOTE_WAITS, &r))
+		if (iptab_exact(r.addr, r.len) != s)
+			heir_add(r.addr, r.len, s);
+	if (up)
+		kernel_routes_on(s, sess);
+}
+
+void
+addr_unmirror(sess_id s)
+{
+	const struct session *sess = session_get(s);
+	struct note_pos pos = note_first(sess->notes);
+	struct note_route r;
+
+	kernel_routes_off(s, sess);
+	while (next_route(&pos, NOTE_ROUTE, &r))
+		drop_route(s, r.addr, r.len);
+	pos = note_first(sess->notes);
+	while (next_route(&pos, NOTE_WAITS, &r))
+		heir_del(r.addr, r.len, s);
+	drop_route(s, sess->ip4, 32);
 }

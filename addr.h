@@ -28,4 +28,12 @@ int addr_assign_wanted(sess_id s, uint32_t wanted, const char *pool);
 /* Hook session: kernel routes at UP; everything given back at DOWN. */
 void addr_session(sess_id s, enum sess_event ev);
 
+/*
+ * A passive session: has the address and routes that its record says, whoever had them before, and
+ * the kernel's routes when it is `up` (SESS_EV_UP was raised); and gives them back, before the
+ * record changes or goes.
+ */
+void addr_mirror(sess_id s, bool up);
+void addr_unmirror(sess_id s);
+
 #endif

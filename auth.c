@@ -26,6 +26,7 @@
 #include "loop.h"
 #include "note.h"
 #include "policy.h"
+#include "role.h"
 #include "util.h"
 
 #include <stdio.h>
@@ -118,7 +119,7 @@ auth_timeout(uint32_t s)
 	struct ppp *p = ppp_get(s);
 	const struct session *sess = session_get(s);
 
-	if (!sess || sess->phase != PPP_AUTHENTICATE || p->asked)
+	if (!sess || sess->phase != PPP_AUTHENTICATE || p->asked || !role_is_master())
 		return;
 	if (p->auth_sent < CHALLENGE_TRIES)
 		send_challenge(s);
@@ -364,7 +365,8 @@ auth_result(sess_id s, const struct auth_result *res)
 	struct ppp *p = ppp_get(s);
 	bool accepted = res->verdict == AUTH_ACCEPTED;
 
-	if (!sess || sess->phase != PPP_AUTHENTICATE || !p->asked || res->number != p->asked)
+	if (!sess || sess->phase != PPP_AUTHENTICATE || !p->asked || res->number != p->asked ||
+	    !role_is_master())
 		return;
 	p->asked = 0;
 	if (res->verdict == AUTH_BUSY) {

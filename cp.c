@@ -13,6 +13,7 @@
 #include "config.h"
 #include "counter.h"
 #include "frame.h"
+#include "role.h"
 
 #include <string.h>
 
@@ -366,7 +367,7 @@ cp_set_opened(const struct cp_proto *p, sess_id s)
 void
 cp_timeout(const struct cp_proto *p, sess_id s)
 {
-	if (session_get(s))
+	if (session_get(s) && role_is_master())
 		cp_event(p, s, p->cp(s)->tries ? CP_TO_MORE : CP_TO_LAST);
 }
 

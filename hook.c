@@ -7,10 +7,13 @@
 #include "hook.h"
 #include "avpair.h"
 #include "counter.h"
+#include "tunnel.h"
 #include "util.h"
 
 static const struct hook_table *hooks;
 hook_packet_fn hook_packet_rx, hook_packet_tx;
+void (*hook_wake_session)(sess_id s);
+void (*hook_wake_tunnel)(tunn_id t);
 
 #define CALL_ALL(list, ...)                                                                        \
 	for (unsigned int i_ = 0; hooks->list[i_]; i_++)                                           \
@@ -23,20 +26,37 @@ hook_init(const struct hook_table *table)
 }
 
 void
+hook_wake(sess_id s)
+{
+	if (hook_wake_session)
+		hook_wake_session(s);
+}
+
+void
+hook_wake_for_tunnel(tunn_id t)
+{
+	if (hook_wake_tunnel)
+		hook_wake_tunnel(t);
+}
+
+void
 hook_session(sess_id s, enum sess_event ev)
 {
+	hook_wake(s);
 	CALL_ALL(session, s, ev);
 }
 
 void
 hook_control(const struct pkt *pkt, const struct l2tp_hdr *h, struct rd avps)
 {
+	hook_wake_for_tunnel(tunnel_by_wire(h->wire_tid));
 	CALL_ALL(control, pkt, h, avps);
 }
 
 void
 hook_frame(sess_id s, struct rd frame)
 {
+	hook_wake(s);
 	CALL_ALL(frame, s, frame);
 }
 
@@ -49,12 +69,14 @@ hook_call_up(sess_id s)
 void
 hook_call_close(sess_id s)
 {
+	hook_wake(s);
 	CALL_ALL(call_close, s);
 }
 
 void
 hook_close(sess_id s, const struct sess_end *end)
 {
+	hook_wake(s);
 	CALL_ALL(close, s, end);
 }
 
@@ -84,6 +106,7 @@ hook_auth_cancel(sess_id s)
 void
 hook_tunnel_close(tunn_id t)
 {
+	hook_wake_for_tunnel(t);
 	CALL_ALL(tunnel_close, t);
 }
 
@@ -148,11 +171,54 @@ hook_account(sess_id s, struct wr *attrs)
 	CALL_ALL(account, s, attrs);
 }
 
+/* Each member's function of that name. */
+#define CALL_MEMBERS(fn, ...)                                                                      \
+	for (const struct hook_member *const *m_ = hooks->members; m_ && *m_; m_++)                \
+		if ((*m_)->fn)                                                                     \
+	(*m_)->fn(__VA_ARGS__)
+
+void
+hook_export(sess_id s, struct repl_session *r)
+{
+	CALL_MEMBERS(export, s, r);
+}
+
+void
+hook_install(sess_id s, const struct repl_session *r)
+{
+	CALL_MEMBERS(install, s, r);
+}
+
+void
+hook_remove(sess_id s)
+{
+	CALL_MEMBERS(remove, s);
+}
+
+void
+hook_adopt(sess_id s)
+{
+	CALL_MEMBERS(adopt, s);
+}
+
+void
+hook_yield(sess_id s)
+{
+	CALL_MEMBERS(yield, s);
+}
+
+const struct hook_tunnel_member *
+hook_tunnel_member(void)
+{
+	return hooks->tunnel_member;
+}
+
 bool
 hook_session_down(sess_id id, const struct sess_end *end)
 {
 	const struct session *s = session_get(id);
 
+	hook_wake(id);
 	session_set_end(id, end);
 	if (s->down)
 		return false;

@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "l2tp_hdr.h"
+#include "repl.h"
 #include "session.h"
 #include "udp.h"
 
@@ -104,6 +105,34 @@ enum avpair_verdict {
 	AVPAIR_BAD,	/* its value cannot be */
 };
 
+/*
+ * What an engine has of a session beside struct session, for a cluster. A slave's engines keep it
+ * as the master's records say, without acting on it: no timer runs, nothing is sent.
+ */
+struct hook_member {
+	/* Its part of a record; and that part into its own, of a passive session. */
+	void (*export)(sess_id s, struct repl_session *r);
+	void (*install)(sess_id s, const struct repl_session *r);
+	/* The passive session is no more. */
+	void (*remove)(sess_id s);
+	/* The session is ours from here on: goes on with it. And the reverse, without a word. */
+	void (*adopt)(sess_id s);
+	void (*yield)(sess_id s);
+};
+
+/* The same for a tunnel. */
+struct hook_tunnel_member {
+	void (*export)(tunn_id t, struct repl_tunnel *r);
+	void (*install)(tunn_id t, const struct repl_tunnel *r);
+	void (*remove)(tunn_id t);
+	void (*adopt)(tunn_id t);
+	void (*yield)(tunn_id t);
+	/* Messages that wait in its queue (l2tp_chan.h): from *ns on, not told yet, one to keep. */
+	bool (*message)(tunn_id t, uint16_t *ns, const uint8_t **data, uint16_t *len);
+	bool (*untold)(tunn_id t, uint16_t *ns, const uint8_t **data, uint16_t *len);
+	int (*keep)(tunn_id t, uint16_t ns, const uint8_t *data, uint16_t len);
+};
+
 /* The lists; each array ends with NULL. */
 struct hook_table {
 	void (*const *session)(sess_id s, enum sess_event ev);
@@ -122,6 +151,8 @@ struct hook_table {
 	enum avpair_verdict (*avpair_check)(sess_id s, const char *key, const char *value);
 	void (*const *avpair_reset)(sess_id s);
 	void (*const *account)(sess_id s, struct wr *attrs);
+	const struct hook_member *const *members; /* a member's function may be NULL */
+	const struct hook_tunnel_member *tunnel_member;
 };
 
 /* Start-up: the one list of who hears what. */
@@ -174,6 +205,23 @@ void hook_account(sess_id s, struct wr *attrs);
  */
 typedef bool (*hook_packet_fn)(sess_id s, void *data, size_t len);
 extern hook_packet_fn hook_packet_rx, hook_packet_tx;
+
+/* What engines have of a session or a tunnel, see struct hook_member. */
+void hook_export(sess_id s, struct repl_session *r);
+void hook_install(sess_id s, const struct repl_session *r);
+void hook_remove(sess_id s);
+void hook_adopt(sess_id s);
+void hook_yield(sess_id s);
+const struct hook_tunnel_member *hook_tunnel_member(void);
+
+/*
+ * A new master has not adopted all it has yet: something is to happen to this session or tunnel,
+ * which so has its turn. The pointers are repl_state.c's, NULL while there is nothing to adopt.
+ */
+extern void (*hook_wake_session)(sess_id s);
+extern void (*hook_wake_tunnel)(tunn_id t);
+void hook_wake(sess_id s);
+void hook_wake_for_tunnel(tunn_id t);
 
 /* An operator: close the tunnel, CDN for each session first. */
 void hook_tunnel_close(tunn_id t);

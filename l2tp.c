@@ -11,6 +11,7 @@
  */
 #include "l2tp.h"
 #include "avp.h"
+#include "change.h"
 #include "config.h"
 #include "counter.h"
 #include "frame.h"
@@ -18,6 +19,7 @@
 #include "ll.h"
 #include "loop.h"
 #include "note.h"
+#include "role.h"
 #include "shm.h"
 #include "timer.h"
 #include "tunnel.h"
@@ -77,6 +79,7 @@ struct control {
 	uint16_t stop_error;
 	bool stop_sent;
 	uint8_t carrier;   /* place in conf->lacs, from 1; 0: none */
+	uint32_t carried;  /* its sessions that are counted for that */
 	tunn_id replaces;  /* opening: the same peer's tunnel from before it began anew; 0: none */
 	uint16_t old_tid;  /* its wire id, by which it is known to be the same still */
 	uint32_t born_ds;  /* 0.1 s of the loop clock */
@@ -319,6 +322,7 @@ send_icrp(sess_id s)
 	ctl_begin(&w, CTL_ICRP);
 	put_id(sess->tunnel, &w, AVP_ASSIGNED_SESSION_ID, sess->wire_sid);
 	send_message(sess->tunnel, &w, sess->peer_sid);
+	session_set_answered(s);
 }
 
 static void
@@ -443,6 +447,7 @@ end_tunnel(tunn_id t, uint8_t result, uint16_t error, const char *why, bool with
 	struct control *c = &controls[t];
 	const struct tunnel *tun = tunnel_get(t);
 
+	hook_wake_for_tunnel(t);
 	if (tun->state == TUNNEL_DIEING)
 		return;
 	tlog_limit(tun, LOG_WARNING, "tunnel to %s (%s) ends: %s", ip4_text(tun->peer_ip),
@@ -487,6 +492,7 @@ l2tp_session(sess_id s, enum sess_event ev)
 	stop_waiting(s);
 	set_up_over(s);
 	carrier_sessions[c->carrier]--;
+	c->carried--;
 	if (c->move_next == s)
 		c->move_next = session_next_of_tunnel(s);
 }
@@ -512,7 +518,7 @@ on_life(uint32_t t)
 {
 	const struct tunnel *tun = tunnel_get(t);
 
-	if (!tun)
+	if (!tun || !role_is_master())
 		return;
 	if (tun->state == TUNNEL_OPENING)
 		end_tunnel(t, STOP_CLEAR, 0, "no SCCCN came", false);
@@ -530,7 +536,7 @@ on_hello(uint32_t t)
 	uint8_t buf[64];
 	struct wr w = wr_init(buf, sizeof(buf));
 
-	if (!tun || tun->state != TUNNEL_OPEN)
+	if (!tun || tun->state != TUNNEL_OPEN || !role_is_master())
 		return;
 	silent = (loop_now_ds() - tun->last_packet) * (uint64_t)100;
 	if (silent < interval) {
@@ -552,8 +558,8 @@ l2tp_reconfigure(void)
 		const struct tunnel *tun = tunnel_get(t);
 
 		controls[t].carrier = carrier_of(tun);
-		carrier_sessions[controls[t].carrier] += tun->sessions.count;
-		if (tun->state == TUNNEL_OPEN)
+		carrier_sessions[controls[t].carrier] += controls[t].carried;
+		if (tun->state == TUNNEL_OPEN && change_is_active(CHANGE_TUNNEL, t))
 			timer_set_jitter(&controls[t].hello, MS(TIMER_TICK_MS));
 	}
 }
@@ -603,6 +609,8 @@ on_call_timeout(uint32_t s)
 static void
 on_call_timer(uint32_t s)
 {
+	if (!role_is_master())
+		return;
 	if (!calls[s].counted) {
 		on_call_timeout(s);
 		return;
@@ -750,6 +758,7 @@ take_icrq(tunn_id t)
 		return;
 	}
 	carrier_sessions[controls[t].carrier]++;
+	controls[t].carried++;
 	text_of(called, sizeof(called), &msg.called);
 	text_of(calling, sizeof(calling), &msg.calling);
 	session_set_numbers(s, called, calling, msg.call_serial);
@@ -926,7 +935,7 @@ static void
 call_event(sess_id s)
 {
 	const struct session *sess = session_get(s);
-	call_fn fn = call_table[msg.type][sess->state];
+	call_fn fn;
 	struct sess_end end = {
 		.cause = TERM_PORT_ERROR,
 		.result = CDN_GENERAL,
@@ -934,6 +943,8 @@ call_event(sess_id s)
 		.message = "message in the wrong state",
 	};
 
+	hook_wake(s);
+	fn = call_table[msg.type][sess->state];
 	if (fn) {
 		fn(s);
 		return;
@@ -1181,3 +1192,176 @@ l2tp_control(const struct pkt *pkt, const struct l2tp_hdr *h, struct rd avps)
 	tunnel_seen(t);
 	l2tp_chan_input(t, h, avps);
 }
+
+/* --- the cluster --- */
+
+static void
+export_tunnel(tunn_id t, struct repl_tunnel *r)
+{
+	const struct control *c = &controls[t];
+	struct chan_state st;
+
+	l2tp_chan_export(t, &st);
+	r->chan_open = st.open;
+	r->ns = st.ns;
+	r->nr = st.nr;
+	r->acked = st.acked;
+	r->high = st.high;
+	r->hides = c->hides;
+	r->age_ds = loop_now_ds() - c->born_ds;
+	if (tunnel_get(t)->state != TUNNEL_OPENING)
+		return;
+	r->challenged = c->challenged;
+	memcpy(r->challenge, c->challenge, sizeof(r->challenge));
+}
+
+static void
+install_tunnel(tunn_id t, const struct repl_tunnel *r)
+{
+	const struct chan_state st = {
+		.ns = r->ns, .nr = r->nr, .acked = r->acked, .high = r->high, .open = r->chan_open
+	};
+	struct control *c = &controls[t];
+
+	l2tp_chan_install(t, &st);
+	c->hides = r->hides;
+	c->challenged = r->challenged;
+	c->born_ds = loop_now_ds() - r->age_ds;
+	memcpy(c->challenge, r->challenge, sizeof(c->challenge));
+}
+
+/* Its sessions send to where the peer is now; those that come later know. */
+static void
+follow_installed(tunn_id t)
+{
+	struct control *c = &controls[t];
+	const struct tunnel *tun = tunnel_get(t);
+	sess_id s = session_first_of_tunnel(t);
+
+	if (!s || (session_fast(s)->peer_ip == tun->peer_ip &&
+		      session_fast(s)->peer_port == htons(tun->peer_port)))
+		return;
+	c->move_next = s;
+	timer_init(&c->move, on_move, t);
+	on_move(t);
+}
+
+static void
+install_and_follow(tunn_id t, const struct repl_tunnel *r)
+{
+	install_tunnel(t, r);
+	follow_installed(t);
+}
+
+static void
+stop_timers(struct control *c)
+{
+	timer_stop(&c->hello);
+	timer_stop(&c->life);
+	timer_stop(&c->move);
+}
+
+static void
+remove_tunnel(tunn_id t)
+{
+	stop_timers(&controls[t]);
+	l2tp_chan_close(t);
+	controls[t] = (struct control){ 0 };
+}
+
+/* A tunnel that was ending goes on with that: whether the peer was told is in the queue. */
+static void
+end_adopted(tunn_id t)
+{
+	struct control *c = &controls[t];
+
+	c->stop_why = "its end was begun by another master";
+	c->with_cdn = true;
+	c->stop = session_first_of_tunnel(t) ? STOP_CLEAR : 0;
+	c->stop_sent = !c->stop;
+	timer_set(&c->life, c->stop ? MS(TIMER_TICK_MS) : SEC(FULL_CYCLE_SEC));
+}
+
+static void
+adopt_tunnel(tunn_id t)
+{
+	const struct tunnel *tun = tunnel_get(t);
+	struct control *c = &controls[t];
+
+	timer_init(&c->hello, on_hello, t);
+	timer_init(&c->life, on_life, t);
+	if (!timer_running(&c->move))
+		timer_init(&c->move, on_move, t);
+	c->carrier = carrier_of(tun);
+	c->carried = tun->sessions.count;
+	carrier_sessions[c->carrier] += c->carried;
+	l2tp_chan_adopt(t);
+	if (tun->state == TUNNEL_OPENING)
+		timer_set(&c->life, SEC(OPEN_SEC));
+	else if (tun->state == TUNNEL_OPEN)
+		timer_set_jitter(&c->hello, SEC(conf->hello_interval));
+	else
+		end_adopted(t);
+}
+
+static void
+yield_tunnel(tunn_id t)
+{
+	struct control *c = &controls[t];
+
+	timer_stop(&c->hello);
+	timer_stop(&c->life);
+	carrier_sessions[c->carrier] -= c->carried;
+	c->carried = 0;
+	l2tp_chan_yield(t);
+}
+
+static void
+adopt_call(sess_id s)
+{
+	const struct session *sess = session_get(s);
+
+	timer_init(&calls[s].timer, on_call_timer, s);
+	if (sess->state != SESS_OPENING)
+		return;
+	if (sess->answered)
+		timer_set(&calls[s].timer, SEC(OPEN_SEC));
+	else
+		answer_call((tunn_id)sess->tunnel, s);
+}
+
+static void
+yield_call(sess_id s)
+{
+	timer_stop(&calls[s].timer);
+	stop_waiting(s);
+	if (calls[s].counted)
+		set_up--;
+	calls[s].counted = false;
+}
+
+static void
+remove_call(sess_id s)
+{
+	struct control *c = &controls[session_get(s)->tunnel];
+
+	if (c->move_next == s)
+		c->move_next = session_next_of_tunnel(s);
+}
+
+const struct hook_member l2tp_member = {
+	.remove = remove_call,
+	.adopt = adopt_call,
+	.yield = yield_call,
+};
+
+const struct hook_tunnel_member l2tp_tunnel_member = {
+	.export = export_tunnel,
+	.install = install_and_follow,
+	.remove = remove_tunnel,
+	.adopt = adopt_tunnel,
+	.yield = yield_tunnel,
+	.message = l2tp_chan_message,
+	.untold = l2tp_chan_untold,
+	.keep = l2tp_chan_keep,
+};

@@ -21,6 +21,10 @@ void l2tp_tunnel_close(tunn_id t);
 /* Hook session. */
 void l2tp_session(sess_id s, enum sess_event ev);
 
+/* Hook members. */
+extern const struct hook_member l2tp_member;
+extern const struct hook_tunnel_member l2tp_tunnel_member;
+
 /* No more calls; StopCCN to all. l2tp_stopped() is true when every tunnel is gone. */
 void l2tp_stop(void);
 bool l2tp_stopped(void);

@@ -12,6 +12,12 @@
  * peer's window bounds what it can send until then. An acknowledgement never waits for our own
  * messages: what no message has carried by the end of the turn leaves as a ZLB.
  *
+ * Under a cluster a slave's channels are passive: closed, with numbers and queue as the master
+ * tells them. A new master sends the queue anew, but its numbers may lag behind what the old
+ * one has told the peer. So the peer's first packet counts: what it acknowledges, we have sent;
+ * and when a message of its stays missing, though it has had the time to repeat it, the old
+ * master has had that.
+ *
  * Called by l2tp.c, which gets back what arrived through struct chan_events.
  */
 #include "l2tp_chan.h"
@@ -21,6 +27,7 @@
 #include "idset.h"
 #include "log.h"
 #include "loop.h"
+#include "role.h"
 #include "shm.h"
 #include "timer.h"
 #include "tunnel.h"
@@ -39,6 +46,7 @@ enum {
 	MAX_RETRIES = 5,
 	FIRST_RETRY_SEC = 1,
 	LONGEST_RETRY_SEC = 8,
+	GAP_SEC = 4, /* in which a peer has repeated what was not acknowledged (1, 2 s behind) */
 };
 
 /* A queued message, out or ahead of its turn in. */
@@ -58,20 +66,25 @@ struct pool {
 
 struct chan {
 	struct timer retry;
+	struct timer gap;	    /* adopted: how long a message of the peer's is waited for */
 	uint32_t head, tail;	    /* queued out, oldest first */
 	uint32_t unsent;	    /* first that has to leave; 0: none */
+	uint32_t untold;	    /* first that the cluster has not been told of; 0: none */
 	uint32_t early, early_tail; /* came ahead of their turn or are held back, by Ns */
 	uint16_t ns;		    /* the next message queued gets it */
 	uint16_t sent;		    /* Ns of `unsent`, or ns */
 	uint16_t high;		    /* Ns of the first that has never left */
 	uint16_t nr;		    /* expected next from the peer */
 	uint16_t acked;		    /* the peer expects this next: Ns of `head`, or ns */
+	uint16_t inherited;	    /* adopted: messages before this one are the old master's */
 	uint16_t window, threshold; /* congestion window and ssthresh */
 	uint16_t credit;	    /* acknowledgements towards the next step of window */
 	uint8_t retries;
 	uint8_t n_early;
 	bool open; /* else nothing is sent or heard */
 	bool ack_due, in_ack_list;
+	bool opens;	    /* passive: open when it is adopted */
+	bool lags, nr_lags; /* adopted: our Ns, our Nr may be behind what the peer knows */
 };
 
 static struct chan *chans;
@@ -82,6 +95,7 @@ static uint16_t *ack_list; /* tunn_ids */
 static uint32_t n_acks;
 
 static void on_retry(uint32_t t);
+static void on_gap(uint32_t t);
 
 static void
 pool_init(struct pool *p, const char *what, size_t data, uint32_t n)
@@ -158,23 +172,42 @@ l2tp_chan_open(tunn_id t)
 		.in_ack_list = c->in_ack_list,
 	};
 	timer_init(&c->retry, on_retry, t);
+	timer_init(&c->gap, on_gap, t);
+}
+
+static void
+drop_queue(struct chan *c)
+{
+	uint32_t id, next;
+
+	for (id = c->head; id; id = next) {
+		next = cell_get(id)->next;
+		cell_free(id);
+	}
+	c->head = c->tail = c->unsent = c->untold = 0;
+}
+
+static void
+drop_early(struct chan *c)
+{
+	uint32_t id, next;
+
+	for (id = c->early; id; id = next) {
+		next = early_get(id)->next;
+		idset_give(&early_pool.ids, id);
+	}
+	c->early = c->early_tail = c->n_early = 0;
 }
 
 void
 l2tp_chan_close(tunn_id t)
 {
 	struct chan *c = &chans[t];
-	uint32_t id, next;
 
 	timer_stop(&c->retry);
-	for (id = c->head; id; id = next) {
-		next = cell_get(id)->next;
-		cell_free(id);
-	}
-	for (id = c->early; id; id = next) {
-		next = early_get(id)->next;
-		idset_give(&early_pool.ids, id);
-	}
+	timer_stop(&c->gap);
+	drop_queue(c);
+	drop_early(c);
 	*c = (struct chan){ .in_ack_list = c->in_ack_list };
 }
 
@@ -242,6 +275,8 @@ l2tp_chan_send(tunn_id t, const void *msg, size_t len)
 	c->tail = id;
 	if (!c->unsent)
 		c->unsent = id;
+	if (!c->untold)
+		c->untold = id;
 	pump(t);
 	show(t);
 	return 0;
@@ -252,7 +287,7 @@ on_retry(uint32_t t)
 {
 	struct chan *c = &chans[t];
 
-	if (!tunnel_get(t) || !c->head)
+	if (!tunnel_get(t) || !c->head || !role_is_master())
 		return;
 	if (c->retries == MAX_RETRIES) {
 		events->dead(t);
@@ -293,6 +328,8 @@ take_ack(tunn_id t, uint16_t nr)
 			c->unsent = c->head;
 			c->sent++;
 		}
+		if (c->untold == id)
+			c->untold = c->head;
 		cell_free(id);
 		c->acked++;
 		grow_window(c);
@@ -402,8 +439,11 @@ keep_early(tunn_id t, const struct l2tp_hdr *h, struct rd avps)
 		c->early_tail = id;
 	*link = id;
 	c->n_early++;
-	if (h->ns != c->nr)
-		COUNT(control_reordered);
+	if (h->ns == c->nr)
+		return;
+	COUNT(control_reordered);
+	if (c->nr_lags && !timer_running(&c->gap))
+		timer_set(&c->gap, SEC(GAP_SEC));
 }
 
 /* A peer that speaks but does not acknowledge what we say has to wait. */
@@ -438,6 +478,69 @@ deliver_kept(tunn_id t)
 	}
 }
 
+static void
+drop_first(struct chan *c)
+{
+	uint32_t id = c->head;
+
+	c->head = cell_get(id)->next;
+	if (!c->head)
+		c->tail = 0;
+	cell_free(id);
+}
+
+/* Numbers without a gap: a message that was lost with the old master cannot be sent again. */
+static void
+number_queue(struct chan *c)
+{
+	uint16_t ns = c->acked;
+	uint32_t id;
+
+	for (id = c->head; id; id = cell_get(id)->next)
+		cell_get(id)->ns = ns++;
+	if (c->head)
+		c->ns = ns;
+}
+
+/* The peer had the time to repeat what is missing: it had been acknowledged. */
+static void
+on_gap(uint32_t t)
+{
+	struct chan *c = &chans[t];
+
+	if (!tunnel_get(t) || !c->early || !c->nr_lags || !role_is_master())
+		return;
+	tlog(tunnel_get(t), LOG_INFO, "the peer's messages up to %u had another master",
+	    early_get(c->early)->ns);
+	c->nr_lags = false;
+	c->nr = early_get(c->early)->ns;
+	deliver_kept(t);
+	if (tunnel_get(t))
+		show(t);
+}
+
+/* The first packet behind a takeover: what it acknowledges beyond our numbers, the old master had
+ * sent. */
+static void
+catch_up(tunn_id t, uint16_t nr)
+{
+	struct chan *c = &chans[t];
+	uint16_t ahead = (uint16_t)(nr - c->high);
+	uint32_t id;
+
+	c->lags = false;
+	if (ahead == 0 || ahead > QUEUE_MAX)
+		return;
+	tlog(tunnel_get(t), LOG_INFO, "the peer expects Ns %u, not %u", nr, c->high);
+	while ((id = c->head) && (int16_t)(cell_get(id)->ns - c->inherited) < 0)
+		drop_first(c);
+	c->sent = c->high = c->acked = c->ns = nr;
+	c->unsent = c->untold = c->head;
+	number_queue(c);
+	timer_stop(&c->retry);
+	pump(t);
+}
+
 void
 l2tp_chan_input(tunn_id t, const struct l2tp_hdr *h, struct rd avps)
 {
@@ -446,6 +549,8 @@ l2tp_chan_input(tunn_id t, const struct l2tp_hdr *h, struct rd avps)
 
 	if (!c->open)
 		return;
+	if (c->lags)
+		catch_up(t, h->nr);
 	if (l2tp_chan_judge(t, h, empty) == CHAN_OUTSIDE) {
 		COUNT(control_outside_window);
 		return;
@@ -463,6 +568,7 @@ l2tp_chan_input(tunn_id t, const struct l2tp_hdr *h, struct rd avps)
 	}
 	ack_later(t);
 	if (h->ns == c->nr) {
+		c->nr_lags = false;
 		c->nr++;
 		events->message(t, h->wire_sid, avps);
 		deliver_kept(t);
@@ -485,4 +591,125 @@ bool
 l2tp_chan_settled(tunn_id t)
 {
 	return l2tp_chan_idle(t) && chans[t].n_early == 0;
+}
+
+/* --- the cluster --- */
+
+void
+l2tp_chan_export(tunn_id t, struct chan_state *st)
+{
+	const struct chan *c = &chans[t];
+
+	*st = (struct chan_state){ .ns = c->ns,
+		.nr = c->nr,
+		.acked = c->acked,
+		.high = c->high,
+		.open = c->open || c->opens };
+}
+
+static bool
+tell(uint32_t id, uint16_t *ns, const uint8_t **data, uint16_t *len)
+{
+	const struct cell *m = cell_get(id);
+
+	if (!id)
+		return false;
+	*ns = m->ns;
+	*data = m->data;
+	*len = m->len;
+	return true;
+}
+
+bool
+l2tp_chan_message(tunn_id t, uint16_t *ns, const uint8_t **data, uint16_t *len)
+{
+	uint32_t id = chans[t].head;
+
+	while (id && (int16_t)(cell_get(id)->ns - *ns) < 0)
+		id = cell_get(id)->next;
+	return tell(id, ns, data, len);
+}
+
+bool
+l2tp_chan_untold(tunn_id t, uint16_t *ns, const uint8_t **data, uint16_t *len)
+{
+	uint32_t id = chans[t].untold;
+
+	if (id)
+		chans[t].untold = cell_get(id)->next;
+	return tell(id, ns, data, len);
+}
+
+void
+l2tp_chan_install(tunn_id t, const struct chan_state *st)
+{
+	struct chan *c = &chans[t];
+
+	while (c->head && (int16_t)(cell_get(c->head)->ns - st->acked) < 0)
+		drop_first(c);
+	c->ns = st->ns;
+	c->nr = st->nr;
+	c->acked = st->acked;
+	c->high = st->high;
+	c->opens = st->open;
+}
+
+int
+l2tp_chan_keep(tunn_id t, uint16_t ns, const uint8_t *data, uint16_t len)
+{
+	struct chan *c = &chans[t];
+	uint32_t *link = &c->head, id;
+
+	if ((uint16_t)(ns - c->acked) > INT16_MAX)
+		return 0; /* has been acknowledged */
+	if (c->tail && (int16_t)(cell_get(c->tail)->ns - ns) < 0)
+		link = &cell_get(c->tail)->next; /* nearly all are */
+	while (*link && (int16_t)(cell_get(*link)->ns - ns) < 0)
+		link = &cell_get(*link)->next;
+	if (*link && cell_get(*link)->ns == ns)
+		return 0;
+	id = cell_new(data, len);
+	if (!id)
+		return -1;
+	cell_get(id)->ns = ns;
+	cell_get(id)->next = *link;
+	if (!*link)
+		c->tail = id;
+	*link = id;
+	return 0;
+}
+
+void
+l2tp_chan_adopt(tunn_id t)
+{
+	struct chan *c = &chans[t];
+
+	timer_init(&c->retry, on_retry, t);
+	timer_init(&c->gap, on_gap, t);
+	number_queue(c);
+	c->high = c->inherited = c->ns; /* any of them may have left */
+	c->unsent = c->head;
+	c->sent = c->acked = c->head ? c->acked : c->ns;
+	c->untold = 0;
+	c->window = 1;
+	c->threshold = UINT16_MAX;
+	c->credit = c->retries = 0;
+	c->open = c->opens;
+	c->opens = false;
+	c->lags = c->nr_lags = true;
+	if (c->open)
+		pump(t);
+}
+
+void
+l2tp_chan_yield(tunn_id t)
+{
+	struct chan *c = &chans[t];
+
+	timer_stop(&c->retry);
+	timer_stop(&c->gap);
+	drop_early(c);
+	c->opens = c->open;
+	c->open = c->ack_due = false;
+	c->unsent = 0;
 }

@@ -44,6 +44,31 @@ enum chan_verdict l2tp_chan_judge(tunn_id t, const struct l2tp_hdr *h, bool empt
 /* A control packet of this tunnel: takes the acknowledgement, delivers what is in order. */
 void l2tp_chan_input(tunn_id t, const struct l2tp_hdr *h, struct rd avps);
 
+/*
+ * The cluster. The numbers of a channel as others must know them, and the messages that wait in its
+ * queue: each at or behind *ns, which moves on, and those that were not told yet. `data` is good
+ * until the channel is touched.
+ */
+struct chan_state {
+	uint16_t ns, nr, acked, high;
+	bool open;
+};
+
+void l2tp_chan_export(tunn_id t, struct chan_state *st);
+bool l2tp_chan_message(tunn_id t, uint16_t *ns, const uint8_t **data, uint16_t *len);
+bool l2tp_chan_untold(tunn_id t, uint16_t *ns, const uint8_t **data, uint16_t *len);
+
+/* A passive channel sends and hears nothing: it keeps what a new master will need. -1: no room. */
+void l2tp_chan_install(tunn_id t, const struct chan_state *st);
+int l2tp_chan_keep(tunn_id t, uint16_t ns, const uint8_t *data, uint16_t len);
+
+/*
+ * It goes on: sends its queue again, and takes over from the peer's first packet what the record
+ * had not told. And it is passive once more.
+ */
+void l2tp_chan_adopt(tunn_id t);
+void l2tp_chan_yield(tunn_id t);
+
 /* Nothing is waiting to be sent or acknowledged. */
 bool l2tp_chan_idle(tunn_id t);
 

@@ -36,6 +36,7 @@
 #include "privilege.h"
 #include "radius.h"
 #include "reload.h"
+#include "repl_state.h"
 #include "role.h"
 #include "rtnl.h"
 #include "session.h"
@@ -97,6 +98,9 @@ static const struct hook_table hooks = {
 	.avpair_check = plugin_avpair_check,
 	.avpair_reset = (void (*const[])(sess_id)){ plugin_avpair_reset, NULL },
 	.account = (void (*const[])(sess_id, struct wr *)){ plugin_add_account, NULL },
+	.members = (const struct hook_member *const[]){ &usage_member, &acct_member, &tbf_member,
+	    &l2tp_member, &plugin_member, &ppp_member, NULL },
+	.tunnel_member = &l2tp_tunnel_member,
 };
 
 /* --- options --- */
@@ -510,6 +514,7 @@ main(int argc, char **argv)
 	reload_stage(conf, log_line);
 	reload_commit(); /* at start what is good serves */
 	hook_init(&hooks);
+	repl_state_init();
 	open_ports();
 	watch_settings();
 	start_clock();

@@ -285,14 +285,17 @@ plugin_become_master_now(void)
 
 	plugin_func_master(true);
 	raise_event(BECOME_MASTER, &p);
-	if (!somebody_hears(NEW_SESSION_MASTER))
-		return;
-	FOR_EACH_SESSION (s) {
-		struct param_new_session_master n = { plugin_tunnel_of(s), plugin_handle(s) };
-
-		raise_event(NEW_SESSION_MASTER, &n);
-	}
 }
+
+static void
+adopt(sess_id s)
+{
+	struct param_new_session_master n = { plugin_tunnel_of(s), plugin_handle(s) };
+
+	raise_event(NEW_SESSION_MASTER, &n);
+}
+
+const struct hook_member plugin_member = { .adopt = adopt };
 
 static void
 on_second(uint32_t unused)

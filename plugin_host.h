@@ -18,7 +18,10 @@ void plugin_start(void);
  */
 int plugin_sync(const char *name, char *why, size_t why_size);
 
-/* We have become the master: the plugins are told, of each session too. */
+/* Hook member: plugins hear of each session that a new master adopts. */
+extern const struct hook_member plugin_member;
+
+/* We have become the master: the plugins are told. */
 void plugin_become_master_now(void);
 
 /* Hooks. */

@@ -6,6 +6,10 @@
  * own and come here when they are done; nothing else of the daemon is called but by
  * hooks.
  *
+ * Under a cluster a slave keeps struct ppp as the master tells it. A new master goes on with what
+ * was established; a link that was being negotiated begins that part anew, for what has been
+ * said of it last is not known.
+ *
  * A session ends gracefully by ppp_close(): service stops at once, LCP says good-bye,
  * and when the peer has answered or will not, hook_call_close() ends the call.
  */
@@ -13,6 +17,7 @@
 #include "config.h"
 #include "counter.h"
 #include "loop.h"
+#include "role.h"
 #include "util.h"
 
 enum { LOGIN_SEC = 60, LOOK_SEC = 60 };
@@ -138,6 +143,24 @@ is_served(sess_id s)
 	       ppps[s].ipcp.state == CP_OPENED;
 }
 
+static void
+stop(sess_id s)
+{
+	struct ppp *p = &ppps[s];
+
+	timer_stop(&p->watch);
+	timer_stop(&p->auth);
+	cp_stop(&lcp_proto, s);
+	cp_stop(&ipcp_proto, s);
+}
+
+static void
+forget(sess_id s)
+{
+	stop(s);
+	ppps[s] = (struct ppp){ 0 };
+}
+
 void
 ppp_session(sess_id s, enum sess_event ev)
 {
@@ -145,13 +168,8 @@ ppp_session(sess_id s, enum sess_event ev)
 
 	if (ev == SESS_EV_CHANGED && is_served(s)) /* a timeout, perhaps */
 		timer_set(&p->watch, MS(TIMER_TICK_MS));
-	if (ev != SESS_EV_GONE)
-		return;
-	timer_stop(&p->watch);
-	timer_stop(&p->auth);
-	cp_stop(&lcp_proto, s);
-	cp_stop(&ipcp_proto, s);
-	*p = (struct ppp){ 0 };
+	if (ev == SESS_EV_GONE)
+		forget(s);
 }
 
 /* --- frames --- */
@@ -322,7 +340,7 @@ on_watch(uint32_t s)
 	struct ppp *p = &ppps[s];
 	uint32_t silent_ds;
 
-	if (!sess || sess->state != SESS_OPEN)
+	if (!sess || sess->state != SESS_OPEN || !role_is_master())
 		return;
 	if (!is_served(s)) {
 		end_timed(s, sess->phase == PPP_NETWORK	       ? PPP_END_SLOW_IPCP
@@ -339,3 +357,146 @@ on_watch(uint32_t s)
 	}
 	timer_set(&p->watch, next_look(s, sess, silent_ds));
 }
+
+/* --- the cluster --- */
+
+static void export(sess_id s, struct repl_session *r)
+{
+	const struct ppp *p = &ppps[s];
+
+	r->ppp = (struct repl_ppp){
+		.lcp_id = p->lcp.id,
+		.lcp_last_id = p->lcp.last_id,
+		.ipcp_id = p->ipcp.id,
+		.ipcp_last_id = p->ipcp.last_id,
+		.authtype = p->authtype,
+		.auth_id = p->auth_id,
+		.echo_id = p->echo_id,
+		.ask_mru = p->ask_mru,
+		.ask_magic = p->ask_magic,
+		.heard = p->heard,
+		.auth_done = p->auth_done,
+		.served = p->served,
+		.proxied = p->proxied,
+		.ask_address = p->ask_address,
+		.any_address = p->any_address,
+		.has_address = p->has_address,
+		.announced = p->announced,
+		.our_mru = p->mru,
+		.our_magic = p->magic,
+	};
+	memcpy(r->ppp.challenge, p->challenge, sizeof(r->ppp.challenge));
+	str_copy(r->ppp.pool, sizeof(r->ppp.pool), p->pool);
+}
+
+static void
+install(sess_id s, const struct repl_session *r)
+{
+	const struct repl_ppp *from = &r->ppp;
+	struct ppp *p = &ppps[s];
+
+	*p = (struct ppp){
+		.lcp = { .state = r->rec.cp[SESS_CP_LCP],
+		    .id = from->lcp_id,
+		    .last_id = from->lcp_last_id },
+		.ipcp = { .state = r->rec.cp[SESS_CP_IPCP],
+		    .id = from->ipcp_id,
+		    .last_id = from->ipcp_last_id },
+		.magic = from->our_magic,
+		.mru = from->our_mru,
+		.ask_mru = from->ask_mru,
+		.ask_magic = from->ask_magic,
+		.authtype = from->authtype,
+		.peer_magic = r->rec.peer_magic,
+		.peer_mru = r->rec.peer_mru,
+		.heard = from->heard,
+		.auth_id = from->auth_id,
+		.auth_done = from->auth_done,
+		.served = from->served,
+		.proxied = from->proxied,
+		.ask_address = from->ask_address,
+		.any_address = from->any_address,
+		.has_address = from->has_address,
+		.echo_id = from->echo_id,
+		.announced = from->announced,
+	};
+	memcpy(p->challenge, from->challenge, sizeof(p->challenge));
+	str_copy(p->pool, sizeof(p->pool), from->pool);
+}
+
+/* He could not be heard while there was no master: he has as long as anybody who is asked now. */
+static void
+go_on(sess_id s)
+{
+	struct sess_fast *f = session_fast(s);
+	struct ppp *p = &ppps[s];
+	uint32_t now = loop_now_ds(), echo_ds = echo_after_ds();
+
+	if (now - f->last_rx > echo_ds)
+		f->last_rx = now - echo_ds;
+	p->echoed_ds = f->last_rx;
+	timer_set_jitter(&p->watch, SEC(1));
+}
+
+static void
+negotiate_again(sess_id s)
+{
+	struct ppp *p = &ppps[s];
+
+	timer_set(&p->watch, SEC(LOGIN_SEC));
+	p->proxied = false;
+	if (session_get(s)->phase == PPP_NETWORK) {
+		ipcp_start(s);
+	} else if (session_get(s)->phase == PPP_AUTHENTICATE) {
+		auth_start(s);
+	} else {
+		session_drop_scratch(s); /* what the LAC has negotiated was good for a beginning */
+		lcp_start(s);
+	}
+}
+
+/* Its good-byes were said by the old master: the call's end is what is left. */
+static void
+finish(sess_id s)
+{
+	struct ppp *p = &ppps[s];
+
+	p->lcp.state = CP_CLOSING;
+	p->lcp.tries = 0;
+	timer_set(&p->lcp.restart, MS(TIMER_TICK_MS));
+}
+
+static void
+adopt(sess_id s)
+{
+	const struct session *sess = session_get(s);
+	struct ppp *p = &ppps[s];
+
+	if (sess->state == SESS_OPENING)
+		return; /* PPP begins when the call is up */
+	timer_init(&p->watch, on_watch, s);
+	timer_init(&p->auth, auth_timeout, s);
+	timer_init(&p->lcp.restart, lcp_proto.timeout, s);
+	timer_init(&p->ipcp.restart, ipcp_proto.timeout, s);
+	if (is_served(s) && session_fast(s)->flags & SF_ON)
+		go_on(s);
+	else if (sess->state == SESS_OPEN && !sess->down)
+		negotiate_again(s);
+	else
+		finish(s);
+}
+
+static void
+yield(sess_id s)
+{
+	auth_stop(s);
+	stop(s);
+}
+
+const struct hook_member ppp_member = {
+	.export = export,
+	.install = install,
+	.remove = forget,
+	.adopt = adopt,
+	.yield = yield,
+};

@@ -19,6 +19,9 @@ void ppp_frame(sess_id s, struct rd frame);
 void ppp_close(sess_id s, const struct sess_end *end);
 void ppp_session(sess_id s, enum sess_event ev);
 
+/* Hook members. */
+extern const struct hook_member ppp_member;
+
 /* Hook auth_result. */
 void auth_result(sess_id s, const struct auth_result *res);
 

@@ -122,6 +122,7 @@ static const struct clfield session_fields[] = {
 	SESSION(79, NUMBER, ppp.our_mru, 0),
 	SESSION(80, NUMBER, ppp.our_magic, 0),
 	SESSION(81, TEXT, ppp.pool, 0),
+	SESSION(83, NUMBER, rec.answered, 1),
 };
 
 enum { SESSION_NOTE = 82 }; /* kind 1, tag 2, octets; each note is such a field */

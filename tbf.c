@@ -405,6 +405,13 @@ follow_rates(sess_id s, const struct session *sess)
 			take_bucket(s, (enum tbf_dir)dir, kbit[dir]);
 }
 
+static void
+yield(sess_id s)
+{
+	give_bucket(s, TBF_IN, false);
+	give_bucket(s, TBF_OUT, false);
+}
+
 void
 tbf_session(sess_id s, enum sess_event ev)
 {
@@ -413,10 +420,21 @@ tbf_session(sess_id s, enum sess_event ev)
 	if ((ev == SESS_EV_UP || ev == SESS_EV_CHANGED) && !sess->down) {
 		follow_rates(s, sess);
 	} else if (ev == SESS_EV_DOWN || ev == SESS_EV_GONE) {
-		give_bucket(s, TBF_IN, false);
-		give_bucket(s, TBF_OUT, false);
+		yield(s);
 	}
 }
+
+/* A slave leaves throttling to the master, so it has no buckets. */
+static void
+adopt(sess_id s)
+{
+	const struct session *sess = session_get(s);
+
+	if (session_fast(s)->flags & SF_ON && !sess->down)
+		follow_rates(s, sess);
+}
+
+const struct hook_member tbf_member = { .adopt = adopt, .yield = yield };
 
 bool
 tbf_is_short(sess_id s)

@@ -41,6 +41,9 @@ int tbf_input(sess_id s, enum tbf_dir dir, const struct ip4 *ip);
 /* Session events: takes buckets for its rates, gives them back at its end. */
 void tbf_session(sess_id s, enum sess_event ev);
 
+/* Hook member. */
+extern const struct hook_member tbf_member;
+
 /* A rate of the session is not kept, as no bucket was free. */
 bool tbf_is_short(sess_id s);
 

@@ -24,6 +24,7 @@
 #include "counter.h"
 #include "log.h"
 #include "loop.h"
+#include "role.h"
 #include "seq.h"
 #include "session.h"
 #include "shm.h"
@@ -343,7 +344,7 @@ on_period(uint32_t unused)
 {
 	(void)unused;
 	timer_set(&period_timer, SEC(PERIOD_SEC));
-	if (conf->accounting_dir[0] == '\0')
+	if (conf->accounting_dir[0] == '\0' || !role_is_master())
 		return;
 	if (child.pid)
 		plog(LOG_ERROR, "accounting_dir %s: the last file is still being written",
@@ -462,6 +463,43 @@ usage_session(sess_id id, enum sess_event ev)
 		forget_garden(id);
 }
 
+/* ---- the cluster ---- */
+
+static void
+install(sess_id id, const struct repl_session *r)
+{
+	(void)r;
+	look_at_garden(id);
+}
+
+/*
+ * What it had moved by then is the old master's to tell. Also for a child at work, as if that had
+ * counted it.
+ */
+static void
+adopt(sess_id id)
+{
+	const struct session *s = session_get(id);
+	struct usage now = usage_now(id, s->unique);
+	unsigned int i;
+
+	if (committed == 0)
+		committed = last_run += RUN_STEP;
+	for (i = 0; i < 2; i++) {
+		reports[i][id].n = now;
+		reports[i][id].unique = s->unique;
+	}
+	atomic_store(&reports[good][id].run, committed);
+	if (child.pid)
+		atomic_store(&reports[!good][id].run, last_run);
+}
+
+const struct hook_member usage_member = {
+	.install = install,
+	.remove = forget_garden,
+	.adopt = adopt,
+};
+
 /* ---- start and end ---- */
 
 void
@@ -501,7 +539,7 @@ void
 usage_fini(void)
 {
 	timer_stop(&period_timer);
-	if (conf->accounting_dir[0] == '\0')
+	if (conf->accounting_dir[0] == '\0' || !role_is_master())
 		return;
 	wait_for_child();
 	if (child.pid)

@@ -19,6 +19,9 @@ void usage_init(void);
  */
 void usage_session(sess_id id, enum sess_event ev);
 
+/* Hook member. */
+extern const struct hook_member usage_member;
+
 /* From SIGCHLD, with waitpid()'s status. False: it was not ours. */
 bool usage_child_exit(pid_t pid, int status);
 

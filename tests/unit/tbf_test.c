@@ -73,6 +73,15 @@ session_get(sess_id id)
 	return id && id <= SESSIONS ? &sessions[id] : NULL;
 }
 
+struct sess_fast *
+session_fast(sess_id id)
+{
+	static struct sess_fast on = { .flags = SF_ON };
+
+	(void)id;
+	return &on;
+}
+
 sess_id
 session_id(const struct session *s)
 {
