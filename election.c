@@ -31,7 +31,12 @@
 
 #include <arpa/inet.h>
 
-enum { FRESH = 3, PATIENCE = 2, COLD_MS = 2000 };
+enum {
+	FRESH = 3,    /* intervals in which a member that lives is heard */
+	PATIENCE = 2, /* intervals that a better one may take to become master */
+	COLD_MS = 2000,
+	SAME_MS = 100, /* uptimes that differ by less are the same: they are not told to the ms */
+};
 
 void
 election_init(struct election *e, uint64_t incarnation, uint32_t address, uint32_t interval_ms,
@@ -104,6 +109,8 @@ election_heard(struct election *e, uint64_t incarnation, uint32_t term,
 
 	if (incarnation == e->gone && hb->role == CL_MASTER)
 		return; /* said before it left */
+	if (p && (hb->uptime_ms < p->hb.uptime_ms || term < p->term))
+		return; /* overtaken by a later one */
 	if (!p) {
 		p = place(e);
 		e->passed &= ~place_bit(e, p);
@@ -156,8 +163,10 @@ beats(const struct claim *a, const struct claim *b)
 		return a->first > b->first;
 	if (a->version != b->version)
 		return a->version > b->version;
-	if (a->uptime_ms != b->uptime_ms)
-		return a->uptime_ms > b->uptime_ms;
+	if (since(b->uptime_ms, a->uptime_ms) >= SAME_MS)
+		return true;
+	if (since(a->uptime_ms, b->uptime_ms) >= SAME_MS)
+		return false;
 	return a->address > b->address;
 }
 
@@ -336,6 +345,22 @@ step_master(struct election *e, uint64_t now_ms)
 
 /* --- elections --- */
 
+/* It is up to date and we are not: it is waited for as long as it may live at all. */
+static bool
+saves_state(const struct election *e, const struct election_peer *p)
+{
+	return p->hb.flags & CL_UP_TO_DATE && !e->up_to_date;
+}
+
+static bool
+may_win(struct election *e, const struct election_peer *p, uint64_t now_ms)
+{
+	if (e->passed & place_bit(e, p))
+		return false;
+	return is_fresh(e, p, now_ms) ||
+	       (saves_state(e, p) && since(p->heard_ms, now_ms) <= e->timeout_ms);
+}
+
 /* Who should be master, of those heard of lately and of us (NULL). */
 static struct election_peer *
 winner(struct election *e, uint64_t now_ms)
@@ -347,7 +372,7 @@ winner(struct election *e, uint64_t now_ms)
 		return NULL;
 	FOR_EACH_PEER(e, p)
 	{
-		if (!is_fresh(e, p, now_ms) || e->passed & place_bit(e, p))
+		if (!may_win(e, p, now_ms))
 			continue;
 		if (p->incarnation == e->successor)
 			return p;
@@ -360,14 +385,12 @@ winner(struct election *e, uint64_t now_ms)
 	return best;
 }
 
-/* How long to wait for a better one: long, if we would lose what it has. */
 static uint64_t
 patience(const struct election *e, const struct election_peer *p)
 {
-	bool saves = p->hb.flags & CL_UP_TO_DATE && !e->up_to_date;
 	uint64_t ms = (uint64_t)PATIENCE * e->interval_ms;
 
-	return saves ? MAX(ms, e->timeout_ms) : ms;
+	return saves_state(e, p) ? MAX(ms, e->timeout_ms) : ms;
 }
 
 static struct election_step
@@ -468,11 +491,9 @@ step_slave(struct election *e, uint64_t now_ms)
 	if (best && best != ours && best->term >= e->term &&
 	    (!ours || best->term > ours->term || now_ms >= e->elect_ms))
 		return follow(e, best, ELECTION_FOLLOW, now_ms);
-	if (e->master && (e->gone == e->master || has_stepped_down(e, now_ms)))
+	if (e->master && (has_stepped_down(e, now_ms) || now_ms >= e->elect_ms))
 		return lose_master(e);
-	if (!may_elect(e, now_ms))
-		return nothing(e);
-	return e->master ? lose_master(e) : elect(e, now_ms);
+	return may_elect(e, now_ms) ? elect(e, now_ms) : nothing(e);
 }
 
 struct election_step
