@@ -115,13 +115,11 @@ set_bit(struct clguard_peer *p, uint64_t counter, bool on)
 static void
 advance(struct clguard_peer *p, uint64_t counter)
 {
-	uint64_t i;
-
 	if (counter - p->high >= CLGUARD_WINDOW)
 		memset(p->seen, 0, sizeof(p->seen));
 	else
-		for (i = p->high + 1; i <= counter; i++)
-			set_bit(p, i, false);
+		while (p->high < counter)
+			set_bit(p, ++p->high, false);
 	p->high = counter;
 }
 
