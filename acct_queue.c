@@ -30,6 +30,12 @@
  * file. Between two processes there is only the wall clock; so what an earlier one has left
  * is kept for radius_acct_retry_time from our start, whatever its age.
  *
+ * Under a cluster the slaves have a copy of each session's record until it has arrived. A slave
+ * keeps copies in the order in which they came, and sends nothing. A new master sends what it
+ * has: some for the second time, as nobody could tell it of the last acknowledgements. Records
+ * have the number of who made them; those in the file are told by the others' numbers too, which
+ * stand beside it in runs. What a slave has no room for goes to its file.
+ *
  * Owns struct record. Called by acct.c and the loop; sends by radius.c.
  */
 #include "acct_queue.h"
@@ -56,9 +62,11 @@ enum {
 	LONGEST_WAIT_SEC = 30,
 	HOLD_SILENT_SEC = 600,
 	HOLD_SEC = 60,
+	RUNS = 256, /* of numbers in the file; power of two */
 };
 
-enum state { FREE, READY, SENT, WAITING, BEHIND };
+/* COPY: the master's, or ours before we stepped down. OVER: has arrived, but radius.c has it. */
+enum state { FREE, READY, SENT, WAITING, BEHIND, COPY, OVER };
 
 struct record {
 	struct timer timer;  /* of one that waits */
@@ -69,6 +77,9 @@ struct record {
 	uint8_t rounds;	     /* not answered so often */
 	uint32_t asked;	     /* servers, see rad_server_next() */
 	bool spilled;	     /* stands in the file still */
+	bool flying;	     /* radius.c has it */
+	uint32_t number;     /* of it, by `origin`; 0: has none, nobody knows of it */
+	uint64_t origin;
 	struct acct_rec rec;
 };
 
@@ -84,6 +95,21 @@ static int64_t begun_ms;   /* loop clock at the start */
 static int64_t steady;	   /* wall clock at zero of the loop clock, as it was at the start, ms */
 static struct timer pump_timer, feed_timer;
 static bool closing; /* nothing is sent any more */
+static bool passive; /* a slave */
+
+/* The cluster. */
+static const struct acct_watch *watch; /* NULL: nobody */
+static uint64_t our_origin;
+static uint32_t last_number;
+static struct id_list copies; /* records of the state COPY */
+static struct hash by_number;
+
+/* Numbers of records in the file, first in, first out: so many of one origin that follow. */
+static struct run {
+	uint64_t origin; /* 0: they have none */
+	uint32_t number, n;
+} runs[RUNS];
+static unsigned int first_run, n_runs;
 
 static struct {
 	struct acct_rec rec;
@@ -116,8 +142,60 @@ gauge(void)
 static void
 feed_soon(void)
 {
-	if (acct_spill_count() > 0 && used < FEED_MARK && !timer_running(&feed_timer))
+	if (!passive && acct_spill_count() > 0 && used < FEED_MARK && !timer_running(&feed_timer))
 		timer_set(&feed_timer, MS(TIMER_TICK_MS));
+}
+
+/* --- numbers --- */
+
+static uint64_t
+number_key(uint64_t origin, uint32_t number)
+{
+	return origin + number; /* origins are far apart */
+}
+
+/* The numbers of the next record that goes to the file. One too many has none: it is ours alone. */
+static void
+run_add(uint64_t origin, uint32_t number)
+{
+	struct run *last = &runs[(first_run + n_runs - 1) % RUNS];
+
+	if (n_runs && last->origin == origin && (!origin || last->number + last->n == number)) {
+		last->n++;
+	} else if (n_runs < RUNS) {
+		runs[(first_run + n_runs++) % RUNS] = (struct run){ origin, number, 1 };
+	} else {
+		if (origin && watch)
+			watch->gone(origin, number);
+		last->n += last->origin == 0;
+	}
+}
+
+/* Those of the next one that comes from it. */
+static void
+run_take(uint64_t *origin, uint32_t *number)
+{
+	struct run *r = &runs[first_run];
+
+	*origin = n_runs ? r->origin : 0;
+	*number = *origin ? r->number++ : 0;
+	if (n_runs && --r->n == 0) {
+		first_run = (first_run + 1) % RUNS;
+		n_runs--;
+	}
+}
+
+/* A record of a session gets a number, and the others hear of it. */
+static uint32_t
+tell_added(const struct acct_rec *rec)
+{
+	if (!rec->key || !our_origin)
+		return 0;
+	if (++last_number == 0)
+		last_number = 1;
+	if (watch)
+		watch->added(rec, our_origin, last_number);
+	return last_number;
 }
 
 /* --- the pool --- */
@@ -136,10 +214,29 @@ on_wait_over(uint32_t i)
 	pump();
 }
 
+/* Behind the last one of its session, or to be sent. */
 static void
-take_in(const struct acct_rec *rec, bool spilled)
+enlist(uint32_t i)
 {
-	uint32_t i = free_record, before = rec->key ? hash_get(&last_of, rec->key) : 0;
+	struct record *r = &records[i];
+	uint32_t before = r->rec.key ? hash_get(&last_of, r->rec.key) : 0;
+
+	if (r->rec.key)
+		hash_put(&last_of, r->rec.key, i);
+	if (before) {
+		r->state = BEHIND;
+		records[before].next = i;
+	} else if (r->flying) {
+		r->state = SENT;
+	} else {
+		make_ready(i, &fresh);
+	}
+}
+
+static uint32_t
+take_in(const struct acct_rec *rec, uint64_t origin, uint32_t number)
+{
+	uint32_t i = free_record;
 	struct record *r;
 
 	if (i)
@@ -147,7 +244,7 @@ take_in(const struct acct_rec *rec, bool spilled)
 	else
 		i = ++highest;
 	r = &records[i];
-	*r = (struct record){ .spilled = spilled };
+	*r = (struct record){ .origin = origin, .number = number };
 	r->rec.status = rec->status;
 	r->rec.s = rec->s;
 	r->rec.key = rec->key;
@@ -157,17 +254,36 @@ take_in(const struct acct_rec *rec, bool spilled)
 	r->born_ms = (int64_t)loop_now_ms() - MAX(acct_queue_clock() - rec->when, 0) * 1000;
 	timer_init(&r->timer, on_wait_over, i);
 	used++;
-	used_spilled += spilled;
-	if (rec->key)
-		hash_put(&last_of, rec->key, i);
+	if (number)
+		hash_put(&by_number, number_key(origin, number), i);
+	return i;
+}
+
+static void
+take_own(const struct acct_rec *rec, uint32_t number)
+{
+	uint32_t i = take_in(rec, our_origin, number);
+
 	if (rec->status == RAD_ACCT_ON)
 		on.index = i;
-	if (before) {
-		r->state = BEHIND;
-		records[before].next = i;
-	} else {
-		make_ready(i, &fresh);
+	enlist(i);
+}
+
+static void
+take_from_file(const struct acct_rec *rec)
+{
+	uint64_t origin;
+	uint32_t number, i;
+
+	run_take(&origin, &number);
+	if (!number) {
+		origin = our_origin;
+		number = tell_added(rec);
 	}
+	i = take_in(rec, origin, number);
+	records[i].spilled = true;
+	used_spilled++;
+	enlist(i);
 }
 
 /* An empty pool starts over at its first page. */
@@ -180,20 +296,39 @@ trim(void)
 	free_record = highest = 0;
 }
 
-/* It has arrived, or is given up: the next one of its session may go. It is on no list. */
+/* The next one of its session may go. */
+static void
+unchain(uint32_t i)
+{
+	struct record *r = &records[i];
+
+	if (r->next)
+		make_ready(r->next, &again);
+	else if (r->rec.key && hash_get(&last_of, r->rec.key) == i)
+		hash_del(&last_of, r->rec.key);
+	r->next = 0;
+}
+
+/* It has arrived, or is given up. It is on no list. */
 static void
 drop(uint32_t i)
 {
 	struct record *r = &records[i];
 
 	timer_stop(&r->timer);
-	if (r->next)
-		make_ready(r->next, &again);
-	else if (r->rec.key)
-		hash_del(&last_of, r->rec.key);
+	unchain(i);
 	if (on.index == i) {
 		on.index = 0;
 		timer_stop(&on.hold);
+	}
+	if (r->number)
+		hash_del(&by_number, number_key(r->origin, r->number));
+	if (r->number && watch && !passive)
+		watch->gone(r->origin, r->number);
+	if (r->flying) { /* the place is not free before radius.c has done with it */
+		r->state = OVER;
+		r->number = 0;
+		return;
 	}
 	used--;
 	used_spilled -= r->spilled;
@@ -265,11 +400,26 @@ unanswered(uint32_t i)
 	timer_set_jitter(&r->timer, wait_after(r->rounds));
 }
 
+/* It was under way when we stepped down. */
+static void
+copy_answered(uint32_t i, bool answered)
+{
+	if (!answered)
+		return;
+	ll_remove(&copies, i, link_of);
+	drop(i);
+}
+
 static void
 on_end(uint32_t i, bool answered, unsigned int tries)
 {
 	in_flight--;
-	if (answered)
+	records[i].flying = false;
+	if (records[i].state == OVER)
+		drop(i);
+	else if (records[i].state == COPY)
+		copy_answered(i, answered);
+	else if (answered)
 		acknowledged(i, tries);
 	else
 		unanswered(i);
@@ -302,6 +452,7 @@ send_record(uint32_t i)
 		return false;
 	COUNT(acct_sent);
 	r->state = SENT;
+	r->flying = true;
 	in_flight++;
 	return true;
 }
@@ -365,7 +516,9 @@ pump(void)
 	struct id_list *list;
 	unsigned int n;
 
-	for (n = 0; !closing && n < SEND_BATCH && in_flight < window && (list = next_list()); n++) {
+	for (n = 0;
+	     !closing && !passive && n < SEND_BATCH && in_flight < window && (list = next_list());
+	     n++) {
 		if (!send_first(list)) {
 			timer_set(&pump_timer, MS(NO_SLOT_MS));
 			break;
@@ -389,7 +542,7 @@ static void
 take_on(void)
 {
 	on.due = false;
-	take_in(&on.rec, false);
+	take_own(&on.rec, 0);
 }
 
 static void
@@ -399,8 +552,8 @@ on_feed(uint32_t unused)
 	unsigned int n;
 
 	(void)unused;
-	for (n = 0; n < FEED_BATCH && used < FEED_MARK && acct_spill_next(&rec); n++) {
-		take_in(&rec, true);
+	for (n = 0; !passive && n < FEED_BATCH && used < FEED_MARK && acct_spill_next(&rec); n++) {
+		take_from_file(&rec);
 		if (on.due && --on.after == 0)
 			take_on();
 	}
@@ -414,12 +567,14 @@ void
 acct_queue_add(const struct acct_rec *rec)
 {
 	bool to_file = acct_spill_count() > 0 || used >= SPILL_MARK;
+	uint32_t number = tell_added(rec);
 
 	if (to_file && acct_spill_add(rec)) {
 		COUNT(acct_spilled);
+		run_add(number ? our_origin : 0, number);
 		feed_soon();
 	} else if (used < POOL) {
-		take_in(rec, false);
+		take_own(rec, number);
 	} else {
 		COUNT(acct_lost);
 		plog_limit(LOG_CRITICAL, "an accounting record is lost: memory and disk are full");
@@ -445,6 +600,164 @@ acct_queue_start(void)
 	feed_soon();
 }
 
+/* --- the cluster --- */
+
+void
+acct_queue_subscribe(const struct acct_watch *w)
+{
+	watch = w;
+}
+
+void
+acct_queue_set_origin(uint64_t origin)
+{
+	our_origin = origin;
+}
+
+static void export(
+    const struct acct_rec *rec, uint64_t origin, uint32_t number, uint64_t age, struct repl_acct *r)
+{
+	r->id = number;
+	r->version = number;
+	r->origin = origin;
+	r->done = 0;
+	r->status = rec->status;
+	r->session = rec->s;
+	r->key = rec->key;
+	r->age_ds = (uint32_t)(age / 100);
+	r->len = rec->len;
+	memcpy(r->attrs, rec->attrs, rec->len);
+}
+
+void
+acct_export_one(const struct acct_rec *rec, uint64_t origin, uint32_t number, struct repl_acct *r)
+{
+	export(rec, origin, number, 0, r);
+}
+
+bool
+acct_export(uint32_t *pos, struct repl_acct *r)
+{
+	const struct record *rec;
+
+	while (*pos < highest) {
+		rec = &records[++*pos];
+		if (rec->state == FREE || rec->state == OVER || !rec->number)
+			continue;
+		export(&rec->rec, rec->origin, rec->number, age_ms(rec), r);
+		return true;
+	}
+	return false;
+}
+
+static uint32_t
+find(uint64_t origin, uint32_t number)
+{
+	uint32_t i = hash_get(&by_number, number_key(origin, number));
+
+	return records[i].origin == origin && records[i].number == number ? i : 0;
+}
+
+static void
+keep_copy(uint32_t i)
+{
+	records[i].state = COPY;
+	ll_append(&copies, i, link_of);
+}
+
+static int
+install(const struct repl_acct *r)
+{
+	static struct acct_rec rec;
+	bool full = used >= SPILL_MARK;
+
+	rec.status = r->status;
+	rec.s = r->session;
+	rec.key = r->key;
+	rec.when = acct_queue_clock() - r->age_ds / 10;
+	rec.len = r->len;
+	memcpy(rec.attrs, r->attrs, r->len);
+	if (full && acct_spill_add(&rec)) {
+		COUNT(acct_spilled);
+		run_add(r->origin, r->id);
+	} else if (used < POOL) {
+		keep_copy(take_in(&rec, r->origin, r->id));
+	} else {
+		COUNT(acct_lost);
+		return -1;
+	}
+	return 1;
+}
+
+int
+acct_install(const struct repl_acct *r)
+{
+	uint32_t i = find(r->origin, r->id);
+
+	if (!passive || !r->id || r->len > sizeof(records[i].rec.attrs))
+		return 0;
+	if (!r->done)
+		return i ? 0 : install(r);
+	if (!i)
+		return 0;
+	ll_remove(&copies, i, link_of);
+	drop(i);
+	gauge();
+	return 1;
+}
+
+/* What was to be sent, a session's in order, is kept for the next master. */
+static void
+step_down(void)
+{
+	uint32_t i, k, next;
+
+	timer_stop(&pump_timer);
+	timer_stop(&feed_timer);
+	timer_stop(&on.hold);
+	on.due = false;
+	fresh = again = (struct id_list){ 0 };
+	for (i = 1; i <= highest; i++) {
+		if (records[i].state < READY || records[i].state > WAITING)
+			continue;
+		if (records[i].rec.key == 0) { /* Accounting-On is not the next one's to send */
+			drop(i);
+			continue;
+		}
+		hash_del(&last_of, records[i].rec.key);
+		for (k = i; k; k = next) {
+			next = records[k].next;
+			records[k].next = 0;
+			timer_stop(&records[k].timer);
+			keep_copy(k);
+		}
+	}
+}
+
+static void
+take_over(void)
+{
+	uint32_t i;
+
+	while ((i = copies.head)) {
+		ll_remove(&copies, i, link_of);
+		enlist(i);
+	}
+	acct_queue_start();
+}
+
+void
+acct_queue_role(bool master)
+{
+	if (master != passive)
+		return;
+	passive = !master;
+	if (master)
+		take_over();
+	else
+		step_down();
+}
+
 bool
 acct_queue_takes_interim(uint64_t key)
 {
@@ -464,6 +777,9 @@ acct_queue_init(void)
 {
 	records = shm_map_parent("accounting records", (POOL + 1) * sizeof(*records));
 	hash_init(&last_of, "accounting records by session", POOL);
+	hash_init(&by_number, "accounting records by number", POOL);
+	if (acct_spill_count() > 0)
+		runs[n_runs++] = (struct run){ .n = (uint32_t)acct_spill_count() };
 	window = WINDOW_FIRST;
 	begun_ms = (int64_t)loop_now_ms();
 	steady = (int64_t)loop_time() * 1000 - begun_ms;
@@ -500,7 +816,7 @@ acct_queue_save(bool append)
 	uint32_t i, k;
 
 	for (i = 1; i <= highest; i++)
-		if (records[i].state != FREE && records[i].state != BEHIND)
+		if (records[i].state >= READY && records[i].state <= WAITING)
 			for (k = i; k; k = records[k].next)
 				if (!append || !records[k].spilled)
 					save(&records[k]);

@@ -7,6 +7,7 @@
 #define ACCT_QUEUE_H
 
 #include "acct_spill.h"
+#include "repl.h"
 
 /* Start-up, behind radius_init(). */
 void acct_queue_init(void);
@@ -40,5 +41,37 @@ void acct_queue_close(void);
  * `append` what the old one does not have.
  */
 void acct_queue_save(bool append);
+
+/*
+ * The cluster. Each record has a number of who made it (its incarnation is the origin). The
+ * subscriber hears of each that is added here, and of each that has arrived or was given up.
+ */
+struct acct_watch {
+	void (*added)(const struct acct_rec *rec, uint64_t origin, uint32_t number);
+	void (*gone)(uint64_t origin, uint32_t number);
+};
+
+/* NULL: nobody. */
+void acct_queue_subscribe(const struct acct_watch *watch);
+
+/* Our incarnation: the origin of records made from now on. */
+void acct_queue_set_origin(uint64_t origin);
+
+/* The record that the subscriber hears of, for the others. */
+void acct_export_one(
+    const struct acct_rec *rec, uint64_t origin, uint32_t number, struct repl_acct *r);
+
+/* Each that waits here, but those in the file; *pos begins at 0. False at the end. */
+bool acct_export(uint32_t *pos, struct repl_acct *r);
+
+/* On a slave: a record waits at the master, or (`done`) has arrived. 1: so it is; 0: no news; -1:
+ * no room (counted). */
+int acct_install(const struct repl_acct *r);
+
+/*
+ * The role. A master sends what is here, in order; a slave sends nothing, and what it had to send
+ * is the next master's.
+ */
+void acct_queue_role(bool master);
 
 #endif

@@ -171,6 +171,12 @@ hook_account(sess_id s, struct wr *attrs)
 	CALL_ALL(account, s, attrs);
 }
 
+void
+hook_role(bool master)
+{
+	CALL_ALL(role, master);
+}
+
 /* Each member's function of that name. */
 #define CALL_MEMBERS(fn, ...)                                                                      \
 	for (const struct hook_member *const *m_ = hooks->members; m_ && *m_; m_++)                \

@@ -151,6 +151,7 @@ struct hook_table {
 	enum avpair_verdict (*avpair_check)(sess_id s, const char *key, const char *value);
 	void (*const *avpair_reset)(sess_id s);
 	void (*const *account)(sess_id s, struct wr *attrs);
+	void (*const *role)(bool master);
 	const struct hook_member *const *members; /* a member's function may be NULL */
 	const struct hook_tunnel_member *tunnel_member;
 };
@@ -205,6 +206,9 @@ void hook_account(sess_id s, struct wr *attrs);
  */
 typedef bool (*hook_packet_fn)(sess_id s, void *data, size_t len);
 extern hook_packet_fn hook_packet_rx, hook_packet_tx;
+
+/* This member is the master now, or a slave. Each of both may be told again. */
+void hook_role(bool master);
 
 /* What engines have of a session or a tunnel, see struct hook_member. */
 void hook_export(sess_id s, struct repl_session *r);

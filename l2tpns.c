@@ -5,6 +5,7 @@
  * how the daemon hangs together; Docs/internals.md says the same in words.
  */
 #include "acct.h"
+#include "acct_queue.h"
 #include "acct_spill.h"
 #include "addr.h"
 #include "change.h"
@@ -98,6 +99,7 @@ static const struct hook_table hooks = {
 	.avpair_check = plugin_avpair_check,
 	.avpair_reset = (void (*const[])(sess_id)){ plugin_avpair_reset, NULL },
 	.account = (void (*const[])(sess_id, struct wr *)){ plugin_add_account, NULL },
+	.role = (void (*const[])(bool)){ acct_queue_role, plugin_role, NULL },
 	.members = (const struct hook_member *const[]){ &usage_member, &acct_member, &tbf_member,
 	    &l2tp_member, &plugin_member, &ppp_member, NULL },
 	.tunnel_member = &l2tp_tunnel_member,
@@ -374,7 +376,7 @@ start_plugins(void)
 
 	config_on_plugins(plugin_sync);
 	plugin_sync(NULL, why, sizeof(why));
-	plugin_become_master_now();
+	hook_role(true);
 }
 
 /* --- signals and the clock --- */

@@ -279,12 +279,15 @@ plugin_add_account(sess_id s, struct wr *attrs)
 }
 
 void
-plugin_become_master_now(void)
+plugin_role(bool master)
 {
+	static bool was_master;
 	struct param_become_master p = { 0 };
 
-	plugin_func_master(true);
-	raise_event(BECOME_MASTER, &p);
+	plugin_func_master(master);
+	if (master && !was_master)
+		raise_event(BECOME_MASTER, &p);
+	was_master = master;
 }
 
 static void

@@ -21,8 +21,8 @@ int plugin_sync(const char *name, char *why, size_t why_size);
 /* Hook member: plugins hear of each session that a new master adopts. */
 extern const struct hook_member plugin_member;
 
-/* We have become the master: the plugins are told. */
-void plugin_become_master_now(void);
+/* Hook role: plugins are told of a beginning. */
+void plugin_role(bool master);
 
 /* Hooks. */
 void plugin_session_event(sess_id s, enum sess_event ev);

@@ -469,12 +469,14 @@ void
 repl_state_adopt(void (*done)(void))
 {
 	change_new_mastership();
+	hook_role(true);
 	begin_walk(false, done);
 }
 
 void
 repl_state_yield(void (*done)(void))
 {
+	hook_role(false);
 	begin_walk(true, done);
 }
 

@@ -492,6 +492,259 @@ on_with_no_server(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup(fn, setup)
 
+/* --- the cluster --- */
+
+enum { MANY = 20000, KEYS = 12, OTHER = 0x20000000 };
+
+static struct repl_acct copy, told[64];
+static unsigned int n_told, n_gone;
+
+static void
+on_added(const struct acct_rec *rec, uint64_t origin, uint32_t number)
+{
+	acct_export_one(rec, origin, number, &told[n_told % ARRAY_LEN(told)]);
+	n_told++;
+}
+
+static void
+on_gone(uint64_t origin, uint32_t number)
+{
+	assert_int_equal(origin, 77);
+	assert_int_not_equal(number, 0);
+	n_gone++;
+}
+
+static const struct acct_watch acct_watch = { on_added, on_gone };
+
+static void
+others_hear_of_each(void **state)
+{
+	(void)state;
+	acct_queue_set_origin(77);
+	acct_queue_subscribe(&acct_watch);
+	n_told = n_gone = 0;
+	add(RAD_ACCT_START, 1, 10);
+	add(RAD_ACCT_STOP, 2, 10);
+	assert_int_equal(n_told, 2);
+	assert_int_equal(n_gone, 0);
+	assert_int_equal(told[0].origin, 77);
+	assert_int_equal(told[1].id, told[0].id + 1);
+	assert_int_equal(told[1].key, 10);
+	answer_all();
+	assert_int_equal(n_gone, 2);
+	acct_queue_subscribe(NULL);
+	acct_queue_set_origin(0);
+}
+
+static void
+put_copy(uint64_t origin, uint32_t id, uint8_t status, uint32_t number, uint64_t key)
+{
+	copy = (struct repl_acct){
+		.origin = origin, .id = id, .status = status, .session = 1, .key = key, .len = 300
+	};
+	memcpy(copy.attrs, &number, 4);
+	copy.attrs[4] = status;
+	assert_int_equal(acct_install(&copy), 1);
+	assert_int_equal(acct_install(&copy), 0);
+}
+
+static void
+done(uint64_t origin, uint32_t id, int want)
+{
+	copy = (struct repl_acct){ .origin = origin, .id = id, .done = 1 };
+	assert_int_equal(acct_install(&copy), want);
+}
+
+/* Copies are not sent before there is need, and not by whom who has arrived is told. */
+static void
+a_new_master_sends_the_rest(void **state)
+{
+	uint32_t pos = 0;
+
+	(void)state;
+	acct_queue_role(false);
+	put_copy(OTHER, 1, RAD_ACCT_START, 100, 10);
+	put_copy(OTHER, 2, RAD_ACCT_START, 101, 11);
+	put_copy(OTHER, 3, RAD_ACCT_STOP, 102, 10);
+	put_copy(2 * OTHER, 3, RAD_ACCT_START, 103, 12);
+	done(OTHER, 2, 1);
+	done(OTHER, 2, 0);
+	done(3 * OTHER, 1, 0);
+	advance(60000);
+	assert_int_equal(n_sent, 0);
+	while (acct_export(&pos, &copy))
+		assert_int_not_equal(copy.id, 2);
+	acct_queue_role(true);
+	assert_int_equal(n_sent, 2);
+	assert_int_equal(sent[0].number, 100);
+	assert_int_equal(sent[0].request.delay_sec, 60);
+	assert_int_equal(sent[1].number, 103);
+	end(0, true, 1);
+	assert_int_equal(sent[1].number, 102);
+	answer_all();
+	assert_true(acct_queue_empty());
+}
+
+/* What is under way when we step down may still be answered, here or to the next master. */
+static void
+a_slave_lets_go(void **state)
+{
+	(void)state;
+	acct_queue_set_origin(77);
+	acct_queue_subscribe(&acct_watch);
+	n_told = n_gone = 0;
+	add(RAD_ACCT_START, 1, 10);
+	add(RAD_ACCT_START, 2, 11);
+	add(RAD_ACCT_START, 3, 12);
+	add(RAD_ACCT_STOP, 4, 12);
+	add(RAD_ACCT_ON, 5, 0);
+	acct_queue_role(false);
+	assert_int_equal(n_sent, 3);
+	done(77, told[1].id, 1);
+	end(0, true, 1);  /* 1 has arrived */
+	end(0, false, 3); /* 2 has not, but with the next master's */
+	end(0, false, 3);
+	assert_int_equal(n_gone, 0);
+	advance(60000);
+	assert_int_equal(n_sent, 0);
+	acct_queue_role(true);
+	assert_int_equal(n_sent, 1);
+	assert_int_equal(sent[0].number, 3);
+	end(0, true, 1);
+	assert_int_equal(sent[0].number, 4);
+	end(0, true, 1);
+	assert_true(acct_queue_empty());
+	assert_int_equal(n_gone, 2);
+	acct_queue_subscribe(NULL);
+	acct_queue_set_origin(0);
+}
+
+/* Each record of a session arrives, and none before those in front of it, whoever is the master. */
+static struct {
+	uint64_t origin, key;
+	uint32_t id;
+	bool arrived;
+} all[MANY];
+static unsigned int n_all, first_open;
+
+static void
+arrives(uint32_t number)
+{
+	unsigned int i;
+
+	for (i = first_open; i < number; i++)
+		assert_true(all[i].arrived || all[i].key != all[number].key);
+	all[number].arrived = true;
+	while (first_open < n_all && all[first_open].arrived)
+		first_open++;
+}
+
+static void
+note_added(const struct acct_rec *rec, uint64_t origin, uint32_t id)
+{
+	(void)rec;
+	all[n_all - 1].origin = origin;
+	all[n_all - 1].id = id;
+}
+
+static void
+note_gone(uint64_t origin, uint32_t id)
+{
+	(void)origin;
+	(void)id;
+}
+
+/* The other member is the master: what it makes, and what it sends for all. */
+static void
+step_of_the_other(void)
+{
+	static uint32_t last;
+	unsigned int i = n_all++, k;
+
+	all[i].key = 1 + (unsigned int)random() % KEYS;
+	all[i].origin = OTHER;
+	all[i].id = ++last;
+	put_copy(OTHER, last, RAD_ACCT_INTERIM, i, all[i].key);
+	for (k = first_open; k < n_all && random() % 3; k++) {
+		unsigned int before = first_open;
+
+		while (before < k && (all[before].arrived || all[before].key != all[k].key))
+			before++;
+		if (before < k || all[k].arrived)
+			continue;
+		arrives(k);
+		done(all[k].origin, all[k].id, 1);
+	}
+}
+
+static void
+step_of_ours(void)
+{
+	unsigned int i;
+	struct sent s;
+
+	if (random() % 2) {
+		i = n_all++;
+		all[i].key = 1 + (unsigned int)random() % KEYS;
+		add(RAD_ACCT_INTERIM, i, all[i].key);
+	}
+	if (n_sent == 0)
+		return;
+	i = (unsigned int)random() % n_sent;
+	s = sent[i];
+	if (random() % 4 == 0) {
+		end(i, false, 3);
+		return;
+	}
+	if (!all[s.number].arrived)
+		arrives(s.number);
+	end(i, true, 1);
+}
+
+static void
+random_masters(void **state)
+{
+	static const struct acct_watch notes = { note_added, note_gone };
+	bool master = true;
+	unsigned int i, k;
+
+	(void)state;
+	acct_queue_set_origin(77);
+	acct_queue_subscribe(&notes);
+	n_all = first_open = 0;
+	while (n_all < MANY - 1) {
+		if (random() % 50 == 0)
+			acct_queue_role(master = !master);
+		if (master)
+			step_of_ours();
+		else
+			step_of_the_other();
+		if (random() % 8 == 0)
+			advance(100);
+		for (k = 0; !master && n_sent > 0 && k < 2; k++) { /* still under way */
+			if (!all[sent[0].number].arrived && random() % 2) {
+				arrives(sent[0].number);
+				end(0, true, 1);
+			} else {
+				end(0, false, 3);
+			}
+		}
+	}
+	acct_queue_role(true);
+	for (i = 0; !acct_queue_empty() && i < 100000; i++) {
+		while (n_sent > 0) {
+			if (!all[sent[0].number].arrived)
+				arrives(sent[0].number);
+			end(0, true, 1);
+		}
+		advance(TIMER_TICK_MS);
+	}
+	assert_true(acct_queue_empty());
+	assert_int_equal(first_open, n_all);
+	acct_queue_subscribe(NULL);
+	acct_queue_set_origin(0);
+}
+
 int
 main(void)
 {
@@ -509,6 +762,10 @@ main(void)
 		TEST(kept_over_a_restart),
 		TEST(on_is_ignored),
 		TEST(on_with_no_server),
+		TEST(others_hear_of_each),
+		TEST(a_new_master_sends_the_rest),
+		TEST(a_slave_lets_go),
+		TEST(random_masters),
 	};
 	int failed;
 

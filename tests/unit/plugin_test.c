@@ -867,7 +867,7 @@ garden_commands(void **state)
 	snprintf(sid, sizeof(sid), "%u", s);
 	assert_int_equal(plugin_load("garden", why, sizeof(why)), 0);
 	assert_int_equal(control("garden", "joe", NULL), PLUGIN_NOT_MASTER);
-	plugin_become_master_now();
+	plugin_role(true);
 	assert_int_equal(control("garden", NULL, NULL), PLUGIN_REFUSED);
 	assert_string_equal(why, "usage: garden USER|SID");
 	assert_int_equal(control("garden", "jim", NULL), PLUGIN_REFUSED);

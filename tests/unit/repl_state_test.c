@@ -6,6 +6,7 @@
  * step down. The engines are the real ones; what they send comes here.
  */
 #include "acct.h"
+#include "acct_queue.h"
 #include "addr.h"
 #include "avp.h"
 #include "change.h"
@@ -158,6 +159,7 @@ static const struct hook_table hooks = {
 	.authenticate =
 	    (bool (*const[])(sess_id, const struct auth_request *)){ nobody_knows, NULL },
 	.auth_cancel = (void (*const[])(sess_id)){ NULL },
+	.role = (void (*const[])(bool)){ acct_queue_role, NULL },
 	.members = (const struct hook_member *const[]){ &usage_member, &acct_member, &tbf_member,
 	    &l2tp_member, &ppp_member, NULL },
 	.tunnel_member = &l2tp_tunnel_member,
