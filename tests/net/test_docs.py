@@ -512,3 +512,92 @@ def test_first_garden(first):
     cli.run("configure terminal")
     cli.run("remove plugin garden")
     cli.close()
+
+
+# ---------------------------------------------------------------------------- the cluster's protocol
+
+PROTOCOL = text_of("Docs", "cluster-protocol.md")
+MESSAGES = {"heartbeat": "HEARTBEAT", "proof": "CHALLENGE, PROOF", "change": "CHANGE", "resend": "RESEND",
+            "sync_ask": "SYNC_ASK", "sync": "SYNC, OFFER", "sync_ack": "SYNC_ACK", "forward": "FORWARD",
+            "leave": "LEAVE"}
+OWN_FIELDS = {"SESSION": ("SESSION_NOTE", "note", "notes"), "CHAN": ("CHAN_DATA", "octets", "data"),
+              "ACCT": ("ACCT_ATTRS", "octets", "attrs"), "COUNT": ("COUNT_MEMBER", "items", "member")}
+
+
+def protocol_rows(title):
+    """The rows of the first table below a heading, as cells without code marks."""
+    below = re.search(r"(?ms)^#+ %s\n(.*?)(?=^#|\Z)" % re.escape(title), PROTOCOL)
+    assert below, "no part %s" % title
+    lines = re.search(r"(?m)^\|---.*\n((?:\|.*\n)*)", below.group(1)).group(1).splitlines()
+    return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines]
+
+
+def protocol_fields(title):
+    """The same of a table of fields: {(tag, what kind of value, member)}. Each has a word on it."""
+    rows = protocol_rows(title)
+    assert all(len(row) == 4 and row[3] for row in rows), rows
+    assert len({row[0] for row in rows}) == len(rows), "%s: a tag twice" % title
+    return {tuple(row[:3]) for row in rows}
+
+
+def numbers_of(header, enum):
+    """What an enum's constants stand for, without their prefix."""
+    body = re.search(r"(?s)enum %s \{(.*?)\};" % enum, text_of(header)).group(1)
+    return dict(re.findall(r"\b[A-Z]+_(\w+) = (\d+)", body))
+
+
+def test_cluster_messages():
+    """Each kind of message, with its fields by tag, stands in cluster-protocol.md."""
+    kinds, tags_ = numbers_of("clmsg.h", "clmsg_kind"), numbers_of("clmsg.h", "clmsg_tag")
+    assert {row[1]: row[0] for row in protocol_rows("Messages, by kind")} == kinds
+    assert sorted(", ".join([*MESSAGES.values(), "COUNT, COUNT_ASK"]).split(", ")) == sorted(kinds)
+    assert len(set(tags_.values())) == len(tags_)
+    used = {"RECORD", "PAYLOAD", "COUNT"}
+    for name, title in MESSAGES.items():
+        table = re.search(r"(?s)\b%s_fields\[\] = \{(.*?)\n\};" % name, text_of("clmsg.c")).group(1)
+        rows = re.findall(r"\{ CLT_(\w+), CLFIELD_(\w+),\s+CLFIELD_OF\(struct cl_\w+, (\w+)\)", table)
+        assert len(rows) == table.count("CLFIELD_OF") > 0
+        used |= {tag for tag, _, _ in rows}
+        rows += [("PAYLOAD", "octets", "payload")] if name == "forward" else []
+        assert protocol_fields(title) == {(tags_[tag], kind.lower(), member) for tag, kind, member in rows}, title
+    assert protocol_fields("COUNT, COUNT_ASK") == {(tags_["COUNT"], "items", "count")}
+    assert used == set(tags_)
+    assert "A record is a field of tag %s " % tags_["RECORD"] in PROTOCOL
+
+
+def record_fields(kind):
+    """The fields of a kind of record as repl.c has them."""
+    source = text_of("repl.c")
+    rows = re.findall(r"\b%s\((\d+), (\w+), (\w[\w.\[\]]*), " % kind, source)
+    rows += re.findall(r"\{ (\d+), CLFIELD_(\w+), CLFIELD_OF\(struct repl_%s, (\w+)\)" % kind.lower(), source)
+    found = {(tag, value.lower(), re.sub(r"SESS_CP_(\w+)", lambda m: m.group(1).lower(), member))
+             for tag, value, member in rows}
+    if kind in OWN_FIELDS:
+        constant, *rest = OWN_FIELDS[kind]
+        found.add((re.search(r"\b%s = (\d+)" % constant, source).group(1), *rest))
+    return found
+
+
+def test_cluster_records():
+    """So does each kind of record, and each kind of note."""
+    kinds = numbers_of("repl.h", "repl_kind")
+    assert {row[1]: row[0] for row in protocol_rows("Records, by kind")} == kinds
+    for kind in kinds:
+        assert protocol_fields("%s record" % kind) == record_fields(kind), kind
+    notes = dict(re.findall(r"\[NOTE_(\w+)\] = (\d+)", text_of("repl.c")))
+    assert {row[1]: row[0] for row in protocol_rows("Notes of a session")} == notes
+
+
+def members_of(header, struct):
+    body = re.search(r"(?ms)^struct %s \{\n(.*?)^\};" % struct, text_of(header)).group(1)
+    return set(re.findall(r"(\w+)(?:\[\w+\])?\s*[,;]", re.sub(r"(?s)/\*.*?\*/", "", body)))
+
+
+def test_cluster_has_all_of_a_session():
+    """Each member of struct sess_rec travels, but for those that have a field of their own."""
+    members = members_of("session.h", "sess_rec")
+    assert {"tunnel", "rx_speed", "user", "calling", "end", "garden"} <= members
+    wanted = {"rec." + name for name in members - {"notes", "filter_in", "filter_out", "end"}}
+    wanted |= {"rec.end." + name for name in members_of("session.h", "sess_end")}
+    sent = {member.split("[")[0] for _, _, member in record_fields("SESSION")}
+    assert wanted == {member for member in sent if member.startswith("rec.")}
