@@ -665,6 +665,22 @@ keep_copy(uint32_t i)
 	ll_append(&copies, i, link_of);
 }
 
+/* A slave keeps it; a master gets it from one that steps down, and tells the others. */
+static void
+take_offered(uint32_t i)
+{
+	const struct record *r = &records[i];
+
+	if (passive) {
+		keep_copy(i);
+		return;
+	}
+	if (watch)
+		watch->added(&r->rec, r->origin, r->number);
+	enlist(i);
+	pump();
+}
+
 static int
 install(const struct repl_acct *r)
 {
@@ -681,7 +697,7 @@ install(const struct repl_acct *r)
 		COUNT(acct_spilled);
 		run_add(r->origin, r->id);
 	} else if (used < POOL) {
-		keep_copy(take_in(&rec, r->origin, r->id));
+		take_offered(take_in(&rec, r->origin, r->id));
 	} else {
 		COUNT(acct_lost);
 		return -1;
@@ -694,11 +710,11 @@ acct_install(const struct repl_acct *r)
 {
 	uint32_t i = find(r->origin, r->id);
 
-	if (!passive || !r->id || r->len > sizeof(records[i].rec.attrs))
+	if (!r->id || r->len > sizeof(records[i].rec.attrs))
 		return 0;
 	if (!r->done)
 		return i ? 0 : install(r);
-	if (!i)
+	if (!i || !passive)
 		return 0;
 	ll_remove(&copies, i, link_of);
 	drop(i);

@@ -64,8 +64,10 @@ void acct_export_one(
 /* Each that waits here, but those in the file; *pos begins at 0. False at the end. */
 bool acct_export(uint32_t *pos, struct repl_acct *r);
 
-/* On a slave: a record waits at the master, or (`done`) has arrived. 1: so it is; 0: no news; -1:
- * no room (counted). */
+/*
+ * On a slave: a record waits at the master, or (`done`) has arrived; on a master: one that steps
+ * down had it still to send. 1: so it is; 0: no news; -1: no room (counted).
+ */
 int acct_install(const struct repl_acct *r);
 
 /*

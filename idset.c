@@ -51,7 +51,7 @@ use(struct idset *set, uint32_t id)
 }
 
 uint32_t
-idset_take(struct idset *set)
+idset_lowest(const struct idset *set)
 {
 	uint32_t id = 0;
 	int level;
@@ -60,7 +60,16 @@ idset_take(struct idset *set)
 		return 0;
 	for (level = IDSET_LEVELS - 1; level >= 0; level--)
 		id = id * 64 + (uint32_t)__builtin_ctzll(~set->full[level][id]);
-	use(set, id);
+	return id;
+}
+
+uint32_t
+idset_take(struct idset *set)
+{
+	uint32_t id = idset_lowest(set);
+
+	if (id)
+		use(set, id);
 	return id;
 }
 

@@ -23,6 +23,9 @@ void idset_init(struct idset *set, const char *what, uint32_t limit);
 /* The lowest free id, now taken; 0 when all are in use. */
 uint32_t idset_take(struct idset *set);
 
+/* The id that idset_take() would give; 0 when all are in use. */
+uint32_t idset_lowest(const struct idset *set);
+
 /* Takes this id. False: it is in use, or there is none such. */
 bool idset_claim(struct idset *set, uint32_t id);
 

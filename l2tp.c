@@ -384,15 +384,22 @@ set_up_over(sess_id s)
 }
 
 static void
+stop_timers(struct control *c)
+{
+	timer_stop(&c->hello);
+	timer_stop(&c->life);
+	timer_stop(&c->move);
+}
+
+static void
 free_tunnel(tunn_id t)
 {
 	struct control *c = &controls[t];
 
 	tlog(tunnel_get(t), LOG_CALL, "tunnel is gone");
-	timer_stop(&c->hello);
-	timer_stop(&c->life);
-	timer_stop(&c->move);
+	stop_timers(c);
 	l2tp_chan_close(t);
+	*c = (struct control){ 0 };
 	tunnel_free(t);
 }
 
@@ -1251,14 +1258,6 @@ install_and_follow(tunn_id t, const struct repl_tunnel *r)
 {
 	install_tunnel(t, r);
 	follow_installed(t);
-}
-
-static void
-stop_timers(struct control *c)
-{
-	timer_stop(&c->hello);
-	timer_stop(&c->life);
-	timer_stop(&c->move);
 }
 
 static void

@@ -24,6 +24,7 @@
 #include "filter.h"
 #include "frame.h"
 #include "hook.h"
+#include "iptab.h"
 #include "loop.h"
 #include "policy.h"
 #include "role.h"
@@ -424,6 +425,116 @@ adopt_session(sess_id s)
 	hook_adopt(s);
 }
 
+/* --- offers --- */
+
+static bool
+is_same_tunnel(tunn_id t, const struct repl_tunnel *r)
+{
+	const struct tunnel *tun = tunnel_get(t);
+
+	return tun->peer_tid == r->peer_tid && tun->peer_ip == r->peer_ip;
+}
+
+/* The place for what is offered: of the same thing, its own one, or another; 0: none. */
+static uint32_t
+place_for(uint32_t same, uint32_t own, bool own_is_free, uint32_t other)
+{
+	return same ? same : own_is_free ? own : other;
+}
+
+enum install
+tunnel_offer(const struct repl_tunnel *r)
+{
+	tunn_id same = tunnel_by_wire(r->wire_tid);
+	struct repl_tunnel copy = *r;
+
+	if (r->id == 0 || r->id > conf->max_tunnels || r->wire_tid == 0 || r->state == TUNNEL_FREE)
+		return INSTALL_REFUSED;
+	offered[r->id] = 0;
+	if (same && !is_same_tunnel(same, r))
+		return INSTALL_OLD;
+	copy.id = place_for(same, r->id, tunnel_get((tunn_id)r->id) == NULL, tunnel_free_place());
+	if (!copy.id)
+		return INSTALL_REFUSED;
+	yield_tunnel((tunn_id)copy.id);
+	if (place_tunnel(&copy) < 0)
+		return INSTALL_REFUSED;
+	offered[r->id] = (uint16_t)copy.id;
+	change_mark(CHANGE_TUNNEL, copy.id);
+	adopt_tunnel((tunn_id)copy.id);
+	return INSTALL_DONE;
+}
+
+static void
+end_for_address(sess_id s)
+{
+	const struct sess_end end = {
+		.cause = TERM_NAS_REQUEST,
+		.result = 3, /* RFC 2661 4.4.2: administrative reasons */
+		.message = "its address is an older session's",
+	};
+
+	hook_close(s, &end);
+}
+
+/* True: what is offered may have its address. Else it is an older session's of ours. */
+static bool
+settle_address(const struct repl_session *r)
+{
+	sess_id owner = r->rec.ip4 && !r->rec.down ? iptab_exact(r->rec.ip4, 32) : 0;
+
+	if (!owner || owner == r->id)
+		return true;
+	if (session_age(session_get(owner)) >= r->age_ds / 10)
+		return false;
+	end_for_address(owner);
+	return true;
+}
+
+/* What is offered under the id and tunnel it has here; false: there is nothing to take. */
+static bool
+here(const struct repl_session *r, struct repl_session *copy)
+{
+	tunn_id t = r->rec.tunnel <= conf->max_tunnels ? offered[r->rec.tunnel] : 0;
+	sess_id same;
+
+	*copy = *r;
+	if (t)
+		copy->rec.tunnel = t;
+	if (!tunnel_get((tunn_id)copy->rec.tunnel))
+		return false;
+	same = session_by_wire(tunnel_get((tunn_id)copy->rec.tunnel)->wire_tid, r->rec.wire_sid);
+	if (same && session_get(same)->unique != r->rec.unique)
+		return false;
+	copy->id = place_for(same, r->id, session_get(r->id) == NULL, session_free_place());
+	return copy->id != 0;
+}
+
+enum install
+session_offer(const struct repl_session *r)
+{
+	static struct repl_session copy;
+	bool keeps;
+
+	if (r->id == 0 || r->id > conf->max_sessions || r->rec.state == SESS_FREE)
+		return INSTALL_REFUSED;
+	if (!here(r, &copy))
+		return INSTALL_OLD;
+	keeps = settle_address(&copy);
+	if (!keeps) {
+		copy.rec.ip4 = 0;
+		copy.on = 0;
+	}
+	yield_session(copy.id);
+	if (place(&copy) < 0)
+		return INSTALL_REFUSED;
+	change_mark(CHANGE_SESSION, copy.id);
+	adopt_session(copy.id);
+	if (!keeps)
+		end_for_address(copy.id);
+	return INSTALL_DONE;
+}
+
 /* --- the walk --- */
 
 static bool
@@ -469,6 +580,7 @@ void
 repl_state_adopt(void (*done)(void))
 {
 	change_new_mastership();
+	memset(offered, 0, (conf->max_tunnels + (size_t)1) * sizeof(*offered));
 	hook_role(true);
 	begin_walk(false, done);
 }

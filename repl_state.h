@@ -48,8 +48,14 @@ enum install chan_install(const struct repl_chan *r);
 enum install session_remove(sess_id id, uint64_t version);
 enum install tunnel_remove(tunn_id id, uint64_t version);
 
-/* --- on a master that gets an OFFER of one that steps down: taken where nothing is in the way,
- * marked as changed and adopted. On a conflict of addresses the older session keeps it. --- */
+/*
+ * --- on a master that gets an OFFER of one that steps down ---
+ *
+ * Whether it is news is the caller's to know: versions of two masters cannot be compared. Taken
+ * under another id when the place is not free, marked as changed, and adopted. INSTALL_OLD: another
+ * of ours has the wire id. On a conflict of addresses the older session keeps it, the other one
+ * ends. Tunnels come before their sessions.
+ */
 
 enum install session_offer(const struct repl_session *r);
 enum install tunnel_offer(const struct repl_tunnel *r);

@@ -804,6 +804,12 @@ session_place(sess_id id, const struct sess_rec *rec, uint32_t age_ds, uint32_t 
 	return 0;
 }
 
+sess_id
+session_free_place(void)
+{
+	return idset_lowest(&ids);
+}
+
 void
 session_drop_notes(sess_id id)
 {

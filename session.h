@@ -183,6 +183,9 @@ void session_free(sess_id id);
  */
 int session_place(sess_id id, const struct sess_rec *rec, uint32_t age_ds, uint32_t login);
 
+/* A place that is free; 0: none is. */
+sess_id session_free_place(void);
+
 /* The same: forgets all its notes, scratch too; those of the record are added one by one. */
 void session_drop_notes(sess_id id);
 

@@ -224,6 +224,12 @@ change_list(tunn_id id, struct id_list *from, struct id_list *to)
 		ll_append(to, id, list_link);
 }
 
+tunn_id
+tunnel_free_place(void)
+{
+	return (tunn_id)idset_lowest(&ids);
+}
+
 int
 tunnel_place(tunn_id id, const struct tunnel *from)
 {

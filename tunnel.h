@@ -48,6 +48,9 @@ void tunnel_free(tunn_id id);
  */
 int tunnel_place(tunn_id id, const struct tunnel *from);
 
+/* A place that is free; 0: none is. */
+tunn_id tunnel_free_place(void);
+
 const struct tunnel *tunnel_get(tunn_id id);
 tunn_id tunnel_id(const struct tunnel *t);
 

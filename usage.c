@@ -484,7 +484,7 @@ adopt(sess_id id)
 	unsigned int i;
 
 	if (committed == 0)
-		committed = last_run += RUN_STEP;
+		committed = child.pid ? last_run : (last_run += RUN_STEP);
 	for (i = 0; i < 2; i++) {
 		reports[i][id].n = now;
 		reports[i][id].unique = s->unique;

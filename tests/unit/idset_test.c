@@ -53,7 +53,8 @@ random_run(uint32_t limit)
 			assert_int_equal(idset_claim(&set, id), !in_use[id]);
 			in_use[id] = true;
 		} else {
-			id = idset_take(&set);
+			id = idset_lowest(&set);
+			assert_int_equal(idset_take(&set), id);
 			assert_int_equal(id, lowest_free(limit));
 			in_use[id] = id != 0;
 		}

@@ -814,6 +814,90 @@ who_is_spoken_to_is_first(void **state)
 	drop_all();
 }
 
+/* --- two masters meet --- */
+
+static const char *
+user_of(uint32_t ip)
+{
+	sess_id s = iptab_lookup(ip);
+
+	return s ? session_get(s)->user : "";
+}
+
+/* What the other one made of a place that we have given to another meanwhile: under another id. */
+static void
+offers_are_taken(void **state)
+{
+	struct repl_tunnel t;
+	enum change_kind kind;
+	uint32_t id, marked = 0;
+
+	(void)state;
+	be_slave();
+	put_tunnels();
+	make_session(1, 1, 11, 5);
+	rec.rec.ip4 = address(1);
+	assert_int_equal(session_install(&rec), INSTALL_DONE);
+	be_master();
+	change_subscribe(true);
+	make_tunnel(&t, 2, 999);
+	assert_int_equal(tunnel_offer(&t), INSTALL_DONE);
+	assert_int_equal(tunnel_by_wire(999), TUNNELS + 1);
+	make_tunnel(&t, 3, 701); /* a wire id that is another's here */
+	assert_int_equal(tunnel_offer(&t), INSTALL_OLD);
+	make_session(1, 2, 20, 6); /* his tunnel 2, place 1 */
+	rec.rec.ip4 = address(2);
+	assert_int_equal(session_offer(&rec), INSTALL_DONE);
+	assert_int_equal(session_by_wire(999, 20), 2);
+	assert_int_equal(iptab_lookup(address(2)), 2);
+	assert_true(change_is_active(CHANGE_SESSION, 2));
+	make_session(1, 1, 11, 99); /* he gave the wire id to another call */
+	assert_int_equal(session_offer(&rec), INSTALL_OLD);
+	while (change_next(&kind, &id))
+		marked += kind == CHANGE_SESSION		  ? 1
+			  : kind == CHANGE_TUNNEL && id > TUNNELS ? 100
+								  : 0;
+	assert_int_equal(marked, 101);
+	change_subscribe(false);
+	assert_int_equal(sent_messages(CTL_CDN), 0);
+	be_slave();
+	tunnel_remove(TUNNELS + 1, ++version);
+	drop_all();
+}
+
+static void
+the_older_one_keeps_the_address(void **state)
+{
+	(void)state;
+	be_slave();
+	put_tunnels();
+	make_session(1, 1, 11, 5);
+	rec.rec.ip4 = address(1);
+	str_copy(rec.rec.user, sizeof(rec.rec.user), "ours");
+	rec.age_ds = 5000;
+	assert_int_equal(session_install(&rec), INSTALL_DONE);
+	be_master();
+	make_session(7, 2, 12, 6);
+	rec.rec.ip4 = address(1);
+	str_copy(rec.rec.user, sizeof(rec.rec.user), "younger");
+	rec.age_ds = 4000;
+	assert_int_equal(session_offer(&rec), INSTALL_DONE);
+	assert_string_equal(user_of(address(1)), "ours");
+	assert_int_equal(session_get(7)->state, SESS_CLOSING);
+	assert_int_equal(sent_frames(PPP_LCP, CP_TERM_REQ), 1);
+	make_session(8, 3, 13, 7);
+	rec.rec.ip4 = address(1);
+	str_copy(rec.rec.user, sizeof(rec.rec.user), "older");
+	rec.age_ds = 6000;
+	assert_int_equal(session_offer(&rec), INSTALL_DONE);
+	assert_string_equal(user_of(address(1)), "older");
+	assert_int_equal(session_get(1)->state, SESS_CLOSING);
+	assert_int_equal(session_get(8)->state, SESS_OPEN);
+	assert_int_equal(sent_frames(PPP_LCP, CP_TERM_REQ), 2);
+	be_slave();
+	drop_all();
+}
+
 int
 main(void)
 {
@@ -827,6 +911,8 @@ main(void)
 		cmocka_unit_test(calls_in_between),
 		cmocka_unit_test(channels_catch_up),
 		cmocka_unit_test(who_is_spoken_to_is_first),
+		cmocka_unit_test(offers_are_taken),
+		cmocka_unit_test(the_older_one_keeps_the_address),
 	};
 
 	srandom(4711);
