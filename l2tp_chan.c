@@ -640,6 +640,21 @@ l2tp_chan_untold(tunn_id t, uint16_t *ns, const uint8_t **data, uint16_t *len)
 	return tell(id, ns, data, len);
 }
 
+/* Messages from this one on are none of the master's: we had them when it was us. */
+static void
+drop_from(struct chan *c, uint16_t ns)
+{
+	uint32_t *link = &c->head, id;
+
+	c->tail = 0;
+	for (; (id = *link) && (int16_t)(cell_get(id)->ns - ns) < 0; link = &cell_get(id)->next)
+		c->tail = id;
+	while ((id = *link)) {
+		*link = cell_get(id)->next;
+		cell_free(id);
+	}
+}
+
 void
 l2tp_chan_install(tunn_id t, const struct chan_state *st)
 {
@@ -647,6 +662,7 @@ l2tp_chan_install(tunn_id t, const struct chan_state *st)
 
 	while (c->head && (int16_t)(cell_get(c->head)->ns - st->acked) < 0)
 		drop_first(c);
+	drop_from(c, st->ns);
 	c->ns = st->ns;
 	c->nr = st->nr;
 	c->acked = st->acked;
@@ -658,22 +674,25 @@ int
 l2tp_chan_keep(tunn_id t, uint16_t ns, const uint8_t *data, uint16_t len)
 {
 	struct chan *c = &chans[t];
-	uint32_t *link = &c->head, id;
+	uint32_t *link = &c->head, id, old;
 
 	if ((uint16_t)(ns - c->acked) > INT16_MAX)
 		return 0; /* has been acknowledged */
-	if (c->tail && (int16_t)(cell_get(c->tail)->ns - ns) < 0)
+	if (c->head && (int16_t)(cell_get(c->tail)->ns - ns) < 0)
 		link = &cell_get(c->tail)->next; /* nearly all are */
 	while (*link && (int16_t)(cell_get(*link)->ns - ns) < 0)
 		link = &cell_get(*link)->next;
-	if (*link && cell_get(*link)->ns == ns)
-		return 0;
 	id = cell_new(data, len);
 	if (!id)
 		return -1;
+	old = *link;
 	cell_get(id)->ns = ns;
-	cell_get(id)->next = *link;
-	if (!*link)
+	cell_get(id)->next = old;
+	if (old && cell_get(old)->ns == ns) { /* perhaps of when we were master */
+		cell_get(id)->next = cell_get(old)->next;
+		cell_free(old);
+	}
+	if (!cell_get(id)->next)
 		c->tail = id;
 	*link = id;
 	return 0;

@@ -24,7 +24,7 @@ enum { SENT_MAX = 4096, LACS = 40, PEER_TID = 7, START_MS = 1000000 };
 /* What left, in order. */
 static struct {
 	tunn_id t;
-	uint16_t ns, nr;
+	uint16_t ns, nr, number;
 	bool empty;
 } sent[SENT_MAX];
 static unsigned int n_sent;
@@ -50,6 +50,8 @@ udp_send(uint8_t local, uint32_t ip, uint16_t port, const void *data, size_t len
 	sent[n_sent].ns = h.ns;
 	sent[n_sent].nr = h.nr;
 	sent[n_sent].empty = rd_left(&r) == 0;
+	rd_skip(&r, sent[n_sent].empty ? 0 : 8);
+	sent[n_sent].number = rd_left(&r) >= 2 ? rd_u16(&r) : 0;
 	n_sent++;
 }
 
@@ -390,6 +392,136 @@ random_loss(void **state)
 		assert_int_equal(delivered[i], i + 1);
 }
 
+/* --- masters that change --- */
+
+/* A peer that keeps the rules: what it has sent and got. */
+static struct {
+	uint16_t acked, next; /* its messages are numbered from 1 */
+	uint16_t nr;
+	uint16_t got[2 * SENT_MAX];
+	unsigned int n_got;
+} peer;
+
+static void
+peer_hears(unsigned int from, unsigned int *seed)
+{
+	unsigned int i;
+
+	for (i = from; i < n_sent; i++) {
+		if (rand_r(seed) % 16 == 0) /* so seldom that no channel dies of it */
+			continue;
+		if ((uint16_t)(sent[i].nr - peer.acked) <= (uint16_t)(peer.next - peer.acked))
+			peer.acked = sent[i].nr;
+		if (sent[i].empty || sent[i].ns != peer.nr)
+			continue;
+		peer.nr++;
+		peer.got[peer.n_got++] = sent[i].number;
+	}
+}
+
+/* Something new, or what was not acknowledged, or an acknowledgement. */
+static void
+peer_speaks(tunn_id master, uint16_t most, unsigned int *seed)
+{
+	if (rand_r(seed) % 2 && peer.next < most && (uint16_t)(peer.next - peer.acked) < 8) {
+		peer.next++;
+		hear(master, (uint16_t)(peer.next - 1), peer.nr, peer.next);
+	} else if (rand_r(seed) % 2 && peer.next != peer.acked) {
+		hear(master, peer.acked, peer.nr, (uint16_t)(peer.acked + 1));
+	} else {
+		hear(master, peer.next, peer.nr, 0);
+	}
+}
+
+/* What the stream tells at the end of a turn, in front of the packets. */
+static void
+tell_slave(tunn_id master, tunn_id slave)
+{
+	struct chan_state st;
+	const uint8_t *data;
+	uint16_t ns, len;
+
+	l2tp_chan_export(master, &st);
+	l2tp_chan_install(slave, &st);
+	while (l2tp_chan_untold(master, &ns, &data, &len))
+		assert_int_equal(l2tp_chan_keep(slave, ns, data, len), 0);
+}
+
+/* One in `deaf` tellings is lost together with the master. 0: none. */
+static void
+run_masters(unsigned int seed, unsigned int deaf)
+{
+	tunn_id other = tunnel_new(htonl(2), 1701, PEER_TID, 0), master = t, slave = other, was;
+	uint16_t said = 0, most = 400;
+	unsigned int from, rounds = 0;
+
+	tunnel_set_peer(slave, "lac", "", 1000, 0);
+	tunnel_set_state(slave, TUNNEL_OPEN);
+	memset(&peer, 0, sizeof(peer));
+	n_delivered = 0;
+	while ((said < most || peer.next < most || !l2tp_chan_idle(master) ||
+		   peer.acked != peer.next) &&
+	       rounds++ < 50000) {
+		from = n_sent = 0;
+		if (said < most && rand_r(&seed) % 3 == 0)
+			say(master, ++said, 0);
+		if (rand_r(&seed) % 2)
+			peer_speaks(master, most, &seed);
+		pass(20 * (rand_r(&seed) % 20));
+		was = master;
+		if (!deaf || rand_r(&seed) % deaf)
+			tell_slave(master, slave);
+		peer_hears(from, &seed);
+		if (rand_r(&seed) % 60 == 0 && said < most) {
+			l2tp_chan_yield(master);
+			n_sent = 0;
+			l2tp_chan_adopt(slave);
+			peer_hears(0, &seed);
+			master = slave;
+			slave = was;
+		}
+	}
+	assert_int_equal(n_dead, 0);
+	assert_true(l2tp_chan_idle(master));
+	assert_int_equal(peer.acked, most);
+	l2tp_chan_close(other);
+	tunnel_free(other);
+}
+
+/* Whoever is the master: all arrives once and in order, both ways. */
+static void
+changing_masters(void **state)
+{
+	unsigned int run, i;
+
+	(void)state;
+	for (run = 0; run < 40; run++) {
+		run_masters(100 + run, 0);
+		assert_int_equal(peer.n_got, 400);
+		assert_int_equal(n_delivered, 400);
+		for (i = 0; i < 400; i++) {
+			assert_int_equal(peer.got[i], i + 1);
+			assert_int_equal(delivered[i], i + 1);
+		}
+		tear_down(state);
+		set_up(state);
+	}
+}
+
+/* Also when one dies that could not tell all, the channel goes on. */
+static void
+masters_that_die_untold(void **state)
+{
+	unsigned int run;
+
+	(void)state;
+	for (run = 0; run < 40; run++) {
+		run_masters(100 + run, 3);
+		tear_down(state);
+		set_up(state);
+	}
+}
+
 int
 main(void)
 {
@@ -406,6 +538,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(greedy_peer_waits, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(pools_come_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(random_loss, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(changing_masters, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(masters_that_die_untold, set_up, tear_down),
 	};
 
 	config_init();
