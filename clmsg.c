@@ -118,6 +118,8 @@ static const struct clfield heartbeat_fields[] = {
 	{ CLT_SESSIONS, CLFIELD_NUMBER, CLFIELD_OF(struct cl_heartbeat, sessions), 0 },
 	{ CLT_TUNNELS, CLFIELD_NUMBER, CLFIELD_OF(struct cl_heartbeat, tunnels), 0 },
 	{ CLT_MASTER, CLFIELD_NUMBER, CLFIELD_OF(struct cl_heartbeat, master), 0 },
+	{ CLT_BASE, CLFIELD_NUMBER, CLFIELD_OF(struct cl_heartbeat, base), 0 },
+	{ CLT_BEFORE, CLFIELD_NUMBER, CLFIELD_OF(struct cl_heartbeat, before), 0 },
 };
 
 static const struct clfield proof_fields[] = {

@@ -83,6 +83,8 @@ enum clmsg_tag {
 	CLT_COUNT = 25,
 	CLT_SUCCESSOR = 26,
 	CLT_SESSION = 27,
+	CLT_BASE = 28,
+	CLT_BEFORE = 29,
 };
 
 /* In front of every message. */
@@ -142,6 +144,8 @@ struct cl_heartbeat {
 	uint64_t version; /* highest table version it has */
 	uint64_t seq;	  /* master: last CHANGE it sent; slave: last one up to which it has all */
 	uint64_t master;  /* incarnation of the master it follows, or its own; 0: knows none */
+	uint64_t base;	  /* master: table version with which its mastership began */
+	uint64_t before;  /* master: incarnation of the one before, all of whose tables it had */
 	uint32_t address; /* its own among the members, network order */
 	uint32_t sessions, tunnels; /* that it has */
 	char host[HOSTNAME_LEN];
@@ -182,9 +186,8 @@ struct cl_sync_ack {
 
 enum cl_what {
 	CL_L2TP = 1,	/* UDP payload that came to our L2TP address */
-	CL_IP_UP = 2,	/* IP packet from a subscriber, to be written to the tun */
-	CL_IP_DOWN = 3, /* IP packet for a subscriber, as from the tun */
-	CL_DAE = 4,	/* UDP payload that came to our DAE port */
+	CL_IP_DOWN = 2, /* IP packet for a subscriber, as from the tun */
+	CL_DAE = 3,	/* UDP payload that came to our DAE port */
 };
 
 struct cl_forward {

@@ -75,13 +75,16 @@ static const struct {
 	const struct clfield *table;
 	size_t n, size; /* of the struct */
 	size_t left;	/* octets that no row is about */
+	uint16_t own;	/* tag of a field that is no plain member */
 } tables[] = {
 	{ session_fields, ARRAY_LEN(session_fields), offsetof(struct repl_session, notes_len),
-	    SESSION_LEFT },
-	{ tunnel_fields, ARRAY_LEN(tunnel_fields), sizeof(struct repl_tunnel), TUNNEL_LEFT },
-	{ acct_fields, ARRAY_LEN(acct_fields), offsetof(struct repl_acct, len), HEAD + 2 },
-	{ pool_fields, ARRAY_LEN(pool_fields), sizeof(struct repl_pool), 8 },
-	{ count_fields, ARRAY_LEN(count_fields), offsetof(struct repl_count, n), HEAD + 4 },
+	    SESSION_LEFT, SESSION_NOTE },
+	{ tunnel_fields, ARRAY_LEN(tunnel_fields), sizeof(struct repl_tunnel), TUNNEL_LEFT, 0 },
+	{ acct_fields, ARRAY_LEN(acct_fields), offsetof(struct repl_acct, len), HEAD + 2,
+	    ACCT_ATTRS },
+	{ pool_fields, ARRAY_LEN(pool_fields), sizeof(struct repl_pool), 8, 0 },
+	{ count_fields, ARRAY_LEN(count_fields), offsetof(struct repl_count, n), HEAD + 4,
+	    COUNT_MEMBER },
 };
 
 static void
@@ -94,15 +97,13 @@ each_row_is_sound(void **state)
 	for (i = 0; i < ARRAY_LEN(tables); i++)
 		for (k = 0; k < tables[i].n; k++) {
 			f = &tables[i].table[k];
-			assert_int_equal(f->tag, k + 1); /* in order, none twice */
+			assert_true(f->tag > (k ? f[-1].tag : 0)); /* in order, none twice */
+			assert_int_not_equal(f->tag, tables[i].own);
 			assert_true(f->offset + f->size <= tables[i].size);
 			if (f->kind == CLFIELD_NUMBER)
 				assert_true(
 				    f->size == 1 || f->size == 2 || f->size == 4 || f->size == 8);
 		}
-	assert_int_equal(SESSION_NOTE, ARRAY_LEN(session_fields) + 1);
-	assert_int_equal(ACCT_ATTRS, ARRAY_LEN(acct_fields) + 1);
-	assert_int_equal(COUNT_MEMBER, ARRAY_LEN(count_fields) + 1);
 }
 
 /* Octets of a struct that no row is about; each is in one row at most. */
