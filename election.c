@@ -38,6 +38,13 @@ enum {
 	SAME_MS = 100, /* uptimes that differ by less are the same: they are not told to the ms */
 };
 
+/* With less than two intervals, each heartbeat that is lost would be a death. */
+static uint64_t
+timeout_of(const struct election *e)
+{
+	return MAX(e->timeout_ms, (uint64_t)2 * e->interval_ms);
+}
+
 void
 election_init(struct election *e, uint64_t incarnation, uint32_t address, uint32_t interval_ms,
     uint32_t timeout_ms, uint64_t now_ms)
@@ -48,7 +55,7 @@ election_init(struct election *e, uint64_t incarnation, uint32_t address, uint32
 	e->interval_ms = interval_ms;
 	e->timeout_ms = timeout_ms;
 	e->started_ms = e->stepped_ms = e->listens_ms = now_ms;
-	e->elect_ms = now_ms + timeout_ms;
+	e->elect_ms = now_ms + timeout_of(e);
 }
 
 /* --- peers --- */
@@ -98,7 +105,9 @@ since(uint64_t then_ms, uint64_t now_ms)
 static bool
 is_fresh(const struct election *e, const struct election_peer *p, uint64_t now_ms)
 {
-	return since(p->heard_ms, now_ms) <= (uint64_t)FRESH * e->interval_ms;
+	uint64_t ms = since(p->heard_ms, now_ms);
+
+	return ms <= (uint64_t)FRESH * e->interval_ms && ms < timeout_of(e);
 }
 
 void
@@ -220,7 +229,7 @@ settle(struct election *e, enum election_what what, uint64_t now_ms)
 	e->waits_for = e->successor = 0;
 	e->passed = 0;
 	e->rival_ms = 0;
-	e->elect_ms = now_ms + e->timeout_ms;
+	e->elect_ms = now_ms + timeout_of(e);
 	return (struct election_step){ .what = what, .master = e->master, .term = e->term };
 }
 
@@ -260,7 +269,7 @@ static bool
 had_peers(struct election *e, uint64_t then_ms)
 {
 	FOR_EACH_PEER(e, p)
-	if (since(p->heard_ms, then_ms) <= e->timeout_ms)
+	if (since(p->heard_ms, then_ms) <= timeout_of(e))
 		return true;
 	return false;
 }
@@ -358,7 +367,7 @@ may_win(struct election *e, const struct election_peer *p, uint64_t now_ms)
 	if (e->passed & place_bit(e, p))
 		return false;
 	return is_fresh(e, p, now_ms) ||
-	       (saves_state(e, p) && since(p->heard_ms, now_ms) <= e->timeout_ms);
+	       (saves_state(e, p) && since(p->heard_ms, now_ms) < timeout_of(e));
 }
 
 /* Who should be master, of those heard of lately and of us (NULL). */
@@ -390,7 +399,7 @@ patience(const struct election *e, const struct election_peer *p)
 {
 	uint64_t ms = (uint64_t)PATIENCE * e->interval_ms;
 
-	return saves_state(e, p) ? MAX(ms, e->timeout_ms) : ms;
+	return saves_state(e, p) ? MAX(ms, timeout_of(e)) : ms;
 }
 
 static struct election_step
@@ -437,7 +446,7 @@ is_cold(struct election *e, uint64_t now_ms)
 	FOR_EACH_PEER(e, p)
 	if (is_fresh(e, p, now_ms) && p->hb.flags & CL_HOLDS_STATE)
 		return false;
-	return now_ms - e->listens_ms >= MIN(COLD_MS, e->timeout_ms);
+	return now_ms - e->listens_ms >= MIN(COLD_MS, timeout_of(e));
 }
 
 static bool
@@ -445,7 +454,7 @@ may_elect(struct election *e, uint64_t now_ms)
 {
 	if (now_ms < e->elect_ms)
 		return is_cold(e, now_ms);
-	return e->successor || !others_follow(e, now_ms) || now_ms - e->elect_ms >= e->timeout_ms;
+	return e->successor || !others_follow(e, now_ms) || now_ms - e->elect_ms >= timeout_of(e);
 }
 
 /* --- a slave --- */
@@ -486,7 +495,7 @@ step_slave(struct election *e, uint64_t now_ms)
 
 	if (ours) {
 		e->term = MAX(e->term, ours->term);
-		e->elect_ms = MAX(e->elect_ms, ours->heard_ms + e->timeout_ms);
+		e->elect_ms = MAX(e->elect_ms, ours->heard_ms + timeout_of(e));
 	}
 	if (best && best != ours && best->term >= e->term &&
 	    (!ours || best->term > ours->term || now_ms >= e->elect_ms))
@@ -502,7 +511,7 @@ election_step(struct election *e, uint64_t now_ms)
 	uint64_t then_ms = e->stepped_ms;
 
 	e->stepped_ms = now_ms;
-	if (now_ms - then_ms > e->timeout_ms)
+	if (now_ms - then_ms > timeout_of(e))
 		return thaw(e, then_ms, now_ms);
 	return e->role == CL_MASTER ? step_master(e, now_ms) : step_slave(e, now_ms);
 }

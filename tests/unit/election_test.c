@@ -48,6 +48,7 @@ static struct member members[MEMBERS];
 static struct flying flying[FLYING];
 static unsigned int n_flying, n_members, loss; /* percent */
 static uint64_t now, incarnations;
+static uint32_t interval, timeout;
 static uint32_t seed;
 
 static uint32_t
@@ -70,7 +71,7 @@ start(unsigned int i)
 
 	*m =
 	    (struct member){ .alive = true, .clock = 1 + any(1000000), .beat = now, .net = m->net };
-	election_init(&m->e, ++incarnations, htonl(0x0a000001 + i), INTERVAL, TIMEOUT, clock_of(m));
+	election_init(&m->e, ++incarnations, htonl(0x0a000001 + i), interval, timeout, clock_of(m));
 }
 
 static void
@@ -81,6 +82,8 @@ begin(unsigned int n, uint32_t with)
 	memset(members, 0, sizeof(members));
 	now = 1000;
 	n_flying = loss = 0;
+	interval = INTERVAL;
+	timeout = TIMEOUT;
 	n_members = n;
 	seed = with;
 	for (i = 0; i < n; i++)
@@ -114,7 +117,7 @@ beat(struct member *m)
 	for (i = 0; i < n_members; i++)
 		if (&members[i] != m)
 			send_to(m, i);
-	m->beat = now + INTERVAL;
+	m->beat = now + interval;
 }
 
 static void
@@ -753,7 +756,7 @@ trouble(void)
 			start((unsigned int)(m - members));
 		return;
 	case 3:
-		m->frozen = now + any(3 * TIMEOUT);
+		m->frozen = now + any(3 * timeout);
 		return;
 	case 4:
 		for (i = 0; i < n_members; i++)
@@ -781,10 +784,15 @@ whatever_happens_there_is_one_master_in_the_end(void **state)
 
 	(void)state;
 	for (with = 1; with <= 400; with++) {
-		begin(1 + with % MEMBERS, with);
+		begin(0, with);
+		interval = 100 * (1 + any(5));
+		timeout = interval * (1 + any(8));
+		n_members = 1 + any(MEMBERS);
+		for (i = 0; i < n_members; i++)
+			start(i);
 		for (n = 5 + any(30); n > 0; n--) {
 			trouble();
-			run(any(2 * TIMEOUT));
+			run(any(2 * timeout));
 		}
 		loss = 0;
 		for (i = 0; i < n_members; i++)
