@@ -738,6 +738,178 @@ a_master_raises_its_term_above_what_it_hears(void **state)
 	assert_int_equal(election_step(&e, 1030).what, ELECTION_NOTHING);
 }
 
+/* --- one member, and what it hears --- */
+
+enum { PEER = 99, OTHER = 98 };
+
+static struct election one;
+
+/* Since 10 s a slave that is up to date, of a master that it heard last at time 1000. */
+static void
+follow_peer(uint32_t timeout_ms)
+{
+	struct cl_heartbeat hb = { .role = CL_MASTER,
+		.address = htonl(9),
+		.master = PEER,
+		.flags = CL_HOLDS_STATE | CL_UP_TO_DATE,
+		.uptime_ms = 20000 };
+
+	election_init(&one, 1, htonl(5), INTERVAL, timeout_ms, 990);
+	one.started_ms -= 10000;
+	election_heard(&one, PEER, 3, &hb, 1000);
+	assert_int_equal(election_step(&one, 1000).what, ELECTION_FOLLOW);
+	one.up_to_date = one.holds_state = true;
+	one.version = 50;
+}
+
+static void
+hear_slave(uint64_t incarnation, uint16_t flags, uint64_t version, uint64_t master, uint64_t at)
+{
+	struct cl_heartbeat hb = { .flags = flags,
+		.version = version,
+		.master = master,
+		.uptime_ms = 30000 + at,
+		.address = htonl((uint32_t)incarnation) };
+
+	election_heard(&one, incarnation, 3, &hb, at);
+}
+
+/* Steps in ticks up to `until`, hearing the slave all the time; when something happened, and what.
+ */
+static uint64_t
+happens(uint64_t from, uint64_t until, uint16_t flags, uint64_t master, enum election_what *what)
+{
+	uint64_t at;
+
+	for (at = from; at < until; at += TICK) {
+		if (flags)
+			hear_slave(OTHER, flags, 50, master, at);
+		*what = election_step(&one, at).what;
+		if (*what != ELECTION_NOTHING)
+			return at;
+	}
+	return 0;
+}
+
+static void
+a_short_timeout_is_kept(void **state)
+{
+	enum election_what what;
+
+	(void)state;
+	follow_peer(2 * INTERVAL);
+	assert_int_equal(happens(1010, 9000, 0, 0, &what), 1000 + 2 * INTERVAL);
+	assert_int_equal(what, ELECTION_LOST);
+	assert_int_equal(election_step(&one, 1000 + 2 * INTERVAL).what, ELECTION_MASTER);
+	assert_int_equal(one.term, 4);
+}
+
+static void
+what_a_master_said_before_it_left_is_ignored(void **state)
+{
+	struct cl_heartbeat hb = { .role = CL_MASTER, .master = PEER, .uptime_ms = 20100 };
+
+	(void)state;
+	follow_peer(TIMEOUT);
+	election_left(&one, PEER, OTHER, 1100);
+	election_heard(&one, PEER, 3, &hb, 1110);
+	assert_int_equal(election_step(&one, 1110).what, ELECTION_LOST);
+	assert_int_equal(
+	    election_step(&one, 1110).what, ELECTION_MASTER); /* the heir is not heard */
+}
+
+/* One that hears the master still has us wait, but not for ever. */
+static void
+a_master_that_another_hears_is_given_time(void **state)
+{
+	enum election_what what;
+
+	(void)state;
+	follow_peer(TIMEOUT);
+	assert_int_equal(happens(1010, 9000, CL_HOLDS_STATE, PEER, &what), 1000 + TIMEOUT);
+	assert_int_equal(what, ELECTION_LOST);
+	assert_int_equal(
+	    happens(1000 + TIMEOUT, 19000, CL_HOLDS_STATE, PEER, &what), 1000 + 2 * TIMEOUT);
+	assert_int_equal(what, ELECTION_MASTER);
+}
+
+/* It is better, and says so, but does not become master. */
+static void
+who_should_be_master_is_waited_for_a_while(void **state)
+{
+	const uint16_t flags = CL_HOLDS_STATE | CL_UP_TO_DATE;
+	enum election_what what;
+
+	(void)state;
+	follow_peer(TIMEOUT);
+	assert_int_equal(happens(1010, 9000, flags, 0, &what), 1000 + TIMEOUT);
+	assert_int_equal(
+	    happens(1000 + TIMEOUT, 9000, flags, 0, &what), 1000 + TIMEOUT + 2 * INTERVAL + TICK);
+	assert_int_equal(what, ELECTION_MASTER);
+
+	follow_peer(TIMEOUT);
+	one.up_to_date = false;
+	assert_int_equal(happens(1010, 9000, flags, 0, &what), 1000 + TIMEOUT);
+	assert_int_equal(
+	    happens(1000 + TIMEOUT, 19000, flags, 0, &what), 1000 + 2 * TIMEOUT + TICK);
+	assert_int_equal(what, ELECTION_MASTER);
+}
+
+/* Of those that are up to date, the one that has more; the version of another is no matter. */
+static void
+newer_tables_go_before_uptime(void **state)
+{
+	static const struct {
+		uint16_t flags;
+		uint64_t version;
+		bool waits;
+	} row[] = {
+		{ CL_HOLDS_STATE | CL_UP_TO_DATE, 51, true },
+		{ CL_HOLDS_STATE | CL_UP_TO_DATE, 50, true }, /* the longer uptime */
+		{ CL_HOLDS_STATE | CL_UP_TO_DATE, 49, false },
+		{ CL_HOLDS_STATE, 51, false },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < ARRAY_LEN(row); i++) {
+		follow_peer(TIMEOUT);
+		one.stepped_ms = 1000 + TIMEOUT - TICK;
+		assert_int_equal(election_step(&one, 1000 + TIMEOUT).what, ELECTION_LOST);
+		hear_slave(OTHER, row[i].flags, row[i].version, 0, 1000 + TIMEOUT);
+		assert_int_equal(election_step(&one, 1000 + TIMEOUT).what,
+		    row[i].waits ? ELECTION_NOTHING : ELECTION_MASTER);
+	}
+}
+
+/*
+ * Each is older than the other, as it sees it: when that does not end, the address decides,
+ * which both see alike.
+ */
+static void
+a_rival_that_stays_is_told_by_its_address(void **state)
+{
+	struct cl_heartbeat hb = { .role = CL_MASTER };
+	uint32_t address;
+	uint64_t at;
+
+	(void)state;
+	for (address = 4; address <= 6; address += 2) {
+		election_init(&one, 1, htonl(5), INTERVAL, TIMEOUT, 1000);
+		election_alone(&one);
+		assert_int_equal(election_step(&one, 1000).what, ELECTION_MASTER);
+		hb.address = htonl(address);
+		for (at = 2000; at < 9000; at += TICK) {
+			hb.uptime_ms = at - 1000 - 500;
+			election_heard(&one, PEER, 1, &hb, at);
+			one.stepped_ms = at - TICK;
+			if (election_step(&one, at).what == ELECTION_YIELD)
+				break;
+		}
+		assert_int_equal(at, address > 5 ? 2000 + 3 * INTERVAL + TICK : 9000);
+	}
+}
+
 /* --- everything at once --- */
 
 static void
@@ -848,6 +1020,12 @@ main(void)
 		cmocka_unit_test(rivals_that_both_feel_higher_come_to_an_end),
 		cmocka_unit_test(parts_of_a_net_come_together),
 		cmocka_unit_test(a_master_raises_its_term_above_what_it_hears),
+		cmocka_unit_test(a_short_timeout_is_kept),
+		cmocka_unit_test(what_a_master_said_before_it_left_is_ignored),
+		cmocka_unit_test(a_master_that_another_hears_is_given_time),
+		cmocka_unit_test(who_should_be_master_is_waited_for_a_while),
+		cmocka_unit_test(newer_tables_go_before_uptime),
+		cmocka_unit_test(a_rival_that_stays_is_told_by_its_address),
 		cmocka_unit_test(loss_alone_changes_nothing),
 		cmocka_unit_test(whatever_happens_there_is_one_master_in_the_end),
 	};
