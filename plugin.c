@@ -318,13 +318,15 @@ plugin_control(int argc, char **argv, char *text, size_t size)
 	struct param_control p = {
 		.iam_master = plugin_funcs.is_master(), .argc = argc, .argv = argv
 	};
-	int result = raise_event(CONTROL, &p);
+	int result;
 
+	(void)plugin_func_overreached();
+	result = raise_event(CONTROL, &p);
 	snprintf(text, size, "%s", result != PLUGIN_RET_OK && p.additional ? p.additional : "");
+	if (plugin_func_overreached() || result == PLUGIN_RET_NOTMASTER)
+		return PLUGIN_NOT_MASTER;
 	if (result == PLUGIN_RET_STOP)
 		return p.response ? PLUGIN_DONE : PLUGIN_REFUSED;
-	if (result == PLUGIN_RET_NOTMASTER)
-		return PLUGIN_NOT_MASTER;
 	return result == PLUGIN_RET_OK ? PLUGIN_UNKNOWN : PLUGIN_REFUSED;
 }
 

@@ -45,7 +45,8 @@ enum {
 };
 
 static struct plugin_caller caller;
-static bool is_master; /* since the plugins were told */
+static bool is_master;	 /* since the plugins were told */
+static bool overreached; /* a plugin wanted a change that is not ours to make */
 
 static struct {
 	plugin_help_fn line;
@@ -192,7 +193,10 @@ is_throttled(plugin_session handle)
 static const struct session *
 get_ours(plugin_session handle)
 {
-	return role_is_master() ? get(handle) : NULL;
+	if (role_is_master())
+		return get(handle);
+	overreached = true;
+	return NULL;
 }
 
 static void
@@ -308,7 +312,7 @@ set_user(plugin_session handle, const char *user)
 static bool
 end_one(const struct doomed *d)
 {
-	const struct session *s = get_ours(d->s);
+	const struct session *s = role_is_master() ? get(d->s) : NULL;
 	struct sess_end end = {
 		.cause = TERM_ADMIN_RESET,
 		.result = CLOSED_BY_OPERATOR,
@@ -359,8 +363,13 @@ new_doomed(void)
 static void
 kill_session(plugin_session s, const char *reason)
 {
-	struct doomed *d = new_doomed();
+	struct doomed *d;
 
+	if (!role_is_master()) {
+		overreached = true;
+		return;
+	}
+	d = new_doomed();
 	if (!d) {
 		plog(LOG_ERROR, "%s: no memory to end a session",
 		    caller.name ? caller.name : "plugin");
@@ -450,6 +459,15 @@ void
 plugin_func_master(bool now)
 {
 	is_master = now;
+}
+
+bool
+plugin_func_overreached(void)
+{
+	bool was = overreached;
+
+	overreached = false;
+	return was;
 }
 
 /* ---- outside programs ---- */

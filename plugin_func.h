@@ -35,4 +35,7 @@ void plugin_func_help(plugin_help_fn line, void *arg);
 
 void plugin_func_master(bool is_master);
 
+/* Whether a plugin has asked for a change that only the master makes, since this was last asked. */
+bool plugin_func_overreached(void);
+
 #endif

@@ -308,9 +308,16 @@ copies_of_a_slave(void **state)
 	assert_int_not_equal(session_get(s)->rx_speed, 9);
 	assert_int_equal(session_get(s)->garden, 0);
 	assert_int_equal(f->is_master(), 0);
+	assert_true(plugin_func_overreached());
+	assert_false(plugin_func_overreached());
+	f->kill_session(h, "no");
+	assert_true(plugin_func_overreached());
 	timer_run(loop_now_ms() + 300);
-	assert_int_equal(closed.cause, TERM_NONE);
 	role_set(true, 0);
+	timer_run(loop_now_ms() + 400);
+	assert_int_equal(closed.cause, TERM_NONE);
+	f->throttle(h, 9, 9);
+	assert_false(plugin_func_overreached());
 }
 
 /* It has ended, and waits for its peer's good-bye: nobody finds it, who has it may read it. */
