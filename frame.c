@@ -7,9 +7,12 @@
  *
  * Frames leave with address, control and protocol fields uncompressed, which every
  * peer must accept whatever was negotiated (RFC 1661 6.5, 6.6).
+ *
+ * In a cluster the numbers of a session are the master's; they are not told to the others.
  */
 #include "frame.h"
 #include "counter.h"
+#include "cpopt.h"
 #include "hook.h"
 #include "idset.h"
 #include "l2tp_hdr.h"
@@ -27,6 +30,9 @@ enum {
 	MAX_HEADER = L2TP_DATA_HEADER + 4 + PPP_HEADER,
 	FRAME_MAX = 1600,
 	LATE_RUN = 32,
+	HALF_THE_NUMBERS = 0x8000,
+	LCP_DISCARD_REQUEST = 11,
+	DISCARD_SIZE = 8,
 };
 
 struct numbers {
@@ -150,16 +156,43 @@ frame_replay_early(sess_id s)
 	}
 }
 
-void
-frame_session(sess_id s, enum sess_event ev)
+static void
+forget(sess_id s)
 {
 	uint16_t id = numbers[s].early, next;
 
-	if (ev != SESS_EV_GONE)
-		return;
 	numbers[s] = (struct numbers){ 0 };
 	for (; id; id = next) {
 		next = cells[id].next;
 		idset_give(&cell_ids, id);
 	}
 }
+
+void
+frame_session(sess_id s, enum sess_event ev)
+{
+	if (ev == SESS_EV_GONE)
+		forget(s);
+}
+
+/*
+ * The master before us has numbered its packets up to a number that we do not know, and the LAC
+ * drops what is behind it: up to half of all numbers. So it gets two LCP Discard-Requests (RFC
+ * 1661 5.9), half of all numbers apart: whichever it takes, it takes what follows them.
+ */
+static void
+adopt(sess_id s)
+{
+	uint8_t discard[DISCARD_SIZE] = { LCP_DISCARD_REQUEST, 0, 0, DISCARD_SIZE };
+	struct wr magic = wr_init(discard + 4, 4);
+
+	if (!(session_fast(s)->flags & SF_SEQUENCE))
+		return;
+	wr_u32(&magic, session_get(s)->magic);
+	numbers[s].synced = 0;
+	frame_send(s, PPP_LCP, discard, sizeof(discard));
+	numbers[s].ns += HALF_THE_NUMBERS - 2;
+	frame_send(s, PPP_LCP, discard, sizeof(discard));
+}
+
+const struct hook_member frame_member = { .remove = forget, .adopt = adopt };

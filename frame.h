@@ -32,6 +32,9 @@ void frame_keep_early(sess_id s, struct rd frame);
 /* Gives the kept frames to hook_frame() in order, and forgets them. */
 void frame_replay_early(sess_id s);
 
+/* A new master goes on with the numbers of a session that wants them. */
+extern const struct hook_member frame_member;
+
 /* Session events: forgets what is kept for one that goes. */
 void frame_session(sess_id s, enum sess_event ev);
 
