@@ -65,7 +65,7 @@ written(void)
 enum {
 	HEAD = 4 + 4 + 8, /* id, padding, version */
 	REC_LEFT = 4 + 2, /* notes; filter_in, filter_out */
-	REC_PADDING = 4 + 1 + 1 + 1 + 2,
+	REC_PADDING = 4 + 1 + 1 + 2,
 	ACCOUNT_PADDING = 3 + 4,
 	SESSION_LEFT = HEAD + REC_LEFT + REC_PADDING + 3 + 2 + ACCOUNT_PADDING + 1,
 	TUNNEL_LEFT = HEAD + 1 + 2 + 4 + 4,
