@@ -376,7 +376,7 @@ kernel_routes_on(sess_id s, const struct session *sess)
 {
 	installed[s] = ROUTE_NETS;
 	net_routes(sess, rtnl_route_add);
-	if (!ippool_has(sess->ip4))
+	if (sess->ip4 && !ippool_has(sess->ip4))
 		host_route(s);
 }
 
@@ -451,5 +451,33 @@ addr_unmirror(sess_id s)
 	pos = note_first(sess->notes);
 	while (next_route(&pos, NOTE_WAITS, &r))
 		heir_del(r.addr, r.len, s);
-	drop_route(s, sess->ip4, 32);
+	if (sess->ip4)
+		drop_route(s, sess->ip4, 32);
+}
+
+/* The pool an address is of, by its name. */
+static const char *
+pool_of(uint32_t addr, struct ippool_net *net)
+{
+	unsigned int i;
+
+	for (i = 0; ippool_net(i, net); i++)
+		if ((addr & ip4_mask(net->len)) == net->addr && ippool_pool_has(net->name, addr))
+			return net->name;
+	return "";
+}
+
+bool
+addr_replace(sess_id s, uint32_t old, bool up)
+{
+	const struct session *sess = session_get(s);
+	struct ippool_net net;
+	uint32_t fresh = 0;
+
+	if (sess->pooled) /* while he has the old one, which he would get again */
+		fresh = ippool_take(pool_of(old, &net), sess->user, s);
+	addr_unmirror(s);
+	session_set_ip4(s, fresh, 0, fresh != 0);
+	addr_mirror(s, up);
+	return fresh != 0;
 }

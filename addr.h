@@ -36,4 +36,10 @@ void addr_session(sess_id s, enum sess_event ev);
 void addr_mirror(sess_id s, bool up);
 void addr_unmirror(sess_id s);
 
+/*
+ * The same session's address `old` of the pool has another owner: takes another one of that pool.
+ * False: there is none, or the address was not the pool's to give.
+ */
+bool addr_replace(sess_id s, uint32_t old, bool up);
+
 #endif

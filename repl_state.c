@@ -465,16 +465,30 @@ tunnel_offer(const struct repl_tunnel *r)
 	return INSTALL_DONE;
 }
 
+/*
+ * The address of the younger of two sessions is the other's: he gets another one, of which IPCP
+ * tells him since the session does not forward when it is adopted; or the session ends, when only
+ * this address would do.
+ */
 static void
-end_for_address(sess_id s)
+leave_address(sess_id s, uint32_t old, bool up)
 {
 	const struct sess_end end = {
 		.cause = TERM_NAS_REQUEST,
 		.result = 3, /* RFC 2661 4.4.2: administrative reasons */
 		.message = "its address is an older session's",
 	};
+	bool replaced;
 
-	hook_close(s, &end);
+	yield_session(s);
+	session_forwarding(s, false);
+	replaced = addr_replace(s, old, up);
+	adopt_session(s);
+	slog(session_get(s), LOG_WARNING,
+	    "address %s is an older session's of another master: now %s", ip4_text(old),
+	    replaced ? "another one" : "none");
+	if (!replaced)
+		hook_close(s, &end);
 }
 
 /* True: what is offered may have its address. Else it is an older session's of ours. */
@@ -487,7 +501,8 @@ settle_address(const struct repl_session *r)
 		return true;
 	if (session_age(session_get(owner)) >= r->age_ds / 10)
 		return false;
-	end_for_address(owner);
+	session_export(owner, &before);
+	leave_address(owner, r->rec.ip4, before.ppp.announced);
 	return true;
 }
 
@@ -529,9 +544,10 @@ session_offer(const struct repl_session *r)
 	if (place(&copy) < 0)
 		return INSTALL_REFUSED;
 	change_mark(CHANGE_SESSION, copy.id);
-	adopt_session(copy.id);
-	if (!keeps)
-		end_for_address(copy.id);
+	if (keeps)
+		adopt_session(copy.id);
+	else
+		leave_address(copy.id, r->rec.ip4, r->ppp.announced);
 	return INSTALL_DONE;
 }
 

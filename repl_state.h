@@ -53,8 +53,8 @@ enum install tunnel_remove(tunn_id id, uint64_t version);
  *
  * Whether it is news is the caller's to know: versions of two masters cannot be compared. Taken
  * under another id when the place is not free, marked as changed, and adopted. INSTALL_OLD: another
- * of ours has the wire id. On a conflict of addresses the older session keeps it, the other one
- * ends. Tunnels come before their sessions.
+ * of ours has the wire id. On a conflict of addresses the older session keeps it and the other one
+ * gets another, or ends when its address was not the pool's. Tunnels come before their sessions.
  */
 
 enum install session_offer(const struct repl_session *r);

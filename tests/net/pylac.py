@@ -526,6 +526,9 @@ class Session:
             if 3 in got:
                 self.peer_address = socket.inet_ntoa(got[3])
             self.send_cp(IPCP, CONF_ACK, body, ident)
+            if self.ipcp_sent and self.ipcp_peer:  # RFC 1661 4.1: RCR+ in Opened
+                self.ipcp_sent = False
+                self.ipcp_request()
             self.ipcp_peer = True
         elif code == CONF_ACK:
             got = options(body)

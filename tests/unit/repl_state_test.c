@@ -35,6 +35,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -898,6 +899,58 @@ the_older_one_keeps_the_address(void **state)
 	drop_all();
 }
 
+/* In the pool there is another one for who has to leave his. */
+static void
+the_younger_one_gets_another(void **state)
+{
+	char file[] = "/tmp/repl_state_XXXXXX";
+	const char pool[] = "pool p 192.168.0.0/28\n";
+	uint32_t ip = address(1), theirs;
+	int fd = mkstemp(file);
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, pool, strlen(pool)), strlen(pool));
+	close(fd);
+	assert_int_equal(ippool_stage(file, NULL, 0, NULL), 0);
+	assert_true(ippool_commit());
+	unlink(file);
+	be_slave();
+	put_tunnels();
+	make_session(1, 1, 11, 5);
+	rec.rec.ip4 = ip;
+	rec.rec.pooled = 1;
+	rec.age_ds = 5000;
+	assert_int_equal(session_install(&rec), INSTALL_DONE);
+	be_master();
+	n_sent = 0;
+	make_session(7, 2, 12, 6);
+	rec.rec.ip4 = ip;
+	rec.rec.pooled = 1;
+	rec.age_ds = 4000;
+	assert_int_equal(session_offer(&rec), INSTALL_DONE);
+	assert_int_equal(iptab_lookup(ip), 1);
+	theirs = session_get(7)->ip4;
+	assert_int_not_equal(theirs, ip);
+	assert_int_equal(iptab_lookup(theirs), 7);
+	assert_false(session_fast(7)->flags & SF_ON);
+	assert_int_equal(n_sent, 1); /* IPCP begins anew */
+	assert_int_equal(sent_frames(PPP_IPCP, CP_CONF_REQ), 1);
+	make_session(8, 3, 13, 7);
+	rec.rec.ip4 = ip;
+	rec.rec.pooled = 1;
+	rec.age_ds = 6000;
+	assert_int_equal(session_offer(&rec), INSTALL_DONE);
+	assert_int_equal(iptab_lookup(ip), 8);
+	assert_int_equal(session_get(1)->state, SESS_OPEN);
+	assert_int_equal(iptab_lookup(session_get(1)->ip4), 1);
+	assert_int_equal(sent_frames(PPP_IPCP, CP_CONF_REQ), 2);
+	assert_int_equal(n_events, 0);
+	assert_int_equal(routes, 0); /* the pool's networks have theirs */
+	be_slave();
+	drop_all();
+}
+
 int
 main(void)
 {
@@ -913,6 +966,7 @@ main(void)
 		cmocka_unit_test(who_is_spoken_to_is_first),
 		cmocka_unit_test(offers_are_taken),
 		cmocka_unit_test(the_older_one_keeps_the_address),
+		cmocka_unit_test(the_younger_one_gets_another),
 	};
 
 	srandom(4711);
