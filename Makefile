@@ -35,6 +35,7 @@ OBJS = \
 	acct_queue.o \
 	acct_spill.o \
 	addr.o \
+	arp.o \
 	auth.o \
 	avp.o \
 	avpair.o \
@@ -42,8 +43,14 @@ OBJS = \
 	clfield.o \
 	clfwd.o \
 	clguard.o \
+	bgp.o \
+	bgp_fsm.o \
+	bgp_route.o \
+	bgp_tcp.o \
+	bgpmsg.o \
 	cli.o \
 	cli_acl.o \
+	cli_bgp.o \
 	cli_child.o \
 	cli_config.o \
 	cli_debug.o \
@@ -91,6 +98,7 @@ OBJS = \
 	hook.o \
 	icmp.o \
 	idset.o \
+	ifaddr.o \
 	ip4.o \
 	ipcp.o \
 	ippool.o \
@@ -129,6 +137,7 @@ OBJS = \
 	repl.o \
 	repl_state.o \
 	role.o \
+	resolve.o \
 	rtnl.o \
 	session.o \
 	shm.o \
@@ -198,7 +207,7 @@ DEPS = gcc make libcli-dev nettle-dev libmnl-dev libcrypt-dev libsystemd-dev lib
        libcmocka-dev clang libclang-rt-14-dev llvm-14 clang-format clang-tidy bear pkg-config \
        freeradius freeradius-utils user-mode-linux kmod xl2tpd ppp iproute2 iptables iperf3 \
        iputils-ping ethtool tcpdump telnet procps python3 python3-pytest python3-pytest-xdist \
-       libcap2-bin mandoc systemd logrotate
+       libcap2-bin mandoc systemd logrotate bird2 frr
 
 .PHONY: deps
 deps:

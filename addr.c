@@ -13,6 +13,7 @@
  * that one leaves; a single address does not, since it may be the other's own.
  */
 #include "addr.h"
+#include "bgp_route.h"
 #include "config.h"
 #include "counter.h"
 #include "heir.h"
@@ -64,6 +65,35 @@ addr_init(void)
 	reserve_own();
 }
 
+/* The kernel and our BGP neighbours hear of the same. */
+static void
+add_net(uint32_t addr, unsigned int len)
+{
+	rtnl_route_add(addr, len);
+	bgp_route_add4(addr, len, true);
+}
+
+static void
+del_net(uint32_t addr, unsigned int len)
+{
+	rtnl_route_del(addr, len);
+	bgp_route_del4(addr, len, true);
+}
+
+static void
+add_his(uint32_t addr, unsigned int len)
+{
+	rtnl_route_add(addr, len);
+	bgp_route_add4(addr, len, false);
+}
+
+static void
+del_his(uint32_t addr, unsigned int len)
+{
+	rtnl_route_del(addr, len);
+	bgp_route_del4(addr, len, false);
+}
+
 static void
 pool_routes(route_fn fn)
 {
@@ -78,7 +108,7 @@ static void
 host_route(sess_id s)
 {
 	installed[s] |= ROUTE_HOST;
-	rtnl_route_add(session_get(s)->ip4, 32);
+	add_his(session_get(s)->ip4, 32);
 }
 
 void
@@ -87,12 +117,13 @@ addr_commit_pool(void)
 	uint32_t pos = 0;
 	sess_id s;
 
-	pool_routes(rtnl_route_del); /* those that come back never leave */
+	pool_routes(del_net); /* those that come back never leave */
 	if (ippool_commit())
 		while ((s = ippool_orphan(&pos)))
 			if (installed[s] == ROUTE_NETS)
 				host_route(s);
-	pool_routes(rtnl_route_add);
+	pool_routes(add_net);
+	bgp_route_uncover();
 }
 
 static bool
@@ -244,7 +275,7 @@ pass_on(uint32_t addr, uint8_t len)
 			continue;
 		slog(session_get(s), LOG_INFO, "route %s/%u is his now", ip4_text(addr), len);
 		if (installed[s] & ROUTE_NETS)
-			rtnl_route_add(addr, len);
+			add_his(addr, len);
 		return;
 	}
 }
@@ -375,7 +406,7 @@ static void
 kernel_routes_on(sess_id s, const struct session *sess)
 {
 	installed[s] = ROUTE_NETS;
-	net_routes(sess, rtnl_route_add);
+	net_routes(sess, add_his);
 	if (sess->ip4 && !ippool_has(sess->ip4))
 		host_route(s);
 }
@@ -384,9 +415,9 @@ static void
 kernel_routes_off(sess_id s, const struct session *sess)
 {
 	if (installed[s] & ROUTE_NETS)
-		net_routes(sess, rtnl_route_del);
+		net_routes(sess, del_his);
 	if (installed[s] & ROUTE_HOST)
-		rtnl_route_del(sess->ip4, 32);
+		del_his(sess->ip4, 32);
 	installed[s] = 0;
 }
 

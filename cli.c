@@ -13,6 +13,7 @@
  * Owns the listening sockets and the list of children. Called by l2tpns.c.
  */
 #include "cli.h"
+#include "bgp.h"
 #include "cli_child.h"
 #include "cli_config.h"
 #include "cli_debug.h"
@@ -168,16 +169,14 @@ change_debug(struct child *c, int argc, char **argv, char *answer, size_t size)
 	return true;
 }
 
-/* Suspending and restarting what this version does not speak. */
 static bool
 change_bgp(struct child *c, int argc, char **argv, char *answer, size_t size)
 {
 	(void)c;
 	(void)argc;
-	(void)argv;
-	snprintf(
-	    answer, size, "BGP is not %s", conf->bgp_as ? "served by this version" : "configured");
-	return false;
+	if (strcmp(argv[1], "restart") == 0)
+		return bgp_restart(argv[2], answer, size);
+	return bgp_suspend(argv[2], strcmp(argv[1], "suspend") == 0, answer, size);
 }
 
 /* As SIGTERM, and once the answer is on its way. */

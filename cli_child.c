@@ -12,6 +12,7 @@
 #include "cli_acl.h"
 #include "cli_config.h"
 #include "cli_debug.h"
+#include "cli_bgp.h"
 #include "cli_peers.h"
 #include "cli_policy.h"
 #include "cli_stats.h"
@@ -395,6 +396,7 @@ cli_child_run(const struct cli_peer *who)
 	cli_tree_add(cli, cli_show_table());
 	cli_tree_add(cli, cli_stats_table());
 	cli_tree_add(cli, cli_peers_table());
+	cli_tree_add(cli, cli_bgp_table());
 	cli_tree_add(cli, commands);
 	cli_tree_add(cli, cli_policy_table());
 	cli_tree_add(cli, cli_acl_table());

@@ -80,7 +80,6 @@ static const struct family families[] = {
 	    .undo_word = "no",
 	    .heading = "# BGP",
 	    BLOCK(bgp_as, peers),
-	    .flags = FAMILY_LATER,
 	    .take = config_bgp_take,
 	    .undo = config_bgp_undo,
 	    .place = CONFIG_BGP,

@@ -125,6 +125,15 @@
 	X(login_waiting, "logins that wait for their turn to be asked about, now")                 \
 	X(login_waited, "logins that had to wait for their turn")                                  \
 	X(login_queue_full, "logins put off: too many wait")                                       \
+	X(bgp_updates_sent, "BGP UPDATEs sent")                                                    \
+	X(bgp_routes_sent, "routes announced or withdrawn in them")                                \
+	X(bgp_updates_received, "BGP UPDATEs received, all of which are forgotten")                \
+	X(bgp_updates_bad, "BGP UPDATEs received with bad attributes")                             \
+	X(bgp_notifications_sent, "BGP NOTIFICATIONs sent")                                        \
+	X(bgp_notifications_received, "BGP NOTIFICATIONs received")                                \
+	X(bgp_refused, "BGP connections refused: not from a neighbour, or one too many")           \
+	X(bgp_routes_full, "routes not announced: too many")                                       \
+	X(garp_sent, "gratuitous ARP packets sent")                                                \
 	X(dae_received, "Disconnect and CoA packets received")                                     \
 	X(dae_acked, "Disconnect and CoA requests carried out")                                    \
 	X(dae_refused, "Disconnect and CoA requests refused")                                      \

@@ -8,7 +8,9 @@
 #include "acct_queue.h"
 #include "acct_spill.h"
 #include "addr.h"
-#include "change.h"
+#include "arp.h"
+#include "bgp.h"
+#include "bgp_route.h"
 #include "cli.h"
 #include "command.h"
 #include "config.h"
@@ -67,7 +69,9 @@ enum {
 	MAX_ADDRESSES = 32,
 	PATH_SIZE = 4096,
 	NOTE_CELLS_PER_SESSION = 6,
-	ROUTES_PER_SESSION = 2
+	ROUTES_PER_SESSION = 2,
+	DRAIN_POLL_MS = 100,
+	WITHDRAW_SEC = 5
 };
 
 static const char default_config[] = "/etc/l2tpns/startup-config";
@@ -332,6 +336,8 @@ open_tables(void)
 	ippool_init(conf->max_sessions);
 	iptab_init(conf->max_sessions * ROUTES_PER_SESSION);
 	rtnl_init(conf->max_sessions * ROUTES_PER_SESSION + IPPOOL_NETS);
+	bgp_route_init(conf->max_sessions * ROUTES_PER_SESSION + IPPOOL_NETS);
+	bgp_init();
 	addr_init();
 	usage_init();
 	evict_init();
@@ -380,9 +386,10 @@ start_plugins(void)
 
 /* --- signals and the clock --- */
 
-static struct timer second_timer, watchdog_timer, quit_timer;
+static struct timer second_timer, watchdog_timer, quit_timer, drain_timer;
 static uint64_t watchdog_usec;
-static uint64_t quit_ms; /* loop clock when we give up */
+static uint64_t quit_ms;     /* loop clock when we give up */
+static uint64_t withdraw_ms; /* the same, of neighbours that do not take what we withdraw */
 
 static void
 on_second(uint32_t unused)
@@ -415,11 +422,33 @@ on_quit_timer(uint32_t unused)
 		timer_set(&quit_timer, MS(100));
 }
 
+/* `withdrawn`: the neighbours know, and the drain has begun. */
+static void
+on_drain(uint32_t withdrawn)
+{
+	if (withdrawn || !bgp_has_neighbours()) {
+		loop_stop();
+	} else if (bgp_quiet() || loop_now_ms() > withdraw_ms) {
+		timer_init(&drain_timer, on_drain, true);
+		timer_set(&drain_timer, MS(100) * conf->shutdown_drain);
+	} else {
+		timer_set(&drain_timer, MS(DRAIN_POLL_MS));
+	}
+}
+
+/* While routers turn to others, what they still send is forwarded. The second signal waits not. */
 static void
 on_terminate(int signo)
 {
 	plog(LOG_WARNING, "stopping at signal %d; tunnels stay as they are", signo);
-	loop_stop();
+	if (timer_running(&drain_timer) || !bgp_has_neighbours()) {
+		loop_stop();
+		return;
+	}
+	bgp_serve(false);
+	withdraw_ms = loop_now_ms() + SEC(WITHDRAW_SEC);
+	timer_init(&drain_timer, on_drain, false);
+	timer_set(&drain_timer, MS(TIMER_TICK_MS));
 }
 
 static void
@@ -431,6 +460,7 @@ on_quit(int signo)
 	plog(LOG_WARNING, "stopping: closing %u tunnels", (unsigned)tunnel_count());
 	sd_notifyf(0, "STATUS=Closing %u tunnels", (unsigned)tunnel_count());
 	quit_ms = loop_now_ms() + SEC(QUIT_SEC);
+	bgp_serve(false);
 	l2tp_stop();
 	timer_set(&quit_timer, MS(TIMER_TICK_MS));
 }
@@ -475,6 +505,7 @@ start_clock(void)
 	signal(SIGPIPE, SIG_IGN);
 	loop_at_turn_end(l2tp_chan_flush);
 	loop_at_turn_end(rtnl_flush); /* in front of the packets that tell of an address */
+	loop_at_turn_end(bgp_turn_end);
 	loop_at_turn_end(tundev_flush);
 	loop_at_turn_end(udp_flush);
 	loop_at_turn_end(tbf_turn_end); /* what it has let go has left */
@@ -521,6 +552,9 @@ main(int argc, char **argv)
 	start_clock();
 	start_plugins();
 	acct_begin();
+	bgp_start();
+	bgp_serve(true);
+	arp_announce();
 	pidfile_open();
 	privilege_drop(o.config);
 	pidfile_write();
@@ -535,6 +569,7 @@ main(int argc, char **argv)
 	loop_run();
 
 	sd_notify(0, "STOPPING=1");
+	bgp_fini();
 	acct_fini();
 	dae_stop();
 	control_stop();

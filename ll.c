@@ -18,6 +18,24 @@ ll_append(struct id_list *list, uint32_t id, ll_link_fn link)
 }
 
 void
+ll_insert(struct id_list *list, uint32_t id, uint32_t after, ll_link_fn link)
+{
+	struct id_link *l = link(id);
+
+	l->prev = after;
+	l->next = after ? link(after)->next : list->head;
+	if (after)
+		link(after)->next = id;
+	else
+		list->head = id;
+	if (l->next)
+		link(l->next)->prev = id;
+	else
+		list->tail = id;
+	list->count++;
+}
+
+void
 ll_remove(struct id_list *list, uint32_t id, ll_link_fn link)
 {
 	struct id_link *l = link(id);

@@ -21,6 +21,10 @@ struct id_list {
 typedef struct id_link *(*ll_link_fn)(uint32_t id);
 
 void ll_append(struct id_list *list, uint32_t id, ll_link_fn link);
+
+/* Puts it behind `after`, which is in the list; 0: in front of all. */
+void ll_insert(struct id_list *list, uint32_t id, uint32_t after, ll_link_fn link);
+
 void ll_remove(struct id_list *list, uint32_t id, ll_link_fn link);
 
 #endif

@@ -519,9 +519,9 @@ what_is_not_served(void **state)
 
 	(void)state;
 	assert_false(config_unserved(conf, text, sizeof(text)));
-	read_text("set cluster_port 32792\nset cluster_port 5\nrouter bgp 1\n");
+	read_text("set cluster_port 32792\nset cluster_port 5\nsetforward m 10.0.0.1 1701 s\n");
 	assert_true(config_unserved(conf, text, sizeof(text)));
-	assert_string_equal(text, "cluster_port, bgp");
+	assert_string_equal(text, "cluster_port, setforward");
 }
 
 #define TEST(name) cmocka_unit_test_setup(name, defaults)

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * BGP messages (RFC 4271 4): octets to structs and back. Checked reads and writes only,
+ * no state. What a message that is wrong is answered with comes as a struct bgp_error.
+ */
+#ifndef BGPMSG_H
+#define BGPMSG_H
+
+#include "l2tpns.h"
+#include "wire.h"
+
+#include <netinet/in.h>
+
+enum {
+	BGP_PORT = 179,
+	BGP_HEADER = 19,
+	BGP_MAX = 4096, /* octets of a message */
+	BGP_AS_TRANS = 23456,
+	BGP_LEAST_HOLD = 3,
+	BGP_TEXT = 128, /* of a shutdown communication (RFC 9003: 255) */
+	BGP_COMMUNITIES = 64,
+};
+
+enum bgp_type {
+	BGP_OPEN = 1,
+	BGP_UPDATE,
+	BGP_NOTIFICATION,
+	BGP_KEEPALIVE,
+	BGP_REFRESH /* RFC 2918 */
+};
+
+/* Address families we speak, unicast; the numbers are indices, not those of the wire. */
+enum bgp_afi { BGP_IP4, BGP_IP6, BGP_AFIS };
+
+/* Error codes and subcodes (RFC 4271 4.5, 6; RFC 4486; RFC 6608). */
+enum { BGP_ERR_HEADER = 1, BGP_ERR_OPEN, BGP_ERR_UPDATE, BGP_ERR_HOLD, BGP_ERR_FSM, BGP_ERR_CEASE };
+enum { BGP_HEADER_SYNC = 1, BGP_HEADER_LENGTH, BGP_HEADER_TYPE };
+enum {
+	BGP_OPEN_VERSION = 1,
+	BGP_OPEN_AS = 2,
+	BGP_OPEN_ID = 3,
+	BGP_OPEN_PARAMETER = 4,
+	BGP_OPEN_HOLD = 6
+};
+enum {
+	BGP_UPDATE_LIST = 1,
+	BGP_UPDATE_WELL_KNOWN = 2,
+	BGP_UPDATE_OPTIONAL = 9,
+	BGP_UPDATE_NETWORK = 10
+};
+enum {
+	BGP_CEASE_SHUTDOWN = 2,
+	BGP_CEASE_DECONFIGURED = 3,
+	BGP_CEASE_RESET = 4,
+	BGP_CEASE_REJECTED = 5,
+	BGP_CEASE_CHANGE = 6,
+	BGP_CEASE_COLLISION = 7,
+	BGP_CEASE_RESOURCES = 8
+};
+
+/* The contents of a NOTIFICATION. */
+struct bgp_error {
+	uint8_t code, sub;
+	uint8_t len; /* of data */
+	uint8_t data[BGP_TEXT];
+};
+
+/* "Cease/Administrative Shutdown", and behind it the words that came along. */
+const char *bgp_error_text(const struct bgp_error *e, char *text, size_t size);
+
+struct bgp_prefix {
+	uint8_t afi;	  /* enum bgp_afi */
+	uint8_t len;	  /* bits */
+	uint8_t addr[16]; /* network order; IPv4 in the first four; the bits behind `len` are 0 */
+};
+
+struct bgp_open {
+	uint32_t as, id; /* id in network order */
+	uint16_t hold;	 /* s */
+	bool afi[BGP_AFIS];
+	bool refresh, as4, restart; /* capabilities: RFC 2918, 6793, 4724 */
+};
+
+/* What goes with a route; the same for all routes to one neighbour. */
+struct bgp_attrs {
+	uint32_t as; /* ours */
+	bool ibgp;   /* the neighbour is of our AS */
+	bool as4;    /* he knows four-octet numbers */
+	uint32_t med;
+	unsigned int n_communities;
+	uint32_t communities[BGP_COMMUNITIES];
+	uint32_t next_hop; /* network order */
+	struct in6_addr next_hop6;
+};
+
+/* Length and type out of the header. -1: e says what is wrong. */
+int bgp_read_header(struct rd r, uint16_t *len, uint8_t *type, struct bgp_error *e);
+
+/* Bodies. -1: e says what is wrong. */
+int bgp_read_open(struct rd r, struct bgp_open *o, struct bgp_error *e);
+void bgp_read_notification(struct rd r, struct bgp_error *e);
+
+/* False: of a family that is not ours, to be ignored (RFC 2918 4). */
+bool bgp_read_refresh(struct rd r, enum bgp_afi *afi);
+
+/*
+ * An UPDATE's form: 0 good, 1 its routes count as withdrawn (RFC 7606), -1 the
+ * connection ends with `e`. `as4`: AS numbers have four octets.
+ */
+int bgp_check_update(struct rd r, bool as4, bool ibgp, struct bgp_error *e);
+
+/* Whole messages; the octets written. `buf` has room for BGP_MAX, and is not NULL. */
+#define BGP_BUF(n) __attribute__((nonnull(n)))
+size_t bgp_put_open(uint8_t *buf, const struct bgp_open *o) BGP_BUF(1);
+size_t bgp_put_keepalive(uint8_t *buf) BGP_BUF(1);
+size_t bgp_put_notification(uint8_t *buf, const struct bgp_error *e) BGP_BUF(1);
+size_t bgp_put_end_of_rib(uint8_t *buf, enum bgp_afi afi) BGP_BUF(1);
+
+/* An UPDATE under way: routes of one family, all announced or all withdrawn. */
+struct bgp_batch {
+	struct wr w;
+	enum bgp_afi afi;
+	bool withdraw;
+	size_t list; /* where the length in front of the routes stands */
+	size_t attrs;
+	size_t tail_len;
+	uint8_t tail[64 + 4 * BGP_COMMUNITIES]; /* attributes behind MP_REACH_NLRI */
+};
+
+/* `a` is NULL to withdraw. */
+void bgp_batch_begin(
+    struct bgp_batch *b, uint8_t *buf, enum bgp_afi afi, const struct bgp_attrs *a)
+    BGP_BUF(2);
+
+/* False: it is full. */
+bool bgp_batch_add(struct bgp_batch *b, const struct bgp_prefix *p);
+size_t bgp_batch_end(struct bgp_batch *b);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * getifaddrs(3): one dump of the kernel's list, which does not wait for anybody. For BGP
+ * (router identifier), gratuitous ARP and `show cluster`; not for what happens often.
+ */
+#include "ifaddr.h"
+
+#include <ifaddrs.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <net/if_arp.h>
+#include <netinet/in.h>
+#include <string.h>
+
+static uint32_t
+address_of(const struct ifaddrs *i)
+{
+	struct sockaddr_in in;
+
+	if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET)
+		return 0;
+	memcpy(&in, i->ifa_addr, sizeof(in));
+	return in.sin_addr.s_addr;
+}
+
+uint32_t
+ifaddr_first(const char *interface)
+{
+	struct ifaddrs *list, *i;
+	uint32_t found = 0;
+
+	if (getifaddrs(&list) < 0)
+		return 0;
+	for (i = list; i && !found; i = i->ifa_next)
+		if (strcmp(i->ifa_name, interface) == 0)
+			found = address_of(i);
+	freeifaddrs(list);
+	return found;
+}
+
+uint32_t
+ifaddr_any(bool (*is_shared)(uint32_t addr))
+{
+	struct ifaddrs *list, *i;
+	uint32_t addr, found = 0;
+
+	if (getifaddrs(&list) < 0)
+		return 0;
+	for (i = list; i && !found; i = i->ifa_next) {
+		addr = address_of(i);
+		if (addr && !(i->ifa_flags & IFF_LOOPBACK) && !is_shared(addr))
+			found = addr;
+	}
+	freeifaddrs(list);
+	return found;
+}
+
+static bool
+hardware_of(const struct ifaddrs *list, const char *interface, int *ifindex, uint8_t mac[6])
+{
+	struct sockaddr_ll ll;
+
+	for (; list; list = list->ifa_next) {
+		if (!list->ifa_addr || list->ifa_addr->sa_family != AF_PACKET ||
+		    strcmp(list->ifa_name, interface) != 0)
+			continue;
+		memcpy(&ll, list->ifa_addr, sizeof(ll));
+		if (ll.sll_hatype != ARPHRD_ETHER || ll.sll_halen != 6)
+			continue;
+		*ifindex = ll.sll_ifindex;
+		memcpy(mac, ll.sll_addr, 6);
+		return true;
+	}
+	return false;
+}
+
+bool
+ifaddr_ethernet(uint32_t addr, int *ifindex, uint8_t mac[6])
+{
+	struct ifaddrs *list, *i;
+	bool found = false;
+
+	if (getifaddrs(&list) < 0)
+		return false;
+	for (i = list; i && !found; i = i->ifa_next)
+		found = address_of(i) == addr && hardware_of(list, i->ifa_name, ifindex, mac);
+	freeifaddrs(list);
+	return found;
+}

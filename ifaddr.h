@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The machine's own IPv4 addresses, asked from the kernel: at start and in children. */
+#ifndef IFADDR_H
+#define IFADDR_H
+
+#include "l2tpns.h"
+
+/* The first address of an interface, network order; 0: it has none. */
+uint32_t ifaddr_first(const char *interface);
+
+/* The first that is neither a loopback one nor refused by `is_shared`; 0: none. */
+uint32_t ifaddr_any(bool (*is_shared)(uint32_t addr));
+
+/* An Ethernet interface that carries the address: its index and hardware address. False: none. */
+bool ifaddr_ethernet(uint32_t addr, int *ifindex, uint8_t mac[6]);
+
+#endif
