@@ -12,6 +12,7 @@
 #include <netdb.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/select.h>
@@ -62,14 +63,16 @@ on_answer(int fd, void *unused)
 int
 resolve_start(const char *name, resolve_fn done, void *arg)
 {
+	char copy[HOSTNAME_LEN]; /* the name's memory may be such that children do not have it */
 	int fds[2];
 	pid_t pid;
 
+	snprintf(copy, sizeof(copy), "%s", name);
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -1;
 	pid = fds[0] < HANDLES && loop_add(fds[0], on_answer, NULL) == 0 ? fork() : -1;
 	if (pid == 0)
-		look_up(name, fds[1]);
+		look_up(copy, fds[1]);
 	close(fds[1]);
 	if (pid < 0) {
 		if (fds[0] < HANDLES)

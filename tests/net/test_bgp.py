@@ -2,11 +2,14 @@
 
 import json
 import signal
+import struct
 import socket
 
 import pytest
 
 import pylac
+from bgppeer import (AS_PATH, GOOD, KEEPALIVE, NEXT_HOP, NOTIFICATION, OPEN, ORIGIN, REFRESH, UPDATE, Peer, attribute,
+                     capabilities, capability, message, open_message, parse_update, update)
 from netns import wait_for
 from routers import Bird, Frr
 
@@ -142,14 +145,6 @@ def test_four_octets(site, ours, theirs):
     assert router.routes()["10.9.0.0/24"]["as_path"] == str(ours)
 
 
-def test_four_octets_to_an_old_router(site):
-    """AS_TRANS in the path, the true one beside it (RFC 6793)."""
-    conf = bird_conf(ours=23456, options="enable as4 off;").replace("as 23456;", "as 23456;")
-    daemon, router = site(ours=4200000001, theirs=THEIRS, bird=conf)
-    has(router, "10.9.0.0/24")
-    assert router.routes()["10.9.0.0/24"]["as_path"].split()[0] in ("23456", "4200000001")
-
-
 def test_over_ipv6(plant):
     """A neighbour met over IPv6 hears of IPv4 routes by an IPv4 next hop."""
     network = plant.network
@@ -164,11 +159,14 @@ def test_over_ipv6(plant):
 
 
 def test_by_name(plant):
-    """A neighbour's name is looked up beside the loop."""
-    router = plant.keep(Bird(plant.network.core, plant.folder("bird"), bird_conf(peer="127.0.0.1", local="127.0.0.2")))
-    daemon = plant.lns(local_users=USERS, extra=bgp(peer="localhost"))
-    wait_for(lambda: shown(daemon)[0]["address"] in ("127.0.0.1", "::1"), "the address")
-    assert router.process.alive()
+    """A neighbour's name is looked up beside the loop; the router is in our own namespace here."""
+    router = plant.keep(Bird(plant.network.lns, plant.folder("bird"), bird_conf(
+        peer="127.0.0.2", local="127.0.0.1", options="passive; multihop; strict bind;")))
+    daemon = plant.lns(local_users=USERS, extra=bgp("update-source 127.0.0.2", peer="localhost"))
+    router.wait_up(timeout=40)
+    has(router, "10.9.0.0/24")
+    assert shown(daemon)[0]["address"] == "127.0.0.1"
+    daemon.wait_log("bgp: IPv4 port 179: Address already in use")
     daemon.stop()
 
 
@@ -316,6 +314,261 @@ def test_quit(site):
     daemon.stop(signal.SIGQUIT)
     router.wait_down()
     assert "Administrative shutdown" in router.ctl("show protocols all lns")
+
+
+# ---------------------------------------------------------------------------- what routers will not do
+
+@pytest.fixture
+def passive(plant):
+    """A daemon whose neighbour is a socket of ours; what the daemon connects to is not there."""
+    def make(*lines, **kwargs):
+        settings, pool = kwargs.pop("settings", None), kwargs.pop("pool", ("10.9.0.0/24", ))
+        return plant.lns(settings, local_users=USERS, extra=bgp(*lines, **kwargs), pool=pool)
+    return make
+
+
+def peer_of(daemon, **kwargs):
+    return Peer(daemon.network.core, **kwargs)
+
+
+@pytest.mark.san
+def test_octet_by_octet(passive):
+    daemon = passive()
+    peer = peer_of(daemon)
+    body = peer.up(slow=True)
+    assert struct.unpack_from("!BHH4s", body) == (4, AS, 180, socket.inet_aton("10.2.0.1"))
+    assert set(peer.table(2)) == {"10.1.0.1/32", "10.9.0.0/24"}
+    peer.send(update(GOOD, b"\x18\x0a\x14\x1e") + message(KEEPALIVE) + message(REFRESH, b"\0\1\0\1"), slow=True)
+    assert set(peer.table(2)) == {"10.1.0.1/32", "10.9.0.0/24"}
+    assert daemon.counters()["bgp_updates_received"] == 1
+    daemon.check()
+
+
+def bad_length(kind, length):
+    return message(kind, b"", length=length)
+
+
+BAD_OPEN = [
+    (open_message(64513, version=3), (2, 1), b"\0\4"), (open_message(64514), (2, 2), b""),
+    (open_message(64513, as4=64514), (2, 2), b""), (open_message(64513, router_id="0.0.0.0"), (2, 3), b""),
+    (open_message(64513, hold=1), (2, 6), b""), (open_message(64513, hold=2), (2, 6), b""),
+    (open_message(64513, params=b"\x01\x00"), (2, 4), b""), (open_message(64513, params=b"\x02\x09\x01"), (2, 0), b""),
+    (open_message(64513, params=b"\x02\x03\x41\x04\x00"), (2, 0), b""), (open_message(64513, params=b"\x02"), (2, 0), b""),
+    (message(OPEN, b"\4" * 10, marker=b"\xff" * 15 + b"\xfe"), (1, 1), b""), (bad_length(KEEPALIVE, 18), (1, 2), b"\0\x12"),
+    (bad_length(KEEPALIVE, 4097), (1, 2), b"\x10\x01"), (bad_length(OPEN, 28), (1, 2), b"\0\x1c"),
+    (bad_length(KEEPALIVE, 20), (1, 2), b"\0\x14"), (bad_length(NOTIFICATION, 20), (1, 2), b"\0\x14"),
+    (bad_length(UPDATE, 22), (1, 2), b"\0\x16"), (bad_length(REFRESH, 24), (1, 2), b"\0\x18"),
+    (message(0), (1, 3), b"\0"), (message(6), (1, 3), b"\6"),
+    (message(KEEPALIVE), (5, 1), b""), (update(), (5, 1), b""), (message(REFRESH, b"\0\1\0\1"), (5, 1), b"")]
+
+
+@pytest.mark.san
+def test_bad_open(passive):
+    """What comes in place of an OPEN, and the NOTIFICATION it is answered with (RFC 4271 6.1, 6.2, 6.6)."""
+    daemon = passive()
+    for data, code, told in BAD_OPEN:
+        peer = peer_of(daemon)
+        peer.expect(OPEN)
+        peer.send(data)
+        body = peer.expect(NOTIFICATION)
+        assert (tuple(body[:2]), body[2:]) == (code, told), data
+        assert peer.ended()
+        peer.close()
+    daemon.check()
+    assert daemon.counters()["bgp_notifications_sent"] == len(BAD_OPEN)
+
+
+def test_same_identifier(passive):
+    """RFC 6286: in one AS no other may have our identifier."""
+    daemon = passive(theirs=AS)
+    peer = peer_of(daemon)
+    peer.expect(OPEN)
+    peer.send(open_message(AS, router_id="10.2.0.1"))
+    assert tuple(peer.expect(NOTIFICATION)[:2]) == (2, 3)
+    assert peer.ended()
+
+
+def test_wrong_message_in_open_confirm(passive):
+    daemon = passive()
+    for data, code in ((open_message(64513), (5, 2)), (update(), (5, 2)), (message(REFRESH, b"\0\1\0\1"), (5, 2))):
+        peer = peer_of(daemon)
+        peer.expect(OPEN)
+        peer.send(open_message(64513))
+        peer.expect(KEEPALIVE)
+        peer.send(data)
+        assert tuple(peer.expect(NOTIFICATION)[:2]) == code
+        assert peer.ended()
+    daemon.check()
+
+
+UNKNOWN = attribute(99, b"x")
+BAD_UPDATE = [
+    (update(withdrawn=b"", withdrawn_len=9), (3, 1)), (update(GOOD, attr_len=200), (3, 1)),
+    (update(GOOD, b"\x21\1\2\3\4\5"), (3, 10)), (update(GOOD, b"\x18\x0a"), (3, 10)),
+    (update(withdrawn=b"\x20\x0a"), (3, 10)), (update(GOOD + UNKNOWN, b"\x08\x0a"), (3, 2)),
+    (update(attribute(14, b"\0\2\1\x05abcde\0", 0x80)), (3, 9)), (update(attribute(15, b"\0\2\1\x81", 0x80)), (3, 9)),
+    (update(attribute(15, b"\0\2\1", 0x80) * 2), (3, 1)), (open_message(64513), (5, 3))]
+
+# RFC 7606: their routes count as withdrawn, and the connection stays.
+WITHDRAWS = [
+    update(ORIGIN + NEXT_HOP, b"\x08\x0a"), update(ORIGIN + AS_PATH, b"\x08\x0a"), update(AS_PATH + NEXT_HOP, b"\x08\x0a"),
+    update(attribute(1, b"\3") + AS_PATH + NEXT_HOP, b"\x08\x0a"), update(attribute(1, b"\0", 0xc0) + AS_PATH + NEXT_HOP, b"\x08\x0a"),
+    update(GOOD + attribute(4, b"\0", 0x80), b"\x08\x0a"), update(GOOD + attribute(8, b"abc", 0xc0), b"\x08\x0a"),
+    update(ORIGIN + attribute(2, b"\x02\x02abcd") + NEXT_HOP, b"\x08\x0a"), update(GOOD + b"\xc0\x08\x20ab", b"\x08\x0a"),
+    update(ORIGIN + AS_PATH + attribute(3, b"abc"), b"\x08\x0a")]
+FINE = [
+    update(), update(GOOD), update(GOOD + attribute(99, b"x", 0xc0), b"\x08\x0a"), update(withdrawn=b"\x08\x0a"), update(GOOD + GOOD, b"\0"),
+    update(attribute(15, b"\0\2\1", 0x80)), update(attribute(14, b"\0\x19\x46\0\0", 0x80) + ORIGIN + AS_PATH),
+    update(attribute(14, b"\0\2\1\x10" + bytes(16) + b"\0\x20abcd", 0x80) + ORIGIN + AS_PATH)]
+
+
+@pytest.mark.san
+def test_bad_update(passive):
+    """Bad UPDATEs that end the connection, each with its NOTIFICATION (RFC 4271 6.3)."""
+    daemon = passive()
+    for data, code in BAD_UPDATE:
+        peer = peer_of(daemon)
+        peer.up()
+        peer.send(data)
+        body = peer.expect(NOTIFICATION, skip=(KEEPALIVE, UPDATE))
+        assert tuple(body[:2]) == code, data
+        assert peer.ended()
+        peer.close()
+    daemon.check()
+
+
+@pytest.mark.san
+def test_update_that_withdraws(passive):
+    daemon = passive()
+    peer = peer_of(daemon)
+    peer.up()
+    for data in WITHDRAWS + FINE:
+        peer.send(data)
+    wait_for(lambda: daemon.counters()["bgp_updates_received"] == len(WITHDRAWS) + len(FINE), "all of them")
+    assert daemon.counters()["bgp_updates_bad"] == len(WITHDRAWS)
+    assert shown(daemon)[0]["state"] == "Established"
+    peer.table(2)
+
+
+def test_silent(passive):
+    """Hold time, seen by a stepped clock elsewhere; here with the least there is."""
+    daemon = passive("timers 1 3")
+    peer = peer_of(daemon)
+    peer.up(hold=3)
+    assert tuple(peer.expect(NOTIFICATION, skip=(KEEPALIVE, UPDATE))[:2]) == (4, 0)
+    assert peer.ended()
+
+
+def test_old_neighbour(passive):
+    """One that knows no capabilities: AS_TRANS in OPEN and path, the true path beside (RFC 6793)."""
+    daemon = passive(ours=4200000001)
+    peer = peer_of(daemon)
+    assert struct.unpack_from("!BH", peer.up(params=b"")) == (4, 23456)
+    attrs = peer.table(2)["10.9.0.0/24"]
+    assert attrs[2] == b"\x02\x01" + struct.pack("!H", 23456)
+    assert attrs[17] == b"\x02\x01" + struct.pack("!I", 4200000001)
+    assert attrs[4] == b"\0\0\0\1" and attrs[8] == bytes.fromhex("ffffff01")
+
+
+def test_extended_parameters(passive):
+    """RFC 9072: parameters with two octets of length."""
+    daemon = passive()
+    peer = peer_of(daemon)
+    caps = capabilities(64513)[2:]
+    params = b"\xff" + struct.pack("!H", len(caps) + 3) + b"\2" + struct.pack("!H", len(caps)) + caps
+    peer.expect(OPEN)
+    peer.send(message(OPEN, struct.pack("!BHH4sB", 4, 64513, 90, socket.inet_aton("10.2.0.2"), 255) + params))
+    peer.expect(KEEPALIVE)
+    peer.send(message(KEEPALIVE))
+    peer.table(2)
+
+
+def test_end_of_rib(passive):
+    """Behind the first table, for one who knows of graceful restart; ours has no family and no F bit."""
+    daemon = passive()
+    peer = peer_of(daemon)
+    body = peer.up(params=capabilities(64513, ((1, 1), (2, 1)), capability(64, b"\0\0")))
+    assert capability(64, b"\0\0") in body
+    peer.table(2)
+    assert parse_update(peer.expect(UPDATE)) == ([], {}, [])
+    assert parse_update(peer.expect(UPDATE)) == ([], {15: b"\0\2\1"}, [])
+
+
+def test_strangers(passive):
+    """Nobody but neighbours is heard; nor is a second connection of one."""
+    daemon = passive()
+    stranger = peer_of(daemon, source="10.2.0.3")
+    assert stranger.ended()
+    peer = peer_of(daemon)
+    peer.up()
+    peer.table(2)
+    assert peer_of(daemon).ended()
+    assert daemon.counters()["bgp_refused"] == 2
+    assert shown(daemon)[0]["state"] == "Established"
+
+
+@pytest.mark.parametrize("router_id", ["10.0.0.1", "10.250.0.1"])
+def test_collision(plant, router_id):
+    """RFC 4271 6.8: of two connections the one that the higher identifier opened stays."""
+    listener = Peer(plant.network.core, connect=False)
+    daemon = plant.lns(local_users=USERS, extra=bgp())
+    ours = listener.accept()
+    theirs = Peer(plant.network.core)
+    ours.expect(OPEN)
+    theirs.expect(OPEN)
+    ours.send(open_message(64513, router_id=router_id))
+    ours.expect(KEEPALIVE)
+    theirs.send(open_message(64513, router_id=router_id))
+    loser, winner = (theirs, ours) if router_id == "10.0.0.1" else (ours, theirs)
+    assert tuple(loser.expect(NOTIFICATION)[:2]) == (6, 7)
+    assert loser.ended()
+    if winner is theirs:
+        winner.expect(KEEPALIVE)
+    winner.send(message(KEEPALIVE))
+    winner.table(2)
+    assert shown(daemon)[0]["state"] == "Established"
+    daemon.stop()
+
+
+def test_many_routes_to_a_slow_reader(passive):
+    """60,000 networks to one who reads nothing for a while: no memory, nobody waits, all arrives."""
+    pool = ["%d.%d.%d.%d/30" % (10, 64 + (i >> 14), (i >> 6) & 255, (i & 63) * 4) for i in range(60000)]
+    daemon = passive(pool=pool)
+    before = daemon.memory()
+    slow = peer_of(daemon, rcvbuf=4096)
+    slow.up()
+    wait_for(lambda: shown(daemon)[0]["pending"], "a reader that is behind")
+    sent = shown(daemon)[0]["routes_announced"]
+    assert sent < 60001, "the kernel took all of it"
+    assert daemon.memory() - before < 2 << 20
+    assert len(slow.table(60001)) == 60001
+    wait_for(lambda: not shown(daemon)[0]["pending"], "the end")
+    assert daemon.counters()["loop_longest_us"] < 2000000
+    daemon.stop()
+
+
+def test_two_members_one_router(plant):
+    """Two daemons announce one pool; the router uses both (ECMP), and the one that is left when the other stops."""
+    network = plant.network
+    second = network._new("lns2")
+    second.plug("core", network.core, "lns2")
+    second.ip("addr add 10.3.0.1/24 dev core", "addr add %s/32 dev lo" % network.LNS)
+    network.core.ip("addr add 10.3.0.2/24 dev lns2")
+    body = bird_conf() + bird_conf(local="10.3.0.2", peer="10.3.0.1").replace("bgp lns", "bgp lns2")
+    body += "protocol kernel { merge paths on; ipv4 { export all; }; }\n"
+    router = plant.keep(Bird(network.core, plant.folder("bird"), body))
+    one = plant.lns(local_users=USERS, extra=bgp())
+    other = plant.lns(local_users=USERS, extra=bgp(peer="10.3.0.2"), ns=second)
+    router.wait_up("lns")
+    router.wait_up("lns2")
+
+    def ways():
+        return network.core.run("ip", "route", "show", "10.9.0.0/24")
+    wait_for(lambda: ways().count("nexthop") == 2, "two next hops")
+    one.stop()
+    wait_for(lambda: "via 10.3.0.1" in ways() and "nexthop" not in ways(), "the other alone")
+    other.stop()
+    wait_for(lambda: ways() == "", "the end of the route")
 
 
 # ---------------------------------------------------------------------------- gratuitous ARP

@@ -48,9 +48,14 @@ random_run_against_an_array(void **state)
 		id = 1 + (uint32_t)random() % IDS;
 		for (i = 0; i < n && order[i] != id; i++)
 			;
-		if (i == n) {
+		if (i == n && random() % 2) {
 			ll_append(&list, id, link_of);
 			order[n++] = id;
+		} else if (i == n) {
+			i = (size_t)random() % (n + 1); /* behind so many */
+			ll_insert(&list, id, i ? order[i - 1] : 0, link_of);
+			memmove(order + i + 1, order + i, (n++ - i) * sizeof(*order));
+			order[i] = id;
 		} else {
 			ll_remove(&list, id, link_of);
 			memmove(order + i, order + i + 1, (--n - i) * sizeof(*order));
