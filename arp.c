@@ -93,9 +93,3 @@ arp_announce(void)
 	if (conf->send_garp && !conf->bgp_as)
 		on_repeat(1);
 }
-
-void
-arp_stop(void)
-{
-	timer_stop(&repeat_timer);
-}

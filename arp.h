@@ -9,7 +9,4 @@
  */
 void arp_announce(void);
 
-/* Stops telling. */
-void arp_stop(void);
-
 #endif

@@ -405,6 +405,7 @@ go_down(struct peer *p)
 		p->view.retries = 0;
 	p->view.since_ms = loop_now_ms();
 	timer_stop(&p->send_hold);
+	plog_limit(LOG_WARNING, "bgp %s: is not Established any more", p->conf.name);
 	p->up = NULL;
 }
 
@@ -580,7 +581,7 @@ go_up(struct peer *p, struct conn *c)
 	for (afi = 0; afi < BGP_AFIS; afi++)
 		p->end_of_rib[afi] = speaks(p, afi) && c->open.restart;
 	retell(p);
-	plog(LOG_WARNING, "bgp %s: AS %u is Established%s", p->conf.name, p->conf.as,
+	plog_limit(LOG_WARNING, "bgp %s: AS %u is Established%s", p->conf.name, p->conf.as,
 	    c->open.afi[BGP_IP6] ? ", IPv4 and IPv6" : "");
 }
 
@@ -642,7 +643,7 @@ revive(struct peer *p)
 		return;
 	if (in->state == BGP_IDLE)
 		event(p, IN, BGP_EV_START_PASSIVE);
-	if (out->state == BGP_IDLE && !timer_running(&out->retry) && in->state < BGP_OPEN_SENT)
+	if (out->state == BGP_IDLE && !timer_running(&out->retry) && in->state < BGP_OPEN_CONFIRM)
 		start_retry(p, OUT, backoff_sec(p));
 }
 
@@ -921,13 +922,16 @@ peer_at(const union bgp_addr *from)
 
 /*
  * He who is Established and connects again has forgotten that, or so it seems: a word to
- * the old connection makes his TCP deny it, if it is so.
+ * the old connection makes his TCP deny it, if it is so. One on which he never said a word
+ * gives way to the new one.
  */
 static bool
 may_accept(struct peer *p)
 {
 	if (p->up)
 		send_keepalive(p, p->up);
+	else if (p->conns[IN].state == BGP_OPEN_SENT)
+		event(p, IN, BGP_EV_TCP_FAILS);
 	return !p->up && p->conns[IN].state == BGP_ACTIVE && p->conns[IN].tcp.fd < 0;
 }
 
@@ -998,7 +1002,8 @@ add_peer(const struct conf_peer *conf_peer)
 	while (p->used)
 		p++; /* there are as many places as lines */
 	id = number(p) * CONNS;
-	*p = (struct peer){ .used = true, .lookup = -1, .conf = *conf_peer };
+	*p = (struct peer){ .used = true, .lookup = -1 };
+	memcpy(&p->conf, conf_peer, sizeof(p->conf)); /* with what lies between: it is compared */
 	init_conn(&p->conns[OUT], id + OUT);
 	init_conn(&p->conns[IN], id + IN);
 	timer_init(&p->send_hold, on_send_hold, id);
@@ -1021,19 +1026,20 @@ static void
 change_peer(struct peer *p, const struct conf_peer *to)
 {
 	const struct bgp_error why = { .code = BGP_ERR_CEASE, .sub = BGP_CEASE_CHANGE };
-	struct conf_peer same = p->conf;
+	struct conf_peer same;
 
+	memcpy(&same, &p->conf, sizeof(same));
 	same.has_med = to->has_med;
 	same.med = to->med;
 	same.has_community = to->has_community;
 	memcpy(same.community, to->community, sizeof(same.community));
 	if (memcmp(&same, to, sizeof(same)) == 0) {
-		p->conf = *to;
+		memcpy(&p->conf, to, sizeof(p->conf));
 		tell_again(p);
 		return;
 	}
 	stop_peer(p, &why);
-	p->conf = *to;
+	memcpy(&p->conf, to, sizeof(p->conf));
 	start_peer(p);
 }
 
@@ -1074,10 +1080,10 @@ listen_on(int place, int family)
 static void
 open_bgp(void)
 {
-	uint32_t id = ifaddr_first(conf->cluster_interface);
+	uint32_t id = ifaddr_first(conf->cluster_interface, is_shared);
 
 	if (!id)
-		id = ifaddr_any(is_shared);
+		id = ifaddr_first(NULL, is_shared);
 	views->router_id = id ? id : conf->bind_address;
 	running_as = conf->bgp_as;
 	listen_on(0, AF_INET);

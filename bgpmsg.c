@@ -424,8 +424,10 @@ bgp_check_update(struct rd r, bool as4, bool ibgp, struct bgp_error *e)
 /* ---- writing ---- */
 
 /* GCC 12 sees buffers of no size, unless it sees here that they are not NULL. */
-static inline __attribute__((always_inline)) BGP_BUF(1) struct wr
-    begin(uint8_t *buf, enum bgp_type type)
+static struct wr begin(uint8_t *buf, enum bgp_type type) __attribute__((always_inline, nonnull(1)));
+
+static inline struct wr
+begin(uint8_t *buf, enum bgp_type type)
 {
 	static const uint8_t marker[16] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };

@@ -128,8 +128,7 @@ struct bgp_batch {
 };
 
 /* `a` is NULL to withdraw. */
-void bgp_batch_begin(
-    struct bgp_batch *b, uint8_t *buf, enum bgp_afi afi, const struct bgp_attrs *a)
+void bgp_batch_begin(struct bgp_batch *b, uint8_t *buf, enum bgp_afi afi, const struct bgp_attrs *a)
     BGP_BUF(2);
 
 /* False: it is full. */

@@ -18,7 +18,7 @@
 static uint32_t
 member_address(void)
 {
-	return ifaddr_first(conf->cluster_interface);
+	return ifaddr_first(conf->cluster_interface, NULL);
 }
 
 static void

@@ -23,23 +23,14 @@ address_of(const struct ifaddrs *i)
 	return in.sin_addr.s_addr;
 }
 
-uint32_t
-ifaddr_first(const char *interface)
+static bool
+is_of(const struct ifaddrs *i, const char *interface)
 {
-	struct ifaddrs *list, *i;
-	uint32_t found = 0;
-
-	if (getifaddrs(&list) < 0)
-		return 0;
-	for (i = list; i && !found; i = i->ifa_next)
-		if (strcmp(i->ifa_name, interface) == 0)
-			found = address_of(i);
-	freeifaddrs(list);
-	return found;
+	return interface ? strcmp(i->ifa_name, interface) == 0 : !(i->ifa_flags & IFF_LOOPBACK);
 }
 
 uint32_t
-ifaddr_any(bool (*is_shared)(uint32_t addr))
+ifaddr_first(const char *interface, bool (*is_shared)(uint32_t addr))
 {
 	struct ifaddrs *list, *i;
 	uint32_t addr, found = 0;
@@ -47,8 +38,8 @@ ifaddr_any(bool (*is_shared)(uint32_t addr))
 	if (getifaddrs(&list) < 0)
 		return 0;
 	for (i = list; i && !found; i = i->ifa_next) {
-		addr = address_of(i);
-		if (addr && !(i->ifa_flags & IFF_LOOPBACK) && !is_shared(addr))
+		addr = is_of(i, interface) ? address_of(i) : 0;
+		if (addr && (!is_shared || !is_shared(addr)))
 			found = addr;
 	}
 	freeifaddrs(list);

@@ -5,11 +5,11 @@
 
 #include "l2tpns.h"
 
-/* The first address of an interface, network order; 0: it has none. */
-uint32_t ifaddr_first(const char *interface);
-
-/* The first that is neither a loopback one nor refused by `is_shared`; 0: none. */
-uint32_t ifaddr_any(bool (*is_shared)(uint32_t addr));
+/*
+ * The first address of an interface (NULL: of any but loopback) that `is_shared` (NULL: none
+ * are) does not refuse, network order; 0: there is none.
+ */
+uint32_t ifaddr_first(const char *interface, bool (*is_shared)(uint32_t addr));
 
 /* An Ethernet interface that carries the address: its index and hardware address. False: none. */
 bool ifaddr_ethernet(uint32_t addr, int *ifindex, uint8_t mac[6]);

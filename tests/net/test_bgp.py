@@ -1,8 +1,11 @@
 """BGP with real routers: BIRD 2 and FRR in the core, and what a router of ours can do that they will not."""
 
 import json
+import os
+import shutil
 import signal
 import struct
+import tempfile
 import socket
 
 import pytest
@@ -607,4 +610,28 @@ def test_gratuitous_arp(plant):
 def test_no_gratuitous_arp(plant, settings, extra):
     sock, daemon = arp_frames(plant.network, settings, plant, extra)
     assert daemon.counters()["garp_sent"] == 0 and garp(sock, plant.network) is None
+    daemon.stop()
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that any user can reach, unlike pytest's."""
+    path = tempfile.mkdtemp(prefix="l2tpns-test-")
+    os.chmod(path, 0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+def test_as_another_user(plant, open_folder):
+    """With setuid: BGP that is configured at run time listens on its port and signs."""
+    daemon = plant.lns({"setuid": 65534}, local_users=USERS, folder=open_folder)
+    router = plant.keep(Bird(plant.network.core, plant.folder("bird"), bird_conf(options='password "x"; ')))
+    for line in "configure terminal", "router bgp 64512", "neighbour 10.2.0.2 remote-as 64513 password x":
+        daemon.run(line)
+    router.wait_up()
+    has(router, "10.9.0.0/24")
+    assert "port 179" not in daemon.log
+    daemon.run("exit")
+    daemon.run("no router bgp 64512")
+    router.wait_down()
     daemon.stop()
