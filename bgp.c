@@ -671,8 +671,10 @@ on_retry(uint32_t id)
 {
 	struct peer *p = peer_of(id);
 
-	if (p->conns[IN].state >= BGP_OPEN_CONFIRM) /* revive() begins again at its end */
+	if (p->conns[IN].state >= BGP_OPEN_CONFIRM) { /* his may do */
+		start_retry(p, OUT, backoff_sec(p));
 		return;
+	}
 	event(p, OUT,
 	    p->conns[OUT].state == BGP_IDLE ? BGP_EV_IDLE_HOLD_EXPIRES : BGP_EV_RETRY_EXPIRES);
 }
@@ -1148,7 +1150,7 @@ hold_back(unsigned int reader)
 
 	set_error(p, BGP_ERR_CEASE, BGP_CEASE_RESOURCES);
 	if (p->up)
-		event(p, which_of(p, p->up), BGP_EV_UPDATE_ERROR);
+		event(p, which_of(p, p->up), BGP_EV_STOP);
 	for (afi = 0; afi < BGP_AFIS; afi++)
 		bgp_reader_stop(reader, afi);
 }

@@ -4,9 +4,9 @@ import json
 import os
 import shutil
 import signal
+import socket
 import struct
 import tempfile
-import socket
 
 import pytest
 
