@@ -65,7 +65,8 @@ struct peer {
 	bool used;
 	bool running; /* not being taken away */
 	bool suspended;
-	bool dirty; /* his view is old */
+	bool dirty;	       /* his view is old */
+	unsigned int failures; /* in a row: the RFC's ConnectRetryCounter */
 	struct conf_peer conf;
 	union bgp_addr addr; /* family 0: not known */
 	int lookup;	     /* of resolve.h; -1: none */
@@ -347,7 +348,7 @@ tell(struct peer *p)
 static unsigned int
 backoff_sec(const struct peer *p)
 {
-	unsigned int doublings = MIN(p->view.retries, 6);
+	unsigned int doublings = MIN(p->failures, 6);
 
 	return MIN((unsigned int)FIRST_RETRY_SEC << doublings, LAST_RETRY_SEC);
 }
@@ -402,7 +403,7 @@ go_down(struct peer *p)
 		p->telling[afi] = QUIET;
 	}
 	if (loop_now_ms() - p->view.since_ms > SEC(STABLE_SEC))
-		p->view.retries = 0;
+		p->failures = 0;
 	p->view.since_ms = loop_now_ms();
 	timer_stop(&p->send_hold);
 	plog_limit(LOG_WARNING, "bgp %s: is not Established any more", p->conf.name);
@@ -608,9 +609,9 @@ act(struct peer *p, int which, enum bgp_state old, struct bgp_step step)
 	if (todo & BGP_DO_DROP)
 		drop(p, which);
 	if (todo & BGP_DO_COUNT)
-		p->view.retries++;
+		p->failures++;
 	if (todo & BGP_DO_ZERO)
-		p->view.retries = 0;
+		p->failures = 0;
 	if (todo & BGP_DO_RETRY)
 		start_retry(p, which, step.next == BGP_CONNECT ? CONNECT_SEC : backoff_sec(p));
 	if (todo & BGP_DO_RETRY_STOP)
@@ -1284,6 +1285,7 @@ fill_view(struct peer *p)
 	bgp_addr_text(&p->addr, v->address);
 	v->as = p->conf.as;
 	v->state = best->state;
+	v->retries = p->up ? 0 : p->failures;
 	v->suspended = p->suspended;
 	v->announced = p->telling[BGP_IP4] == ANNOUNCING || p->telling[BGP_IP6] == ANNOUNCING;
 	v->pending = has_work(p) || (p->up && p->up->tcp.out_len > 0);

@@ -43,15 +43,15 @@ uint32_t bgp_router_id(void);
 /* What there is to be seen of a neighbour. */
 struct bgp_view {
 	char name[HOSTNAME_LEN];
-	char address[64]; /* "-": not known yet */
-	char error[192];  /* the last NOTIFICATION or failure in words; "": none */
-	uint32_t as, id;  /* id: his, network order; 0: not known */
-	uint8_t state;	  /* enum bgp_state */
-	bool suspended;	  /* by an operator */
-	bool announced;	  /* he has our routes, or is getting them */
-	bool pending;	  /* something waits to be told to him */
-	bool ip6;	  /* IPv6 unicast is agreed upon */
-	unsigned int retries;
+	char address[64];	      /* "-": not known yet */
+	char error[192];	      /* the last NOTIFICATION or failure in words; "": none */
+	uint32_t as, id;	      /* id: his, network order; 0: not known */
+	uint8_t state;		      /* enum bgp_state */
+	bool suspended;		      /* by an operator */
+	bool announced;		      /* he has our routes, or is getting them */
+	bool pending;		      /* something waits to be told to him */
+	bool ip6;		      /* IPv6 unicast is agreed upon */
+	unsigned int retries;	      /* failures in a row; 0 while Established */
 	unsigned int keepalive, hold; /* s: agreed upon, else as configured */
 	uint64_t retry_at_ms;	      /* loop clock; 0: no attempt is due */
 	uint64_t since_ms; /* loop clock of the last change to or from Established; 0: never */

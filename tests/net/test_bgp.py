@@ -13,8 +13,11 @@ import pytest
 import pylac
 from bgppeer import (AS_PATH, GOOD, KEEPALIVE, NEXT_HOP, NOTIFICATION, OPEN, ORIGIN, REFRESH, UPDATE, Peer, attribute,
                      capabilities, capability, message, open_message, parse_update, update)
+from fakeradius import FRAMED_IP, FRAMED_ROUTE
+from fakeradius import attribute as attr
 from netns import wait_for
 from routers import Bird, Frr
+from test_radius import Site, accepted
 
 USERS = {"joe": "secret"}
 AS, THEIRS = 64512, 64513
@@ -88,7 +91,8 @@ def test_bird(site):
     route = router.routes()["10.9.0.0/24"]
     assert route == {"origin": "IGP", "as_path": "64512", "next_hop": "10.2.0.1", "med": "1", "local_pref": "100",
                      "community": "(65535,65281)"}
-    assert shown(daemon)[0]["state"] == "Established"
+    now = shown(daemon)[0]
+    assert (now["state"], now["retries"], now["retry_in_seconds"], now["router_id"]) == ("Established", 0, 0, "10.2.0.2")
     daemon.stop()
 
 
@@ -157,7 +161,8 @@ def test_over_ipv6(plant):
     router = plant.keep(Bird(network.core, plant.folder("bird"), bird_conf(local="2001:db8::2", peer="2001:db8::1")))
     router.wait_up()
     wait_for(lambda: shown(daemon)[0]["ipv6"], "IPv6")
-    wait_for(lambda: shown(daemon)[0]["routes_announced"] == 2, "the routes")
+    has(router, "10.1.0.1/32", "10.9.0.0/24")
+    assert router.routes()["10.9.0.0/24"]["next_hop"] == "10.2.0.1"
     daemon.stop()
 
 
@@ -187,6 +192,23 @@ def test_subscribers(site):
     has_not(router, session.address + "/32")
     assert before - set(router.routes()) == {"10.9.0.0/24"}
     daemon.check()
+
+
+def test_framed_routes(plant):
+    """What RADIUS gives a subscriber outside the pools is announced while he is there; inside them it is not."""
+    site = Site(plant)
+    for line in "configure terminal", "router bgp 64512", "neighbour 10.2.0.2 remote-as 64513", "exit", "exit":
+        site.lns.run(line)
+    router = plant.keep(Bird(site.network.core, plant.folder("bird"), bird_conf()))
+    has(router, "10.1.0.1/32", "10.9.0.0/24")
+    session = accepted(site, attr(FRAMED_IP, socket.inet_aton("10.66.1.2")), attr(FRAMED_ROUTE, "10.77.0.0/24 0.0.0.0 1"),
+                       attr(FRAMED_ROUTE, "10.9.0.64/26 0.0.0.0 1")).up()
+    has(router, "10.66.1.2/32", "10.77.0.0/24")
+    assert "10.9.0.64/26" not in router.routes()
+    session.hangup()
+    has_not(router, "10.66.1.2/32", "10.77.0.0/24")
+    assert set(router.routes()) == {"10.1.0.1/32", "10.9.0.0/24"}
+    site.lns.stop()
 
 
 # ---------------------------------------------------------------------------- the connection
