@@ -490,6 +490,9 @@ class Session:
             self.auth = struct.unpack("!H", wanted[:2])[0] if wanted else None
             self.peer_mru = struct.unpack("!H", options(body).get(1, b"\x05\xdc"))[0]
             self.send_cp(LCP, CONF_ACK, body, ident)
+            if self.lcp_sent and self.lcp_peer:  # RFC 1661 4.1: RCR+ in Opened
+                self.lcp_sent, self.authenticated = False, None
+                self.lcp_request()
             self.lcp_peer = True
         elif code == CONF_ACK:
             self.lcp_sent = True
