@@ -47,6 +47,7 @@ OBJS = \
 	bgp_fsm.o \
 	bgp_route.o \
 	bgp_tcp.o \
+	bgp_tell.o \
 	bgpmsg.o \
 	cli.o \
 	cli_acl.o \

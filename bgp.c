@@ -5,20 +5,20 @@
  * opens, each with the automaton of bgp_fsm.c. When both get as far as OPEN, 6.8 says
  * which of them goes. event() is the one door for a change of state.
  *
- * What a neighbour has been told is his marker's place in the lists of bgp_route.c. As
- * long as his TCP takes data, one UPDATE a turn is made and written. One who takes
- * nothing for a long time is given up (RFC 9687).
- *
  * A neighbour is told (SPEC 14): all routes while we serve and he is not suspended, else
- * that they are withdrawn, once. Graceful restart is offered without any family: our
+ * that they are withdrawn, once; by bgp_tell.c. As long as his TCP takes data, one
+ * UPDATE a turn is made and written. One who takes nothing for a long time is given up
+ * (RFC 9687).
+ *
+ * Graceful restart is offered without any family: our
  * forwarding dies with us. What is received is looked through for its form and forgotten.
  *
  * Owns the neighbours, in memory that children do not have, and the block of views that
  * they read. Timers get a connection's number. Called by the loop, l2tpns.c, cli.c.
  */
 #include "bgp.h"
-#include "bgp_route.h"
 #include "bgp_tcp.h"
+#include "bgp_tell.h"
 #include "counter.h"
 #include "ifaddr.h"
 #include "log.h"
@@ -29,7 +29,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <unistd.h>
@@ -43,11 +42,8 @@ enum {
 	LAST_RETRY_SEC = 120,
 	STABLE_SEC = 60,	/* who was up for so long is no failure */
 	SEND_HOLD_SEC = 8 * 60, /* RFC 9687 */
-	DEFAULT_MED = 1,
-	WORD = 16, /* "received " in front of an error */
+	WORD = 16,		/* "received " in front of an error */
 };
-
-#define NO_EXPORT UINT32_C(0xffffff01) /* RFC 1997 */
 
 enum { OUT, IN, CONNS }; /* who opened it */
 
@@ -59,8 +55,6 @@ struct conn {
 	unsigned int hold_sec, keepalive_sec; /* agreed upon */
 };
 
-enum telling { QUIET, ANNOUNCING, WITHDRAWING };
-
 struct peer {
 	bool used;
 	bool running; /* not being taken away */
@@ -71,12 +65,10 @@ struct peer {
 	union bgp_addr addr; /* family 0: not known */
 	int lookup;	     /* of resolve.h; -1: none */
 	struct conn conns[CONNS];
-	struct conn *up;	   /* the one that is Established; NULL: none */
-	uint8_t telling[BGP_AFIS]; /* enum telling */
-	bool end_of_rib[BGP_AFIS]; /* to be sent yet */
-	enum bgp_afi refresh;	   /* what a ROUTE-REFRESH asks for */
-	struct bgp_error error;	   /* what the present event is answered with */
-	struct bgp_attrs attrs;
+	struct conn *up; /* the one that is Established; NULL: none */
+	struct bgp_tell tell;
+	enum bgp_afi refresh;	/* what a ROUTE-REFRESH asks for */
+	struct bgp_error error; /* what the present event is answered with */
 	struct timer send_hold;
 	struct bgp_view view;
 };
@@ -145,97 +137,9 @@ set_error(struct peer *p, uint8_t code, uint8_t sub)
 /* ---- what a neighbour is told ---- */
 
 static bool
-parse_community(const char *word, uint32_t *value)
-{
-	static const struct {
-		const char *name;
-		uint32_t value;
-	} names[] = { { "no-export", NO_EXPORT }, { "no-advertise", UINT32_C(0xffffff02) },
-		{ "no-export-subconfed", UINT32_C(0xffffff03) },
-		{ "no-peer", UINT32_C(0xffffff04) } };
-	const char *colon = strchr(word, ':');
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(names); i++)
-		if (strcmp(names[i].name, word) == 0) {
-			*value = names[i].value;
-			return true;
-		}
-	if (strcmp(word, "none") == 0)
-		return false;
-	*value = (uint32_t)strtoul(word, NULL, 10);
-	if (colon)
-		*value = *value << 16 | (uint32_t)strtoul(colon + 1, NULL, 10);
-	return true;
-}
-
-static void
-fill_communities(struct bgp_attrs *a, const struct conf_peer *c)
-{
-	char list[sizeof(c->community)], *rest = list, *word;
-
-	a->n_communities = 0;
-	if (!c->has_community) {
-		a->communities[a->n_communities++] = NO_EXPORT;
-		return;
-	}
-	str_copy(list, sizeof(list), c->community);
-	while ((word = strsep(&rest, " ")) && a->n_communities < BGP_COMMUNITIES)
-		if (parse_community(word, &a->communities[a->n_communities]))
-			a->n_communities++;
-}
-
-/* Next hops as configured, else our end of the connection (SPEC 14). */
-static void
-fill_attrs(struct peer *p)
-{
-	struct bgp_attrs *a = &p->attrs;
-	union bgp_addr local = { 0 };
-
-	bgp_tcp_local(&p->up->tcp, &local);
-	*a = (struct bgp_attrs){
-		.as = running_as,
-		.ibgp = p->conf.as == running_as,
-		.as4 = p->up->open.as4,
-		.med = p->conf.has_med ? p->conf.med : DEFAULT_MED,
-		.next_hop = conf->nexthop_address,
-		.next_hop6 = conf->nexthop6_address,
-	};
-	fill_communities(a, &p->conf);
-	if (!a->next_hop)
-		a->next_hop =
-		    local.sa.sa_family == AF_INET ? local.in.sin_addr.s_addr : views->router_id;
-	if (IN6_IS_ADDR_UNSPECIFIED(&a->next_hop6) && local.sa.sa_family == AF_INET6)
-		a->next_hop6 = local.in6.sin6_addr;
-}
-
-/* A family is spoken when both offer it, and told when there is a next hop for it. */
-static bool
-speaks(const struct peer *p, enum bgp_afi afi)
-{
-	return p->up && p->up->open.afi[afi];
-}
-
-static bool
-may_tell(const struct peer *p, enum bgp_afi afi)
-{
-	return speaks(p, afi) && serving && !p->suspended &&
-	       (afi == BGP_IP4 || !IN6_IS_ADDR_UNSPECIFIED(&p->attrs.next_hop6));
-}
-
-static bool
 has_work(const struct peer *p)
 {
-	unsigned int n = number(p);
-	struct bgp_prefix unused;
-	int afi;
-
-	for (afi = 0; p->up && afi < BGP_AFIS; afi++)
-		if (p->end_of_rib[afi] || p->telling[afi] == WITHDRAWING ||
-		    bgp_reader_peek(n, afi, BGP_WITHDRAWN, &unused) ||
-		    bgp_reader_peek(n, afi, BGP_ANNOUNCED, &unused))
-			return true;
-	return false;
+	return p->up && bgp_tell_waits(&p->tell);
 }
 
 static void
@@ -247,25 +151,27 @@ arm(const struct peer *p, const struct conn *c)
 		loop_want_write(c->tcp.fd, wants ? on_writable : NULL);
 }
 
-/* Begins what he is to be told from now on, if that is something else than before. */
+static void
+fill_attrs(struct peer *p)
+{
+	union bgp_addr own = { 0 };
+
+	bgp_tcp_local(&p->up->tcp, &own);
+	p->tell.attrs.as = running_as;
+	p->tell.attrs.ibgp = p->conf.as == running_as;
+	p->tell.attrs.as4 = p->up->open.as4;
+	bgp_tell_attrs(&p->tell.attrs, &p->conf, &own.sa, views->router_id);
+}
+
+/* Whether he is to have our routes may be different now. */
 static void
 retell(struct peer *p)
 {
-	int afi;
-
-	for (afi = 0; p->up && afi < BGP_AFIS; afi++) {
-		uint8_t want = may_tell(p, afi)		       ? ANNOUNCING
-			       : p->telling[afi] == ANNOUNCING ? WITHDRAWING
-							       : p->telling[afi];
-
-		if (want == p->telling[afi])
-			continue;
-		p->telling[afi] = want;
-		bgp_reader_again(number(p), afi);
-	}
 	p->dirty = true;
-	if (p->up)
-		arm(p, p->up);
+	if (!p->up)
+		return;
+	bgp_tell_set(&p->tell, serving && !p->suspended);
+	arm(p, p->up);
 }
 
 /* All of it once more: its attributes have changed. */
@@ -277,69 +183,18 @@ tell_again(struct peer *p)
 	if (!p->up)
 		return;
 	fill_attrs(p);
-	retell(p);
 	for (afi = 0; afi < BGP_AFIS; afi++)
-		if (p->telling[afi] == ANNOUNCING)
-			bgp_reader_again(number(p), afi);
-	arm(p, p->up);
-}
-
-/* An UPDATE of what comes next in a list. */
-static void
-put_batch(struct peer *p, enum bgp_afi afi, enum bgp_list list, const struct bgp_attrs *attrs)
-{
-	struct bgp_tcp *tcp = &p->up->tcp;
-	unsigned int n = number(p), count = 0;
-	struct bgp_prefix prefix;
-	struct bgp_batch b;
-
-	bgp_batch_begin(&b, bgp_tcp_room(tcp), afi, attrs);
-	while (bgp_reader_peek(n, afi, list, &prefix) && bgp_batch_add(&b, &prefix)) {
-		bgp_reader_take(n, afi, list);
-		count++;
-	}
-	bgp_tcp_put(tcp, bgp_batch_end(&b));
-	*(attrs ? &p->view.sent : &p->view.withdrawn) += count;
-	p->view.updates++;
-	COUNT(bgp_updates_sent);
-	COUNT_ADD(bgp_routes_sent, count);
-}
-
-/* One message; false when there is nothing more to say of the family. */
-static bool
-tell_family(struct peer *p, enum bgp_afi afi)
-{
-	const struct bgp_attrs *attrs = p->telling[afi] == ANNOUNCING ? &p->attrs : NULL;
-	unsigned int n = number(p);
-	struct bgp_prefix unused;
-
-	if (bgp_reader_peek(n, afi, BGP_WITHDRAWN, &unused)) {
-		put_batch(p, afi, BGP_WITHDRAWN, NULL);
-		return true;
-	}
-	if (bgp_reader_peek(n, afi, BGP_ANNOUNCED, &unused)) {
-		put_batch(p, afi, BGP_ANNOUNCED, attrs);
-		return true;
-	}
-	if (p->telling[afi] == WITHDRAWING) {
-		p->telling[afi] = QUIET;
-		bgp_reader_stop(n, afi);
-	}
-	if (!p->end_of_rib[afi])
-		return false;
-	p->end_of_rib[afi] = false;
-	bgp_tcp_put(&p->up->tcp, bgp_put_end_of_rib(bgp_tcp_room(&p->up->tcp), afi));
-	return true;
+		bgp_tell_again(&p->tell, afi);
+	retell(p);
 }
 
 static void
 tell(struct peer *p)
 {
-	int afi;
+	uint8_t *room = bgp_tcp_room(&p->up->tcp);
 
-	for (afi = 0; afi < BGP_AFIS && bgp_tcp_room(&p->up->tcp); afi++)
-		if (tell_family(p, afi))
-			break;
+	if (room)
+		bgp_tcp_put(&p->up->tcp, bgp_tell_next(&p->tell, room));
 	p->dirty = true;
 }
 
@@ -396,12 +251,7 @@ notify_fsm(struct peer *p, struct conn *c, enum bgp_state old)
 static void
 go_down(struct peer *p)
 {
-	int afi;
-
-	for (afi = 0; afi < BGP_AFIS; afi++) {
-		bgp_reader_stop(number(p), afi);
-		p->telling[afi] = QUIET;
-	}
+	bgp_tell_end(&p->tell);
 	if (loop_now_ms() - p->view.since_ms > SEC(STABLE_SEC))
 		p->failures = 0;
 	p->view.since_ms = loop_now_ms();
@@ -569,18 +419,17 @@ restart_hold(struct conn *c)
 static void
 go_up(struct peer *p, struct conn *c)
 {
-	int afi, other = !which_of(p, c);
+	int other = !which_of(p, c);
 
 	p->up = c;
 	p->view.since_ms = loop_now_ms();
 	p->view.ups++;
-	p->view.sent = p->view.withdrawn = p->view.updates = p->view.heard = 0;
+	p->view.heard = 0;
 	p->view.id = c->open.id;
 	fill_attrs(p);
 	set_error(p, BGP_ERR_CEASE, BGP_CEASE_COLLISION);
 	event(p, other, BGP_EV_COLLISION);
-	for (afi = 0; afi < BGP_AFIS; afi++)
-		p->end_of_rib[afi] = speaks(p, afi) && c->open.restart;
+	bgp_tell_begin(&p->tell, &c->open);
 	retell(p);
 	plog_limit(LOG_WARNING, "bgp %s: AS %u is Established%s", p->conf.name, p->conf.as,
 	    c->open.afi[BGP_IP6] ? ", IPv4 and IPv6" : "");
@@ -589,8 +438,7 @@ go_up(struct peer *p, struct conn *c)
 static void
 resend(struct peer *p)
 {
-	if (p->telling[p->refresh] == ANNOUNCING)
-		bgp_reader_again(number(p), p->refresh);
+	bgp_tell_again(&p->tell, p->refresh);
 	arm(p, p->up);
 }
 
@@ -1005,7 +853,7 @@ add_peer(const struct conf_peer *conf_peer)
 	while (p->used)
 		p++; /* there are as many places as lines */
 	id = number(p) * CONNS;
-	*p = (struct peer){ .used = true, .lookup = -1 };
+	*p = (struct peer){ .used = true, .lookup = -1, .tell.reader = number(p) };
 	memcpy(&p->conf, conf_peer, sizeof(p->conf)); /* with what lies between: it is compared */
 	init_conn(&p->conns[OUT], id + OUT);
 	init_conn(&p->conns[IN], id + IN);
@@ -1147,13 +995,11 @@ static void
 hold_back(unsigned int reader)
 {
 	struct peer *p = &peers[reader];
-	int afi;
 
 	set_error(p, BGP_ERR_CEASE, BGP_CEASE_RESOURCES);
 	if (p->up)
 		event(p, which_of(p, p->up), BGP_EV_STOP);
-	for (afi = 0; afi < BGP_AFIS; afi++)
-		bgp_reader_stop(reader, afi);
+	bgp_tell_end(&p->tell);
 }
 
 /* ---- the doors ---- */
@@ -1287,9 +1133,12 @@ fill_view(struct peer *p)
 	v->state = best->state;
 	v->retries = p->up ? 0 : p->failures;
 	v->suspended = p->suspended;
-	v->announced = p->telling[BGP_IP4] == ANNOUNCING || p->telling[BGP_IP6] == ANNOUNCING;
+	v->announced = bgp_tell_announces(&p->tell);
 	v->pending = has_work(p) || (p->up && p->up->tcp.out_len > 0);
-	v->ip6 = speaks(p, BGP_IP6);
+	v->ip6 = p->tell.speaks[BGP_IP6];
+	v->sent = p->tell.sent;
+	v->withdrawn = p->tell.withdrawn;
+	v->updates = p->tell.updates;
 	v->hold = p->up ? p->up->hold_sec : hold_of(p);
 	v->keepalive = p->up ? p->up->keepalive_sec : keepalive_of(p);
 	v->retry_at_ms = timer_running(&out->retry) ? loop_now_ms() + timer_left(&out->retry) : 0;
