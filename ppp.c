@@ -445,6 +445,8 @@ negotiate_again(sess_id s)
 
 	timer_set(&p->watch, SEC(LOGIN_SEC));
 	p->proxied = false;
+	if (session_get(s)->phase == PPP_AUTHENTICATE && p->auth_done)
+		session_set_phase(s, PPP_NETWORK); /* he may have heard of it already */
 	if (session_get(s)->phase == PPP_NETWORK) {
 		ipcp_start(s);
 	} else if (session_get(s)->phase == PPP_AUTHENTICATE) {

@@ -692,7 +692,7 @@ others_begin_anew(void **state)
 	make_session(2, 1, 12, 6);
 	rec.rec.phase = PPP_AUTHENTICATE;
 	rec.rec.auth = AUTH_CHAP;
-	rec.rec.authed = rec.on = rec.ppp.announced = 0;
+	rec.rec.authed = rec.on = rec.ppp.announced = rec.ppp.auth_done = 0;
 	assert_int_equal(session_install(&rec), INSTALL_DONE);
 	make_session(3, 1, 13, 7);
 	rec.rec.cp[SESS_CP_IPCP] = CP_ACK_RCVD;
@@ -704,6 +704,30 @@ others_begin_anew(void **state)
 	assert_int_equal(sent_frames(PPP_CHAP, 1), 1);
 	assert_int_equal(sent_frames(PPP_IPCP, CP_CONF_REQ), 1);
 	assert_int_equal(n_sent, 3);
+	be_slave();
+	drop_all();
+}
+
+/* The record is of the moment between the login's answer and what follows: whether he has heard the
+ * answer or not, IPCP is next, and a repeated question is answered. */
+static void
+accepted_and_no_more(void **state)
+{
+	static const char pap[] = "\003joe\002pw";
+
+	(void)state;
+	be_slave();
+	put_tunnels();
+	make_session(1, 1, 11, 5);
+	rec.rec.phase = PPP_AUTHENTICATE;
+	rec.rec.cp[SESS_CP_IPCP] = CP_INITIAL;
+	rec.rec.ip4 = address(1);
+	rec.on = rec.ppp.announced = 0;
+	assert_int_equal(session_install(&rec), INSTALL_DONE);
+	be_master();
+	assert_int_equal(sent_frames(PPP_IPCP, CP_CONF_REQ), 1);
+	hear_frame(1, PPP_PAP, 1, 9, pap, sizeof(pap) - 1);
+	assert_int_equal(sent_frames(PPP_PAP, 2), 1);
 	be_slave();
 	drop_all();
 }
@@ -961,6 +985,7 @@ main(void)
 		cmocka_unit_test(tunnel_ids_are_used_again),
 		cmocka_unit_test(an_established_link_goes_on),
 		cmocka_unit_test(others_begin_anew),
+		cmocka_unit_test(accepted_and_no_more),
 		cmocka_unit_test(calls_in_between),
 		cmocka_unit_test(channels_catch_up),
 		cmocka_unit_test(who_is_spoken_to_is_first),
