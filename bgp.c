@@ -142,13 +142,26 @@ has_work(const struct peer *p)
 	return p->up && bgp_tell_waits(&p->tell);
 }
 
+/* RFC 9687: he has a while to take what waits for him. */
 static void
-arm(const struct peer *p, const struct conn *c)
+watch_sending(struct peer *p, bool waits)
+{
+	if (!waits)
+		timer_stop(&p->send_hold);
+	else if (!timer_running(&p->send_hold))
+		timer_set(&p->send_hold, SEC(MAX(SEND_HOLD_SEC, 2 * p->up->hold_sec)));
+}
+
+/* Asks to be called when he takes something, if there is anything. */
+static void
+arm(struct peer *p, const struct conn *c)
 {
 	bool wants = c->tcp.connecting || c->tcp.out_len > 0 || (p->up == c && has_work(p));
 
 	if (c->tcp.fd >= 0)
 		loop_want_write(c->tcp.fd, wants ? on_writable : NULL);
+	if (p->up == c)
+		watch_sending(p, wants);
 }
 
 static void
@@ -702,6 +715,8 @@ connected(struct peer *p, int which)
 {
 	int error = bgp_tcp_connected(&p->conns[which].tcp);
 
+	if (error == EINPROGRESS) /* what was ready was one of the same number before */
+		return;
 	if (error)
 		tcp_fails(p, which, strerror(error));
 	else
@@ -727,16 +742,6 @@ on_readable(int fd, void *arg)
 		;
 }
 
-/* One who takes something is alive; one who has taken all is at no risk. */
-static void
-watch_sending(struct peer *p, const struct conn *c, ssize_t taken)
-{
-	if (c->tcp.out_len == 0)
-		timer_stop(&p->send_hold);
-	else if (taken > 0 || !timer_running(&p->send_hold))
-		timer_set(&p->send_hold, SEC(MAX(SEND_HOLD_SEC, 2 * c->hold_sec)));
-}
-
 static void
 on_writable(int fd, void *arg)
 {
@@ -756,8 +761,8 @@ on_writable(int fd, void *arg)
 		tcp_fails(p, which_of(p, c), strerror(errno));
 		return;
 	}
-	if (p->up == c)
-		watch_sending(p, c, n);
+	if (p->up == c && n > 0)
+		timer_stop(&p->send_hold); /* arm() starts it again */
 	p->dirty = true;
 	arm(p, c);
 }

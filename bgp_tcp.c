@@ -136,11 +136,16 @@ bgp_tcp_connect(
 int
 bgp_tcp_connected(struct bgp_tcp *t)
 {
-	socklen_t len = sizeof(int);
+	socklen_t len = sizeof(int), peer_len = sizeof(union bgp_addr);
+	union bgp_addr peer;
 	int error = 0;
 
+	if (getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		error = errno;
+	if (!error && getpeername(t->fd, &peer.sa, &peer_len) < 0)
+		return EINPROGRESS;
 	t->connecting = false;
-	return getsockopt(t->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0 ? errno : error;
+	return error;
 }
 
 void

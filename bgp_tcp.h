@@ -36,7 +36,7 @@ struct bgp_tcp {
 int bgp_tcp_connect(struct bgp_tcp *t, const union bgp_addr *to, const union bgp_addr *source,
     const char *password);
 
-/* What came of it: 0 connected, or an errno. */
+/* What came of it: 0 connected, or an errno; EINPROGRESS: nothing yet. */
 int bgp_tcp_connected(struct bgp_tcp *t);
 
 /* Takes a connection that bgp_tcp_accept() has brought. */

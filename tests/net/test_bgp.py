@@ -138,6 +138,11 @@ def test_next_hop(site):
     assert shown(daemon)[0]["times_established"] == 1
 
 
+def test_each_bind_address(site):
+    daemon, router = site(settings={"bind_multi_address": "10.1.0.1,10.1.0.11"})
+    has(router, "10.1.0.1/32", "10.1.0.11/32", "10.9.0.0/24")
+
+
 def test_ibgp(site):
     daemon, router = site(theirs=AS)
     has(router, "10.9.0.0/24")
@@ -348,7 +353,8 @@ def passive(plant):
     """A daemon whose neighbour is a socket of ours; what the daemon connects to is not there."""
     def make(*lines, **kwargs):
         settings, pool = kwargs.pop("settings", None), kwargs.pop("pool", ("10.9.0.0/24", ))
-        return plant.lns(settings, local_users=USERS, extra=bgp(*lines, **kwargs), pool=pool)
+        clock = kwargs.pop("clock", False)
+        return plant.lns(settings, local_users=USERS, extra=bgp(*lines, **kwargs), pool=pool, clock=clock)
     return make
 
 
@@ -569,6 +575,37 @@ def test_many_routes_to_a_slow_reader(passive):
     assert len(slow.table(60001)) == 60001
     wait_for(lambda: not shown(daemon)[0]["pending"], "the end")
     assert daemon.counters()["loop_longest_us"] < 2000000
+    daemon.stop()
+
+
+def test_one_who_takes_nothing(passive):
+    """RFC 9687: he who reads nothing for 8 minutes is given up, also when no hold time says so."""
+    pool = ["%d.%d.%d.%d/30" % (10, 64 + (i >> 14), (i >> 6) & 255, (i & 63) * 4) for i in range(60000)]
+    daemon = passive("timers 0 0", pool=pool, clock=True)
+    peer = peer_of(daemon, rcvbuf=4096)
+    peer.up(hold=0)
+
+    def stuck():
+        sent = shown(daemon)[0]["routes_announced"]
+        daemon.step(1)
+        return sent == shown(daemon)[0]["routes_announced"] > 0
+    wait_for(stuck, "a full connection")
+    daemon.step(400)
+    assert shown(daemon)[0]["state"] == "Established"
+    daemon.step(100)
+    wait_for(lambda: "RFC 9687" in shown(daemon)[0]["last_error"], "the end of it")
+    peer.close()
+
+
+def test_tries_less_and_less(passive):
+    """While nobody answers the wait doubles, up to two minutes."""
+    daemon = passive(clock=True)
+    for retries in range(1, 10):
+        wait_for(lambda: shown(daemon)[0]["retries"] == retries, "attempt %d" % retries)
+        least = min(2 << retries, 120)
+        assert least - 2 <= shown(daemon)[0]["retry_in_seconds"] <= least * 9 // 8 + 1
+        assert "refused" in shown(daemon)[0]["last_error"]
+        daemon.step(least * 9 // 8 + 1)
     daemon.stop()
 
 
