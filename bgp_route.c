@@ -28,7 +28,12 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 
-enum { MARKERS = BGP_READERS * BGP_AFIS * BGP_LISTS, SHORTEST = 8, LISTS = BGP_LISTS + 1 };
+enum {
+	MARKERS = BGP_READERS * BGP_AFIS * BGP_LISTS,
+	SHORTEST = 8,
+	COLLECT = 64,
+	LISTS = BGP_LISTS + 1
+};
 enum { HIDDEN = BGP_LISTS, NOWHERE };
 
 struct record {
@@ -162,14 +167,23 @@ forget(uint32_t id)
 	idset_give(&ids, id - MARKERS);
 }
 
-/* Frees what all have passed. */
-static void
+/*
+ * Frees what all have passed, a few at each change: one who held back everything may leave
+ * the whole table to be freed. How many it was.
+ */
+static unsigned int
 collect(enum bgp_afi afi)
 {
+	unsigned int n;
 	uint32_t id;
 
-	while ((id = lists[afi][BGP_WITHDRAWN].head) && !is_marker(id))
+	for (n = 0; n < COLLECT; n++) {
+		id = lists[afi][BGP_WITHDRAWN].head;
+		if (!id || is_marker(id))
+			break;
 		forget(id);
+	}
+	return n;
 }
 
 /* Whoever holds the oldest withdrawn route; -1: nobody. */
@@ -187,15 +201,29 @@ slowest(void)
 	return -1;
 }
 
-/* A free record, at need by sending slow readers away. */
+/* Makes room, at need by sending the slowest reader away. */
+static bool
+make_room(void)
+{
+	int reader;
+
+	if (collect(BGP_IP4) + collect(BGP_IP6) > 0)
+		return true;
+	reader = slowest();
+	if (!on_full || reader < 0)
+		return false;
+	on_full((unsigned int)reader);
+	return true;
+}
+
 static uint32_t
 take_id(void)
 {
 	uint32_t id;
-	int reader;
 
-	while (!(id = idset_take(&ids)) && on_full && (reader = slowest()) >= 0)
-		on_full((unsigned int)reader);
+	do
+		id = idset_take(&ids);
+	while (!id && make_room());
 	return id ? id + MARKERS : 0;
 }
 

@@ -49,7 +49,7 @@ bool bgp_reader_peek(
     unsigned int reader, enum bgp_afi afi, enum bgp_list list, struct bgp_prefix *p);
 void bgp_reader_take(unsigned int reader, enum bgp_afi afi, enum bgp_list list);
 
-/* Called when there is no room: the readers who hold back most, by bit; they must stop. */
+/* Called when there is no room, with the reader who holds back most; he must stop. */
 void bgp_route_on_full(void (*fn)(unsigned int reader));
 
 #endif
