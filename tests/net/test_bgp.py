@@ -143,6 +143,18 @@ def test_each_bind_address(site):
     has(router, "10.1.0.1/32", "10.1.0.11/32", "10.9.0.0/24")
 
 
+def test_own_address(plant):
+    """Where the kernel would speak from the shared address we take our own; it is the identifier, too."""
+    plant.network.lns.ip("addr add 10.2.0.50/16 dev core")
+    daemon = plant.lns({"bind_address": "10.2.0.1"}, local_users=USERS, extra=bgp())
+    router = plant.keep(Bird(plant.network.core, plant.folder("bird"), bird_conf(peer="10.2.0.50", options="passive;")))
+    router.wait_up(timeout=40)
+    has(router, "10.2.0.1/32", "10.9.0.0/24")
+    assert router.routes()["10.9.0.0/24"]["next_hop"] == "10.2.0.50"
+    assert json.loads("\n".join(daemon.run("show bgp json")))["router_id"] == "10.2.0.50"
+    daemon.stop()
+
+
 def test_ibgp(site):
     daemon, router = site(theirs=AS)
     has(router, "10.9.0.0/24")
@@ -227,18 +239,18 @@ def test_password(site):
     router.wait_up()
 
 
-def test_wrong_password(site):
-    daemon, _ = site("password other", start=False)
-    router = Bird(daemon.network.core, daemon.folder, bird_conf(options='password "s3cret";'))
-    daemon.ns.run("true")
-    wait_for(lambda: "Connect" in router.ctl("show protocols") or "Active" in router.ctl("show protocols"), "BIRD")
-    wait_for(lambda: shown(daemon)[0]["state"] in ("Connect", "Active"), "an attempt")
-    assert not router.up()
-    daemon.run("configure terminal")
-    daemon.run("router bgp 64512")
-    daemon.run("neighbour 10.2.0.2 password s3cret")
+def test_wrong_password(plant):
+    """Nothing comes of it, until it is the right one."""
+    daemon = plant.lns(local_users=USERS, extra=bgp("password wr0ng"))
+    router = plant.keep(Bird(plant.network.core, plant.folder("bird"), bird_conf(options='password "s3cret";')))
+    refused = int(plant.network.core.run("nstat", "-az", "TcpExtTCPMD5Failure").split()[-2])
+    wait_for(lambda: int(plant.network.core.run("nstat", "-asz", "TcpExtTCPMD5Failure").split()[-2]) > refused,
+             "a segment that is refused")
+    assert not router.up() and shown(daemon)[0]["state"] in ("Connect", "Active", "Idle")
+    for line in "configure terminal", "router bgp 64512", "neighbour 10.2.0.2 password s3cret":
+        daemon.run(line)
     router.wait_up(timeout=40)
-    router.close()
+    assert "s3cret" not in daemon.log and "wr0ng" not in daemon.log
 
 
 def test_hold_time(site):
@@ -482,7 +494,7 @@ def test_update_that_withdraws(passive):
 
 
 def test_silent(passive):
-    """Hold time, seen by a stepped clock elsewhere; here with the least there is."""
+    """The hold time ends it, with its NOTIFICATION."""
     daemon = passive("timers 1 3")
     peer = peer_of(daemon)
     peer.up(hold=3)
