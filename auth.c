@@ -229,6 +229,13 @@ may_be_many(const struct session *sess)
 	return conf->allow_duplicate_users || strcmp(sess->user, conf->guest_account) == 0;
 }
 
+void
+auth_tell_again(sess_id s)
+{
+	if (ppp_get(s)->auth_done)
+		send_success(s);
+}
+
 static void
 end_older_sessions(sess_id s)
 {

@@ -448,6 +448,7 @@ negotiate_again(sess_id s)
 	if (session_get(s)->phase == PPP_AUTHENTICATE && p->auth_done)
 		session_set_phase(s, PPP_NETWORK); /* he may have heard of it already */
 	if (session_get(s)->phase == PPP_NETWORK) {
+		auth_tell_again(s); /* or not: with CHAP he does not ask (RFC 1994 4.2) */
 		ipcp_start(s);
 	} else if (session_get(s)->phase == PPP_AUTHENTICATE) {
 		auth_start(s);

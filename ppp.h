@@ -134,6 +134,7 @@ void ipcp_start(sess_id s);
 enum auth_proto auth_agreed(sess_id s);
 void auth_start(sess_id s);
 void auth_stop(sess_id s);
+void auth_tell_again(sess_id s); /* that he was let in */
 void auth_pap_input(sess_id s, struct rd frame);
 void auth_chap_input(sess_id s, struct rd frame);
 void auth_timeout(uint32_t s);

@@ -703,7 +703,8 @@ others_begin_anew(void **state)
 	assert_int_equal(sent_frames(PPP_LCP, CP_CONF_REQ), 1);
 	assert_int_equal(sent_frames(PPP_CHAP, 1), 1);
 	assert_int_equal(sent_frames(PPP_IPCP, CP_CONF_REQ), 1);
-	assert_int_equal(n_sent, 3);
+	assert_int_equal(sent_frames(PPP_PAP, 2), 1); /* its answer may have been lost */
+	assert_int_equal(n_sent, 4);
 	be_slave();
 	drop_all();
 }
@@ -726,8 +727,19 @@ accepted_and_no_more(void **state)
 	assert_int_equal(session_install(&rec), INSTALL_DONE);
 	be_master();
 	assert_int_equal(sent_frames(PPP_IPCP, CP_CONF_REQ), 1);
-	hear_frame(1, PPP_PAP, 1, 9, pap, sizeof(pap) - 1);
 	assert_int_equal(sent_frames(PPP_PAP, 2), 1);
+	hear_frame(1, PPP_PAP, 1, 9, pap, sizeof(pap) - 1);
+	assert_int_equal(sent_frames(PPP_PAP, 2), 2);
+	be_slave();
+	make_session(1, 1, 11, 5);
+	rec.rec.auth = AUTH_CHAP;
+	rec.ppp.auth_id = 77;
+	rec.on = rec.rec.cp[SESS_CP_IPCP] = 0;
+	assert_int_equal(session_install(&rec), INSTALL_DONE);
+	be_master();
+	assert_int_equal(sent[0].protocol, PPP_CHAP);
+	assert_int_equal(sent[0].code, 3);
+	assert_int_equal(sent[0].id, 77);
 	be_slave();
 	drop_all();
 }
@@ -958,8 +970,7 @@ the_younger_one_gets_another(void **state)
 	assert_int_not_equal(theirs, ip);
 	assert_int_equal(iptab_lookup(theirs), 7);
 	assert_false(session_fast(7)->flags & SF_ON);
-	assert_int_equal(n_sent, 1); /* IPCP begins anew */
-	assert_int_equal(sent_frames(PPP_IPCP, CP_CONF_REQ), 1);
+	assert_int_equal(sent_frames(PPP_IPCP, CP_CONF_REQ), 1); /* IPCP begins anew */
 	make_session(8, 3, 13, 7);
 	rec.rec.ip4 = ip;
 	rec.rec.pooled = 1;
