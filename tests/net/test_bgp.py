@@ -146,7 +146,7 @@ def test_each_bind_address(site):
 def test_own_address(plant):
     """Where the kernel would speak from the shared address we take our own; it is the identifier, too."""
     plant.network.lns.ip("addr add 10.2.0.50/16 dev core")
-    daemon = plant.lns({"bind_address": "10.2.0.1"}, local_users=USERS, extra=bgp())
+    daemon = plant.lns({"bind_address": "10.2.0.1", **IDENTIFIED}, local_users=USERS, extra=bgp())
     router = plant.keep(Bird(plant.network.core, plant.folder("bird"), bird_conf(peer="10.2.0.50", options="passive;")))
     router.wait_up(timeout=40)
     has(router, "10.2.0.1/32", "10.9.0.0/24")
