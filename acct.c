@@ -50,6 +50,7 @@ static struct timer walk_timer;
 static sess_id walk_next;
 static uint64_t off_ms; /* loop clock at Accounting-Off; 0: not yet */
 static uint32_t n_started;
+static uint32_t (*ask_on_stop)(sess_id s, uint64_t key); /* NULL: no Stop waits */
 
 /* --- records --- */
 
@@ -198,6 +199,12 @@ start(sess_id id)
 	plan_interim(id);
 }
 
+void
+acct_on_stop(uint32_t (*fn)(sess_id s, uint64_t key))
+{
+	ask_on_stop = fn;
+}
+
 static void
 stop(sess_id id)
 {
@@ -206,7 +213,7 @@ stop(sess_id id)
 	timer_stop(&a->interim);
 	if (a->state == ACCT_STARTED) {
 		make(id, RAD_ACCT_STOP, (enum term_cause)session_get(id)->end.cause);
-		acct_queue_add(&rec);
+		acct_queue_add_held(&rec, ask_on_stop ? ask_on_stop(id, rec.key) : 0);
 		n_started--;
 		session_set_accounted(id, false);
 	}

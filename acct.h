@@ -14,6 +14,12 @@ void acct_session(sess_id s, enum sess_event ev);
 /* Hook member. */
 extern const struct hook_member acct_member;
 
+/*
+ * Who is asked at each Stop, by session and the key of its records: how many ms it is to wait for
+ * what other members of the cluster have counted. NULL: nobody.
+ */
+void acct_on_stop(uint32_t (*fn)(sess_id s, uint64_t key));
+
 /* We are the master, with no session: sends what was left over, then Accounting-On. */
 void acct_begin(void);
 

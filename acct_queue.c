@@ -259,14 +259,28 @@ take_in(const struct acct_rec *rec, uint64_t origin, uint32_t number)
 	return i;
 }
 
+/* Nothing stands in front of it, but its counters may be amended for so long. */
 static void
-take_own(const struct acct_rec *rec, uint32_t number)
+hold(uint32_t i, uint32_t ms)
+{
+	struct record *r = &records[i];
+
+	if (ms == 0 || r->state != READY)
+		return;
+	ll_remove(&fresh, i, link_of);
+	r->state = WAITING;
+	timer_set(&r->timer, ms);
+}
+
+static void
+take_own(const struct acct_rec *rec, uint32_t number, uint32_t ms)
 {
 	uint32_t i = take_in(rec, our_origin, number);
 
 	if (rec->status == RAD_ACCT_ON)
 		on.index = i;
 	enlist(i);
+	hold(i, ms);
 }
 
 static void
@@ -542,7 +556,7 @@ static void
 take_on(void)
 {
 	on.due = false;
-	take_own(&on.rec, 0);
+	take_own(&on.rec, 0, 0);
 }
 
 static void
@@ -566,6 +580,42 @@ on_feed(uint32_t unused)
 void
 acct_queue_add(const struct acct_rec *rec)
 {
+	acct_queue_add_held(rec, 0);
+}
+
+/* The last record of a session, when it was not sent yet; NULL: there is none. */
+static struct record *
+unsent(uint64_t key)
+{
+	uint32_t i = hash_get(&last_of, key);
+	struct record *r = &records[i];
+
+	return i && r->rounds == 0 && (r->state == WAITING || r->state == BEHIND) ? r : NULL;
+}
+
+void
+acct_queue_amend(uint64_t key, const struct rad_moved *more)
+{
+	struct record *r = unsent(key);
+
+	if (r)
+		rad_acct_amend(r->rec.attrs, r->rec.len, more);
+}
+
+void
+acct_queue_release(uint64_t key)
+{
+	struct record *r = unsent(key);
+
+	if (!r || r->state != WAITING)
+		return;
+	timer_stop(&r->timer);
+	on_wait_over((uint32_t)(r - records));
+}
+
+void
+acct_queue_add_held(const struct acct_rec *rec, uint32_t ms)
+{
 	bool to_file = acct_spill_count() > 0 || used >= SPILL_MARK;
 	uint32_t number = tell_added(rec);
 
@@ -574,7 +624,7 @@ acct_queue_add(const struct acct_rec *rec)
 		run_add(number ? our_origin : 0, number);
 		feed_soon();
 	} else if (used < POOL) {
-		take_own(rec, number);
+		take_own(rec, number, ms);
 	} else {
 		COUNT(acct_lost);
 		plog_limit(LOG_CRITICAL, "an accounting record is lost: memory and disk are full");

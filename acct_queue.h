@@ -15,6 +15,14 @@ void acct_queue_init(void);
 /* Takes a record of a session, or Accounting-Off. */
 void acct_queue_add(const struct acct_rec *rec);
 
+/*
+ * The same for one whose counters may be amended for so many ms: it is sent after that, or when it
+ * is released. Both are about the last record of a session, and nothing when that was sent.
+ */
+void acct_queue_add_held(const struct acct_rec *rec, uint32_t ms);
+void acct_queue_amend(uint64_t key, const struct rad_moved *more);
+void acct_queue_release(uint64_t key);
+
 /* Accounting-On: behind what was left in the file, in front of all that comes now. */
 void acct_queue_begin(const struct acct_rec *on);
 

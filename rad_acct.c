@@ -121,6 +121,66 @@ rad_acct_put(const struct session *s, const struct rad_account *a, void *buf)
 	return wr_len(&w);
 }
 
+/* The value of an attribute of four octets; NULL: it is not there. */
+static uint8_t *
+word_of(uint8_t *attrs, size_t len, uint8_t type)
+{
+	size_t at = 0;
+
+	while (at + ATTR_HEAD + 4 <= len && attrs[at + 1] >= ATTR_HEAD) {
+		if (attrs[at] == type && attrs[at + 1] == ATTR_HEAD + 4)
+			return attrs + at + ATTR_HEAD;
+		at += attrs[at + 1];
+	}
+	return NULL;
+}
+
+static uint32_t
+get_word(const uint8_t *p)
+{
+	struct rd r = rd_init(p, 4);
+
+	return rd_u32(&r);
+}
+
+static void
+set_word(uint8_t *p, uint64_t n)
+{
+	struct wr w = wr_init(p, 4);
+
+	wr_u32(&w, (uint32_t)n);
+}
+
+static void
+add_octets(uint8_t *low, uint8_t *high, uint64_t more)
+{
+	uint64_t n;
+
+	if (!low || !high)
+		return;
+	n = ((uint64_t)get_word(high) << 32 | get_word(low)) + more;
+	set_word(low, n);
+	set_word(high, n >> 32);
+}
+
+static void
+add_packets(uint8_t *p, uint64_t more)
+{
+	if (p)
+		set_word(p, MIN(get_word(p) + more, UINT32_MAX));
+}
+
+void
+rad_acct_amend(void *attrs, size_t len, const struct rad_moved *more)
+{
+	add_octets(word_of(attrs, len, RAD_ACCT_INPUT_OCTETS),
+	    word_of(attrs, len, RAD_ACCT_INPUT_GIGAWORDS), more->in_bytes);
+	add_octets(word_of(attrs, len, RAD_ACCT_OUTPUT_OCTETS),
+	    word_of(attrs, len, RAD_ACCT_OUTPUT_GIGAWORDS), more->out_bytes);
+	add_packets(word_of(attrs, len, RAD_ACCT_INPUT_PACKETS), more->in_packets);
+	add_packets(word_of(attrs, len, RAD_ACCT_OUTPUT_PACKETS), more->out_packets);
+}
+
 size_t
 rad_acct_put_nas(enum rad_acct_status status, int64_t when, void *buf)
 {

@@ -30,7 +30,15 @@ struct rad_account {
  */
 size_t rad_acct_put(const struct session *s, const struct rad_account *a, void *buf);
 
-/* The same for Accounting-On and -Off, which are about no session. */
+/* Octets and packets, from the subscriber and to him. */
+struct rad_moved {
+	uint64_t in_bytes, in_packets, out_bytes, out_packets;
+};
+
+/* Adds to the counters in a record's attributes. */
+void rad_acct_amend(void *attrs, size_t len, const struct rad_moved *more);
+
+/* The attributes of Accounting-On and -Off, which are about no session. */
 size_t rad_acct_put_nas(enum rad_acct_status status, int64_t when, void *buf);
 
 #endif

@@ -76,6 +76,18 @@ radius_settle(void)
 {
 }
 
+/* Amended: its number is another one. */
+void
+rad_acct_amend(void *attrs, size_t len, const struct rad_moved *more)
+{
+	uint32_t number;
+
+	(void)len;
+	memcpy(&number, attrs, 4);
+	number += (uint32_t)more->in_bytes;
+	memcpy(attrs, &number, 4);
+}
+
 /* The session of each number but one that has gone. */
 static uint32_t gone;
 
@@ -490,6 +502,47 @@ on_with_no_server(void **state)
 	assert_int_equal(counters->acct_lost, 1);
 }
 
+static void
+add_held(uint8_t status, uint32_t number, uint64_t key)
+{
+	struct acct_rec rec = {
+		.status = status, .key = key, .when = acct_queue_clock(), .len = 300
+	};
+
+	memcpy(rec.attrs, &number, 4);
+	rec.attrs[4] = status;
+	acct_queue_add_held(&rec, 1000);
+}
+
+/* What may be amended waits for that, and no longer; what is sent stays as it is. */
+static void
+a_held_record_is_amended(void **state)
+{
+	const struct rad_moved more = { .in_bytes = 50 };
+
+	(void)state;
+	add_held(RAD_ACCT_STOP, 100, 10);
+	add_held(RAD_ACCT_STOP, 200, 11);
+	add(RAD_ACCT_STOP, 300, 12);
+	assert_int_equal(n_sent, 1);
+	acct_queue_amend(10, &more);
+	acct_queue_amend(11, &more);
+	acct_queue_amend(12, &more);
+	acct_queue_amend(13, &more);
+	acct_queue_release(10);
+	acct_queue_release(12);
+	assert_int_equal(n_sent, 2);
+	assert_int_equal(sent[0].number, 300);
+	assert_int_equal(sent[1].number, 150);
+	advance(1100);
+	assert_int_equal(n_sent, 3);
+	assert_int_equal(sent[2].number, 250);
+	acct_queue_amend(11, &more);
+	acct_queue_release(11);
+	assert_int_equal(n_sent, 3);
+	answer_all();
+}
+
 #define TEST(fn) cmocka_unit_test_setup(fn, setup)
 
 /* --- the cluster --- */
@@ -763,6 +816,7 @@ main(void)
 		TEST(on_is_ignored),
 		TEST(on_with_no_server),
 		TEST(others_hear_of_each),
+		TEST(a_held_record_is_amended),
 		TEST(a_new_master_sends_the_rest),
 		TEST(a_slave_lets_go),
 		TEST(random_masters),
