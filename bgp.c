@@ -933,13 +933,20 @@ listen_on(int place, int family)
 		    family == AF_INET ? "IPv4" : "IPv6", BGP_PORT, strerror(errno));
 }
 
+/* Loopback's would be the same on all members (cluster_interface may be that). */
+static bool
+tells_nothing(uint32_t addr)
+{
+	return is_shared(addr) || (ntohl(addr) >> 24) == IN_LOOPBACKNET;
+}
+
 static void
 open_bgp(void)
 {
-	uint32_t id = ifaddr_first(conf->cluster_interface, is_shared);
+	uint32_t id = ifaddr_first(conf->cluster_interface, tells_nothing);
 
 	if (!id)
-		id = ifaddr_first(NULL, is_shared);
+		id = ifaddr_first(NULL, tells_nothing);
 	views->router_id = id ? id : conf->bind_address;
 	running_as = conf->bgp_as;
 	listen_on(0, AF_INET);
