@@ -40,6 +40,7 @@ OBJS = \
 	avp.o \
 	avpair.o \
 	change.o \
+	clcount.o \
 	clfield.o \
 	clfwd.o \
 	clguard.o \
@@ -63,6 +64,11 @@ OBJS = \
 	cli_stats.o \
 	cli_tree.o \
 	clmsg.o \
+	clrec.o \
+	clsock.o \
+	clstream.o \
+	clsync.o \
+	cluster.o \
 	command.o \
 	config.o \
 	config_acl.o \

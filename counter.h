@@ -167,6 +167,27 @@
 	X(nsctl_bad_nonce, "nsctl packets dropped: nonce too old or another's")                    \
 	X(nsctl_bad_secret, "nsctl packets dropped: signed with another secret")                   \
 	X(nsctl_busy, "nsctl packets dropped: too many a second")                                  \
+	X(cluster_sent, "messages sent to members of the cluster")                                 \
+	X(cluster_received, "messages received from members of the cluster")                       \
+	X(cluster_send_failed, "messages to members that could not be sent")                       \
+	X(cluster_stale, "messages thrown away since our loop had stood still")                    \
+	X(cluster_far, "cluster messages dropped: no secret, and from beyond the network")         \
+	X(cluster_malformed, "cluster messages dropped as malformed")                              \
+	X(cluster_bad_hmac, "cluster messages dropped: made with another key")                     \
+	X(cluster_not_admitted, "cluster messages dropped: their sender is not admitted")          \
+	X(cluster_replayed, "cluster messages dropped as repeated or too old")                     \
+	X(cluster_unknown_kind, "cluster messages of an unknown kind ignored")                     \
+	X(cluster_wrong_role, "cluster messages dropped: not for a member of this role")           \
+	X(cluster_challenged, "members asked to prove who they are")                               \
+	X(cluster_elections, "times this member became master")                                    \
+	X(cluster_yielded, "times this member turned from master to slave")                        \
+	X(cluster_frozen, "times the loop stood still longer than cluster_hb_timeout")             \
+	X(cluster_changes, "changed records received from the master")                             \
+	X(cluster_refused, "records of the master that could not be installed")                    \
+	X(cluster_gaps, "gaps in the master's changes")                                            \
+	X(cluster_resent, "changes sent again to a slave that had missed them")                    \
+	X(cluster_syncs, "full synchronisations, given or got")                                    \
+	X(cluster_sync_parts, "parts of full synchronisations sent")                               \
 	X(netlink_errors, "route changes the kernel refused")
 
 struct counters {

@@ -71,6 +71,14 @@ describe(struct msghdr *msg, const struct sockaddr_in *sa, struct dgram_peer *fr
 	dgram_name(from);
 }
 
+static void (*before_send)(void); /* NULL: nobody cares */
+
+void
+dgram_before_send(void (*fn)(void))
+{
+	before_send = fn;
+}
+
 ssize_t
 dgram_receive(int fd, void *buf, size_t size, struct dgram_peer *from)
 {
@@ -120,6 +128,8 @@ dgram_send(const struct dgram_peer *to, const void *data, size_t len)
 	cmsg->cmsg_type = IP_PKTINFO;
 	cmsg->cmsg_len = CMSG_LEN(sizeof(source));
 	memcpy(CMSG_DATA(cmsg), &source, sizeof(source));
+	if (before_send)
+		before_send();
 	return sendmsg(to->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 

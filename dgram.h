@@ -32,6 +32,9 @@ ssize_t dgram_receive(int fd, void *buf, size_t size, struct dgram_peer *from);
 /* Fills in `who`, for a packet that came another way. */
 void dgram_name(struct dgram_peer *peer);
 
+/* `fn` is called in front of each answer: what depends on it is told first. */
+void dgram_before_send(void (*fn)(void));
+
 /* Answers from the address that was asked. -1: the kernel refused, errno says why. */
 int dgram_send(const struct dgram_peer *to, const void *data, size_t len);
 

@@ -8,16 +8,21 @@
 #include "acct_queue.h"
 #include "acct_spill.h"
 #include "addr.h"
+#include "change.h"
+#include "clfwd.h"
 #include "arp.h"
 #include "bgp.h"
 #include "bgp_route.h"
 #include "cli.h"
+#include "clcount.h"
+#include "cluster.h"
 #include "command.h"
 #include "config.h"
 #include "control.h"
 #include "counter.h"
 #include "dae.h"
 #include "data.h"
+#include "dgram.h"
 #include "evict.h"
 #include "filter.h"
 #include "frame.h"
@@ -103,9 +108,19 @@ static const struct hook_table hooks = {
 	.avpair_check = plugin_avpair_check,
 	.avpair_reset = (void (*const[])(sess_id)){ plugin_avpair_reset, NULL },
 	.account = (void (*const[])(sess_id, struct wr *)){ plugin_add_account, NULL },
+	.role = (void (*const[])(bool)){ acct_queue_role, plugin_role, NULL },
 	.members = (const struct hook_member *const[]){ &frame_member, &usage_member, &acct_member,
 	    &tbf_member, &l2tp_member, &plugin_member, &ppp_member, NULL },
 	.tunnel_member = &l2tp_tunnel_member,
+};
+
+/* --- where what a slave hands to the master comes in --- */
+
+static const struct clfwd_doors forward_doors = {
+	.from_lacs = data_from_lacs,
+	.to_subscribers = data_to_subscribers,
+	.dae = dae_forwarded,
+	.send = cluster_send,
 };
 
 /* --- options --- */
@@ -350,6 +365,10 @@ open_tables(void)
 	radius_init();
 	login_queue_init(conf->max_tunnels);
 	acct_init();
+	repl_state_init();
+	cluster_init();
+	clfwd_init(&forward_doors);
+	cluster_on_message(CL_FORWARD, clfwd_input);
 	command_init();
 	plugin_start();
 }
@@ -368,12 +387,11 @@ open_ports(void)
 	    rtnl_link_up(tundev_ifindex(), config_mru(), why, sizeof(why)) < 0 ||
 	    rtnl_addr_add(config_tun_address(), why, sizeof(why)) < 0 ||
 	    cli_start(why, sizeof(why)) < 0 || control_start(why, sizeof(why)) < 0 ||
-	    dae_start(addrs, n, why, sizeof(why)) < 0)
+	    dae_start(addrs, n, why, sizeof(why)) < 0 || cluster_open(why, sizeof(why)) < 0)
 		fatal("%s", why);
 	rtnl_settle();
 }
 
-/* A server that stands alone is the master of its cluster. */
 static void
 start_plugins(void)
 {
@@ -381,7 +399,30 @@ start_plugins(void)
 
 	config_on_plugins(plugin_sync);
 	plugin_sync(NULL, why, sizeof(why));
-	hook_role(true);
+}
+
+/* --- the role in the cluster --- */
+
+static bool serving; /* said so */
+
+static void
+say_serving(void)
+{
+	serving = true;
+	plog(LOG_WARNING, "l2tpns %s serves on %s port %u", L2TPNS_VERSION,
+	    ip4_text(conf->bind_address), (unsigned)L2TP_PORT);
+	sd_notifyf(0, "READY=1\nMAINPID=%d\nSTATUS=Serving L2TP on %s port %u", (int)getpid(),
+	    ip4_text(conf->bind_address), (unsigned)L2TP_PORT);
+}
+
+/* A server that stands alone is the master of its cluster. */
+static void
+on_role(bool master)
+{
+	if (master && cluster_is_first())
+		acct_begin();
+	if (!serving && (master || cluster_master_address()))
+		say_serving();
 }
 
 /* --- signals and the clock --- */
@@ -422,6 +463,8 @@ on_quit_timer(uint32_t unused)
 		timer_set(&quit_timer, MS(100));
 }
 
+static bool handed_over; /* others go on with the sessions */
+
 /* `withdrawn`: the neighbours know, and the drain has begun. */
 static void
 on_drain(uint32_t withdrawn)
@@ -438,10 +481,9 @@ on_drain(uint32_t withdrawn)
 
 /* While routers turn to others, what they still send is forwarded. The second signal waits not. */
 static void
-on_terminate(int signo)
+drain(void)
 {
-	plog(LOG_WARNING, "stopping at signal %d; tunnels stay as they are", signo);
-	if (timer_running(&drain_timer) || !bgp_has_neighbours()) {
+	if (!bgp_has_neighbours()) {
 		loop_stop();
 		return;
 	}
@@ -452,11 +494,27 @@ on_terminate(int signo)
 }
 
 static void
+on_terminate(int signo)
+{
+	plog(LOG_WARNING, "stopping at signal %d; tunnels stay as they are", signo);
+	if (timer_running(&drain_timer)) {
+		loop_stop();
+		return;
+	}
+	handed_over = cluster_leave(drain);
+	if (!handed_over)
+		drain();
+}
+
+static void
 on_quit(int signo)
 {
-	(void)signo;
 	if (timer_running(&quit_timer))
 		return;
+	if (!cluster_is_master()) {
+		on_terminate(signo);
+		return;
+	}
 	plog(LOG_WARNING, "stopping: closing %u tunnels", (unsigned)tunnel_count());
 	sd_notifyf(0, "STATUS=Closing %u tunnels", (unsigned)tunnel_count());
 	quit_ms = loop_now_ms() + SEC(QUIT_SEC);
@@ -503,10 +561,14 @@ start_clock(void)
 	loop_on_signal(SIGHUP, on_hangup);
 	loop_on_signal(SIGCHLD, on_child);
 	signal(SIGPIPE, SIG_IGN);
+	loop_at_turn_end(clfwd_turn_end); /* in front of what its packets make */
 	loop_at_turn_end(l2tp_chan_flush);
 	loop_at_turn_end(rtnl_flush); /* in front of the packets that tell of an address */
 	loop_at_turn_end(bgp_turn_end);
 	loop_at_turn_end(tundev_flush);
+	loop_at_turn_end(cluster_flush);
+	udp_before_flush(cluster_flush);
+	dgram_before_send(cluster_flush);
 	loop_at_turn_end(udp_flush);
 	loop_at_turn_end(tbf_turn_end); /* what it has let go has left */
 	loop_at_turn_end(snoop_flush);
@@ -551,18 +613,16 @@ main(int argc, char **argv)
 	watch_settings();
 	start_clock();
 	start_plugins();
-	acct_begin();
 	bgp_start();
-	bgp_serve(true);
+	cluster_on_routes(bgp_serve);
 	arp_announce();
 	pidfile_open();
 	privilege_drop(o.config);
 	pidfile_write();
 	warn_of_settings();
-	plog(LOG_WARNING, "l2tpns %s serves on %s port %u", L2TPNS_VERSION,
-	    ip4_text(conf->bind_address), (unsigned)L2TP_PORT);
-	sd_notifyf(0, "READY=1\nMAINPID=%d\nSTATUS=Serving L2TP on %s port %u", (int)getpid(),
-	    ip4_text(conf->bind_address), (unsigned)L2TP_PORT);
+	cluster_on_role(on_role);
+	acct_on_stop(clcount_final);
+	cluster_start();
 	if (word >= 0)
 		detached(word); /* the starter goes, now that systemd knows us */
 
@@ -570,7 +630,9 @@ main(int argc, char **argv)
 
 	sd_notify(0, "STOPPING=1");
 	bgp_fini();
-	acct_fini();
+	if (!handed_over)
+		acct_fini();
+	cluster_fini();
 	dae_stop();
 	control_stop();
 	cli_stop();

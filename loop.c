@@ -2,8 +2,8 @@
 /*
  * select() dispatch, as SPEC 1 wants it: an array of callbacks by descriptor, two
  * fd_sets that are copied a turn, signals taken once a turn. A turn is: wait, clock,
- * signals, readable and writable descriptors, timers, turn-end list. After loop_stop()
- * nothing but the turn-end list is called.
+ * who must hear of it first, signals, readable and writable descriptors, timers, turn-end list.
+ * After loop_stop() nothing but the turn-end list is called.
  */
 #include "loop.h"
 #include "counter.h"
@@ -27,6 +27,7 @@ static fd_set read_set, write_set;
 static int highest_fd = -1;
 static loop_turn_fn turn_end[MAX_TURN_END];
 static unsigned int n_turn_end;
+static loop_turn_fn turn_begin;
 static loop_signal_fn signal_fn[MAX_SIGNAL];
 static volatile sig_atomic_t signal_seen[MAX_SIGNAL];
 static sigset_t blocked, outside; /* signals we take; mask while in pselect() */
@@ -69,6 +70,12 @@ loop_del(int fd)
 	FD_CLR(fd, &write_set);
 	while (highest_fd >= 0 && !slots[highest_fd].on_read)
 		highest_fd--;
+}
+
+void
+loop_at_turn_begin(loop_turn_fn fn)
+{
+	turn_begin = fn;
 }
 
 void
@@ -235,6 +242,8 @@ loop_run(void)
 		now_ms = began / 1000;
 		now_wall = time(NULL);
 		timer_clock(now_ms);
+		if (turn_begin)
+			turn_begin();
 		if (n > 0 && mask_ready)
 			take_pending_signals();
 		run_signals();

@@ -26,6 +26,10 @@ void loop_want_write(int fd, loop_fn fn);
 /* Forgets fd; the caller closes it. */
 void loop_del(int fd);
 
+/* Calls `fn` when a turn begins, ahead of all input, with the clock read: after a long stop one may
+ * have to think again. */
+void loop_at_turn_begin(loop_turn_fn fn);
+
 /* Calls `fn` at the end of each turn, in the order of registration: flushing output. */
 void loop_at_turn_end(loop_turn_fn fn);
 

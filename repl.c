@@ -122,10 +122,10 @@ static const struct clfield session_fields[] = {
 	SESSION(79, NUMBER, ppp.our_mru, 0),
 	SESSION(80, NUMBER, ppp.our_magic, 0),
 	SESSION(81, TEXT, ppp.pool, 0),
-	SESSION(83, NUMBER, rec.answered, 1),
+	SESSION(82, NUMBER, rec.answered, 1),
 };
 
-enum { SESSION_NOTE = 82 }; /* kind 1, tag 2, octets; each note is such a field */
+enum { SESSION_NOTE = 83 }; /* kind 1, tag 2, octets; each note is such a field */
 
 #define TUNNEL(tag, kind, member, most)                                                            \
 	{                                                                                          \

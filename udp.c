@@ -45,6 +45,7 @@ enum {
 	SEGMENTS_SIZE = 65000,	  /* octets of a message that the kernel segments */
 	REFUSALS = 64,
 	REFUSAL_TENTHS = 300,
+	DISCARD_ROUNDS = 2048, /* as many reads as empty a full socket */
 };
 
 static struct {
@@ -271,6 +272,23 @@ on_readable(int fd, void *arg)
 		COUNT(multi_read_used);
 	if (n == (int)ask)
 		COUNT(multi_read_exceeded);
+}
+
+/* What came while the loop stood still would be taken for news. */
+void
+udp_discard(void)
+{
+	unsigned int i, round;
+	int n;
+
+	for (i = 0; i < n_sockets; i++)
+		for (round = 0; round < DISCARD_ROUNDS; round++) {
+			n = recvmmsg(sockets[i].fd, in_msg, IN_BUFFERS, MSG_DONTWAIT, NULL);
+			if (n <= 0)
+				break;
+			COUNT_ADD(tunnel_rx_dropped, n);
+		}
+	prepare_input();
 }
 
 static int

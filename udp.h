@@ -53,6 +53,9 @@ void udp_send(uint8_t local, uint32_t ip, uint16_t port, const void *data, size_
 /* The same without a copy: `data` must stay as it is until udp_flush(). Ports in network order. */
 void udp_send_in_place(uint8_t local, uint32_t ip, uint16_t port_be, void *data, size_t len);
 
+/* Throws away what waits in the sockets. */
+void udp_discard(void);
+
 /* Sends what is queued. */
 void udp_flush(void);
 

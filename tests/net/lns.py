@@ -127,7 +127,7 @@ class Lns:
         self.process = None
         self.settings = {
             "debug": 3, "hostname": "lns1", "pid_file": self._path("pid"), "state_dir": self._path("state"),
-            "cli_socket": self.socket, "bind_address": network.LNS, "cluster_interface": "core", "ppp_restart_time": 1,
+            "cli_socket": self.socket, "bind_address": network.LNS, "cluster_interface": "lo", "ppp_restart_time": 1,
             "plugin_dir": plugin_dir()}
         self.settings.update(settings or {})
         if local_users is not None:

@@ -121,7 +121,7 @@ class Namespace:
         self.ip("link add %s mtu %d type veth peer name %s mtu %d netns %s"
                 % (device, mtu, other_device, mtu, other.path))
         for ns, dev in (self, device), (other, other_device):
-            ns.ip("link set %s up" % dev)
+            ns.ip("link set dev %s up" % dev)
             ns.run("ethtool", "-K", dev, "tx", "off", "tso", "off", "gso", "off", "gro", "off")
 
     def close(self):

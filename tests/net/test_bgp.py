@@ -47,6 +47,9 @@ def frr_conf(ours=AS, theirs=THEIRS, peer="10.2.0.1", more=()):
     return "\n".join(lines + [" " + one for one in more]) + "\n"
 
 
+IDENTIFIED = {"cluster_interface": "core"}  # its address there is what a member calls itself: 10.2.0.1
+
+
 def bgp(*lines, ours=AS, theirs=THEIRS, peer="10.2.0.2"):
     return ["router bgp %d" % ours, " neighbour %s remote-as %d" % (peer, theirs)] + [
         " neighbour %s %s" % (peer, line) for line in lines]
@@ -174,7 +177,7 @@ def test_over_ipv6(plant):
     network = plant.network
     network.lns.ip("addr add 2001:db8::1/64 dev core nodad")
     network.core.ip("addr add 2001:db8::2/64 dev lns nodad")
-    daemon = plant.lns(local_users=USERS, extra=bgp(peer="2001:db8::2"))
+    daemon = plant.lns(IDENTIFIED, local_users=USERS, extra=bgp(peer="2001:db8::2"))
     router = plant.keep(Bird(network.core, plant.folder("bird"), bird_conf(local="2001:db8::2", peer="2001:db8::1")))
     router.wait_up()
     wait_for(lambda: shown(daemon)[0]["ipv6"], "IPv6")
@@ -376,7 +379,7 @@ def peer_of(daemon, **kwargs):
 
 @pytest.mark.san
 def test_octet_by_octet(passive):
-    daemon = passive()
+    daemon = passive(settings=IDENTIFIED)
     peer = peer_of(daemon)
     body = peer.up(slow=True)
     assert struct.unpack_from("!BHH4s", body) == (4, AS, 180, socket.inet_aton("10.2.0.1"))
@@ -423,7 +426,7 @@ def test_bad_open(passive):
 
 def test_same_identifier(passive):
     """RFC 6286: in one AS no other may have our identifier."""
-    daemon = passive(theirs=AS)
+    daemon = passive(theirs=AS, settings=IDENTIFIED)
     peer = peer_of(daemon)
     peer.expect(OPEN)
     peer.send(open_message(AS, router_id="10.2.0.1"))

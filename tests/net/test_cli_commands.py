@@ -71,8 +71,8 @@ COMMANDS = [
     ("show radius servers", False, [
         "Server           Port For  Weight State    Since   Requests    Replies Unanswered RTT ms"]),
     ("show cluster", False, [
-        r"Cluster status   : Master", r"My address       : 10\.2\.0\.1", r"VIP address      : 10\.1\.0\.1",
-        r"Multicast address: 239\.192\.13\.13", r"UDP port         : 32792", r"Multicast i'face : core",
+        r"Cluster status   : Master", r"My address       : 127\.0\.0\.1", r"VIP address      : 10\.1\.0\.1",
+        r"Multicast address: 239\.192\.13\.13", r"UDP port         : 32792", r"Multicast i'face : lo",
         r"Table version #  : \d+", r"Next heartbeat # : \d+", r"Highest session  : 2", r"Highest bundle   : 0",
         r"Highest tunnel   : 1", r"0 changes queued for sending", r"0 peers\."]),
     ("show bgp", False, ["BGP is not configured"]),
@@ -375,7 +375,7 @@ def test_bgp(plant):
     daemon = plant.lns(local_users=USERS, extra=[
         "router bgp 64512", " neighbour 127.0.0.2 remote-as 64513", " neighbour 127.0.0.2 timers 30 90",
         " neighbour router.example remote-as 4200000000"])
-    head = [r"BGPv4 router identifier 10\.2\.0\.1, local AS number 64512", " ",
+    head = [r"BGPv4 router identifier 127\.0\.0\.1, local AS number 64512", " ",
             "Peer                  AS         Address State       Retries Retry in Route Pend    Timers",
             "------------------ ----- --------------- ----------- ------- -------- ----- ---- ---------"]
     rows = [r"127\.0\.0\.2          64513       127\.0\.0\.2 \w[\w ]{10} {7}\d +\d+s    no   no   30   90",
@@ -396,4 +396,4 @@ def test_bgp(plant):
 
 def test_show_cluster_json(lns):
     value = json.loads("\n".join(lns.run("show cluster json")))
-    assert (value["status"], value["address"], value["peers"]) == ("master", "10.2.0.1", [])
+    assert (value["status"], value["address"], value["peers"]) == ("master", "127.0.0.1", [])

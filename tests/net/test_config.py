@@ -244,11 +244,11 @@ def test_long_report(daemon):
 
 def test_warning_of_what_is_not_served(plant):
     """One line at start names it, also at debug 1."""
-    daemon = plant.lns({"debug": 1, "cluster_secret": "s", "cluster_port": 32792}, extra=["router bgp 1"],
+    daemon = plant.lns({"debug": 1, "pppoe_service_name": "s", "send_garp": "no"}, extra=["router bgp 1"],
                        local_users=USERS)
     daemon.wait_log("configured, but not served")
     found = re.findall("configured, but not served by this version: (.*)", daemon.log)
-    assert len(found) == 1 and found[0].split(", ") == ["cluster_secret"]
+    assert len(found) == 1 and found[0].split(", ") == ["pppoe_service_name"]
     daemon.stop()
 
 
@@ -363,7 +363,10 @@ SEEN = {
     "radius_require_message_authenticator": USE, "filter_unknown": "test_filter.py::test_filter_unknown",
     "snoop_host": "autosnoop asks for it", "snoop_port": "autosnoop asks for it", "cli_local_login": USE,
     "cli_port": RESTART, "nsctl_secret": USE, "nsctl_bind_address": RESTART, "max_sessions": RESTART,
-    "cluster_interface": RESTART, "send_garp": "test_bgp.py::test_gratuitous_arp", "shutdown_drain": USE, "nexthop_address": "test_bgp.py::test_next_hop",
+    "cluster_address": RESTART, "cluster_port": RESTART, "cluster_interface": RESTART, "cluster_mcast_ttl": USE,
+    "cluster_hb_interval": USE, "cluster_hb_timeout": USE, "cluster_master_min_adv": USE, "cluster_secret": USE,
+    "send_garp": "test_bgp.py::test_gratuitous_arp", "shutdown_drain": USE,
+    "nexthop_address": "test_bgp.py::test_next_hop",
     "nexthop6_address": "test_bgp.py::test_next_hop", "max_tunnels": RESTART, "local_users": "test_reload.py::test_local_users_set_to_a_broken_file",
 }
 

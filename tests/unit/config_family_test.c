@@ -519,9 +519,10 @@ what_is_not_served(void **state)
 
 	(void)state;
 	assert_false(config_unserved(conf, text, sizeof(text)));
-	read_text("set cluster_port 32792\nset cluster_port 5\nsetforward m 10.0.0.1 1701 s\n");
+	read_text(
+	    "set pppoe_service_name a\nset pppoe_service_name b\nsetforward m 10.0.0.1 1701 s\n");
 	assert_true(config_unserved(conf, text, sizeof(text)));
-	assert_string_equal(text, "cluster_port, setforward");
+	assert_string_equal(text, "pppoe_service_name, setforward");
 }
 
 #define TEST(name) cmocka_unit_test_setup(name, defaults)

@@ -9,6 +9,7 @@
 #include "acct_queue.h"
 #include "addr.h"
 #include "avp.h"
+#include "bgp_route.h"
 #include "change.h"
 #include "counter.h"
 #include "cpopt.h"
@@ -1017,6 +1018,7 @@ main(void)
 	session_init(conf->max_sessions);
 	ippool_init(conf->max_sessions);
 	iptab_init(conf->max_sessions);
+	bgp_route_init(2 * conf->max_sessions);
 	addr_init();
 	usage_init();
 	filter_init();

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The way of a record between the tables (repl_state.h) and the fields of a message
+ * (repl.h). Here is decided what of two states of one object stays: the newer version, but
+ * in a full synchronisation what the master says, and of what is offered by a master that
+ * steps down, nothing that our own mastership has changed since.
+ *
+ * Called by clstream.c and clsync.c.
+ */
+#include "clrec.h"
+#include "acct_queue.h"
+#include "clcount.h"
+#include "clstream.h"
+#include "clsync.h"
+#include "cluster.h"
+#include "counter.h"
+#include "log.h"
+#include "repl_state.h"
+#include "session.h"
+#include "tunnel.h"
+
+static struct repl_session session; /* in hand: some 8 KB */
+
+static bool
+put_session(struct wr *w, sess_id id)
+{
+	if (session_export(id, &session))
+		return repl_put_session(w, &session);
+	return repl_put_gone(w, REPL_SESSION, id, change_version(CHANGE_SESSION, id));
+}
+
+static bool
+put_tunnel(struct wr *w, tunn_id id)
+{
+	struct repl_tunnel t;
+
+	if (tunnel_export(id, &t))
+		return repl_put_tunnel(w, &t);
+	return repl_put_gone(w, REPL_TUNNEL, id, change_version(CHANGE_TUNNEL, id));
+}
+
+bool
+clrec_put(struct wr *w, enum change_kind kind, uint32_t id)
+{
+	if (!change_version(kind, id))
+		return true;
+	return kind == CHANGE_TUNNEL ? put_tunnel(w, id) : put_session(w, id);
+}
+
+/* --- on a slave --- */
+
+/* The first word of a synchronisation about a place counts, whatever we thought of it before. */
+static void
+meet(const struct repl_record *rec)
+{
+	enum change_kind kind = rec->kind == REPL_TUNNEL ? CHANGE_TUNNEL : CHANGE_SESSION;
+
+	if ((rec->kind == REPL_TUNNEL || rec->kind == REPL_SESSION) &&
+	    !clsync_met(rec->kind, rec->id))
+		change_set_version(kind, rec->id, 0);
+}
+
+static enum install
+apply_session(const struct repl_record *rec)
+{
+	if (rec->gone)
+		return session_remove(rec->id, rec->version);
+	return repl_get_session(rec, &session) ? session_install(&session) : INSTALL_REFUSED;
+}
+
+static enum install
+apply_tunnel(const struct repl_record *rec)
+{
+	struct repl_tunnel t;
+
+	if (rec->gone)
+		return tunnel_remove(rec->id, rec->version);
+	return repl_get_tunnel(rec, &t) ? tunnel_install(&t) : INSTALL_REFUSED;
+}
+
+static enum install
+apply_chan(const struct repl_record *rec)
+{
+	struct repl_chan c;
+
+	if (rec->gone)
+		return INSTALL_OLD; /* the tunnel's own record tells what was acknowledged */
+	return repl_get_chan(rec, &c) ? chan_install(&c) : INSTALL_REFUSED;
+}
+
+static enum install
+apply_acct(const struct repl_record *rec)
+{
+	struct repl_acct a;
+
+	return repl_get_acct(rec, &a) ? (enum install)acct_install(&a) : INSTALL_REFUSED;
+}
+
+static enum install
+apply_count(const struct repl_record *rec)
+{
+	struct repl_count c;
+
+	if (!repl_get_count(rec, &c))
+		return INSTALL_REFUSED;
+	clcount_install(&c);
+	return INSTALL_DONE;
+}
+
+/* Records of kinds that we do not know are a newer version's: nothing is wrong. */
+static enum install
+apply(const struct repl_record *rec)
+{
+	meet(rec);
+	switch (rec->kind) {
+	case REPL_SESSION:
+		return apply_session(rec);
+	case REPL_TUNNEL:
+		return apply_tunnel(rec);
+	case REPL_CHAN:
+		return apply_chan(rec);
+	case REPL_ACCT:
+		return apply_acct(rec);
+	case REPL_COUNT:
+		return apply_count(rec);
+	default:
+		return INSTALL_OLD;
+	}
+}
+
+static bool
+refused(const struct repl_record *rec)
+{
+	COUNT(cluster_refused);
+	plog_limit(LOG_CALL, "cluster: record %u of kind %u cannot be installed", rec->id,
+	    (unsigned)rec->kind);
+	return false;
+}
+
+bool
+clrec_apply(struct rd fields)
+{
+	struct repl_record rec;
+	bool good = true;
+
+	while (repl_next(&fields, &rec)) {
+		COUNT(cluster_changes);
+		if (apply(&rec) == INSTALL_REFUSED)
+			good = refused(&rec);
+		change_seen_version(rec.version);
+	}
+	if (fields.bad)
+		COUNT(cluster_malformed);
+	return good && !fields.bad;
+}
+
+/* --- on a master --- */
+
+/*
+ * Our place was not touched since our mastership began: what is newer comes from one who
+ * went on from there too. One that is free here and older than our mastership has ended here
+ * if we changed the place.
+ */
+static bool
+may_take_session(const struct repl_session *r)
+{
+	const struct session *s = session_get(r->id);
+
+	if (change_version(CHANGE_SESSION, r->id) <= clstream_base())
+		return true;
+	if (s)
+		return s->unique != r->rec.unique;
+	return (uint64_t)r->age_ds * 100 < cluster_master_age_ms();
+}
+
+static bool
+may_take_tunnel(const struct repl_tunnel *r)
+{
+	const struct tunnel *t = tunnel_get(r->id);
+
+	if (change_version(CHANGE_TUNNEL, r->id) <= clstream_base())
+		return true;
+	if (t)
+		return t->wire_tid != r->wire_tid || t->peer_tid != r->peer_tid;
+	return (uint64_t)r->age_ds * 100 < cluster_master_age_ms();
+}
+
+static enum install
+take(const struct repl_record *rec)
+{
+	struct repl_tunnel t;
+
+	if (rec->kind == REPL_ACCT)
+		return apply_acct(rec);
+	if (rec->gone)
+		return INSTALL_OLD; /* it ends here by itself, if it has ended */
+	if (rec->kind == REPL_TUNNEL) {
+		if (!repl_get_tunnel(rec, &t))
+			return INSTALL_REFUSED;
+		return may_take_tunnel(&t) ? tunnel_offer(&t) : INSTALL_OLD;
+	}
+	if (rec->kind != REPL_SESSION)
+		return INSTALL_OLD;
+	if (!repl_get_session(rec, &session))
+		return INSTALL_REFUSED;
+	return may_take_session(&session) ? session_offer(&session) : INSTALL_OLD;
+}
+
+bool
+clrec_take_offer(struct rd fields)
+{
+	struct repl_record rec;
+	bool good = true;
+
+	while (repl_next(&fields, &rec))
+		if (take(&rec) == INSTALL_REFUSED)
+			good = refused(&rec);
+	if (fields.bad)
+		COUNT(cluster_malformed);
+	return good && !fields.bad;
+}

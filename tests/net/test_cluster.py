@@ -1,0 +1,362 @@
+"""Members of a cluster: who is master, what the others hold, and what becomes of sessions when the master goes."""
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+import pylac
+from lns import Lns
+from netns import Namespace, wait_for
+
+LINK, OUTER = "10.13.0.%d", "10.11.0.%d"
+VIP, LAC = "10.99.0.1", "10.11.0.100"
+POOL = "10.9.0.0/24"
+
+
+class Addresses:
+    """What class Lns asks a network for."""
+    LNS = VIP
+
+
+class Member:
+    """One daemon in a namespace: `among` the members, `outer` towards the LAC."""
+
+    def __init__(self, trio, number, settings):
+        self.trio, self.number = trio, number
+        self.address = LINK % number
+        self.ns = trio.new("member%d" % number)
+        trio.switch.plug("m%d" % number, self.ns, "among")
+        trio.lac.plug("m%d" % number, self.ns, "outer")
+        trio.switch.ip("link set m%d master br0" % number)
+        trio.lac.ip("link set m%d master br0" % number)
+        self.ns.ip("addr add %s/24 dev among" % self.address, "addr add %s/24 dev outer" % (OUTER % number),
+                   "addr add %s/32 dev lo" % VIP)
+        self.ns.sysctl("ipv4.ip_forward", 1)
+        self.lns = Lns(Addresses, trio.folder("member%d" % number),
+                       {"cluster_interface": "among", "cluster_hb_interval": 1, "cluster_hb_timeout": 10,
+                        "cluster_secret": "among us", "hostname": "lns%d" % number, "radius_authtypes": "pap",
+                        **settings},
+                       ns=self.ns, pool=(POOL,), local_users={}, start=False)
+        self.lns.write("local_users", "joe * pw\nsue * pw\nann * pw 10.9.1.1\neve * pw 10.9.1.2\n")
+
+    def start(self):
+        self.lns._cli = None
+        self.lns.start()
+        return self
+
+    def counters(self):
+        return self.lns.counters()
+
+    def show(self):
+        return json.loads("\n".join(self.lns.run("show cluster json")))
+
+    def alive(self):
+        return self.lns.process is not None and self.lns.process.alive()
+
+    def kill(self):
+        os.kill(self.lns.process.pid, signal.SIGKILL)
+        self.lns.process.wait()
+
+    def part(self):
+        self.trio.switch.ip("link set m%d nomaster" % self.number)
+
+    def rejoin(self):
+        self.trio.switch.ip("link set m%d master br0" % self.number)
+
+
+class Trio:
+    """Three members and a LAC that reaches the address they share through one of them."""
+
+    def __init__(self, factory, settings=None):
+        self.factory = factory
+        self.all = []
+        self.switch, self.lac = self.new("switch"), self.new("lac")
+        for ns in self.switch, self.lac:
+            ns.ip("link add br0 type bridge forward_delay 0 mcast_snooping 0", "link set br0 up")
+        self.lac.ip("addr add %s/24 dev br0" % LAC)
+        self.members = [Member(self, n, settings or {}) for n in (1, 2, 3)]
+
+    def new(self, name):
+        self.all.append(Namespace(name))
+        return self.all[-1]
+
+    def folder(self, name):
+        return self.factory.mktemp(name)
+
+    def through(self, member):
+        """What the LAC sends goes to this member from now on."""
+        self.lac.ip("route replace %s/32 via %s" % (VIP, OUTER % member.number))
+
+    def alive(self):
+        return [m for m in self.members if m.alive()]
+
+    def master(self):
+        found = [m for m in self.alive() if m.show()["status"] == "master"]
+        return found[0] if len(found) == 1 else None
+
+    def slaves(self):
+        return [m for m in self.alive() if m.show()["status"] == "slave"]
+
+    def settled(self):
+        """One master, and all others have what it has."""
+        shows = [m.show() for m in self.alive()]
+        masters = [s for s in shows if s["status"] == "master"]
+        return len(masters) == 1 and all(s["up_to_date"] and s["term"] == masters[0]["term"] and
+                                         len(s["peers"]) == len(shows) - 1 for s in shows)
+
+    def wait(self, timeout=15):
+        wait_for(self.settled, "one master, all others up to date", timeout)
+        return self.master()
+
+    def close(self):
+        try:
+            for m in self.members:
+                if m.alive():
+                    m.lns._check_log()
+                    m.lns.process.kill()
+        finally:
+            for ns in reversed(self.all):
+                ns.close()
+
+
+@pytest.fixture
+def trio(tmp_path_factory):
+    plant = Trio(tmp_path_factory)
+    try:
+        yield plant
+    finally:
+        plant.close()
+
+
+def test_one_master_and_two_slaves(trio):
+    for m in trio.members:
+        m.start()
+    master = trio.wait()
+    assert master.show()["term"] == 1
+    for m in trio.members:
+        show = m.show()
+        assert show["master"] == master.address
+        assert {p["address"] for p in show["peers"]} == {o.address for o in trio.members if o is not m}
+        text = "\n".join(m.lns.run("show cluster"))
+        assert "2 peers." in text and ("Master" if m is master else "Slave") in text.split("\n")[0]
+
+
+def test_a_killed_master_is_followed_by_another(trio):
+    for m in trio.members:
+        m.start()
+    first = trio.wait()
+    first.kill()
+    second = trio.wait()
+    assert second is not first and second.show()["term"] == 2
+    first.start()
+    assert trio.wait() is second
+
+
+class Network:
+    """What class pylac.Lac asks a network for."""
+    LAC, LNS = LAC, VIP
+
+    def __init__(self, trio):
+        self.lac = trio.lac
+
+
+@pytest.fixture
+def lac(trio):
+    one = pylac.Lac(Network(trio))
+    yield one
+    one.close()
+
+
+def held(member, user):
+    """What this member has of a user's session."""
+    found = member.lns.session(user)
+    return found and (found["SID"], found["TID"], found["IP"])
+
+
+def wait_all(trio, what, value, timeout=10):
+    wait_for(lambda: all(what(m) == value for m in trio.alive()), "%r on all" % (value,), timeout)
+
+
+def test_sessions_are_on_all_members(trio, lac):
+    """Those that were there when a member came, and those that come later; ends too."""
+    for m in trio.members[:2]:
+        m.start()
+    master = trio.wait()
+    trio.through(master)
+    tunnel = lac.tunnel()
+    joe = tunnel.session().up("joe", "pw")
+    trio.members[2].start()
+    trio.wait()
+    ann = tunnel.session().up("ann", "pw")
+    for user in "joe", "ann":
+        wait_all(trio, lambda m: held(m, user), held(master, user))
+    for m in trio.members:
+        trio.through(m)
+        for session in joe, ann:
+            session.ping(VIP)
+    joe.hangup()
+    wait_all(trio, lambda m: m.lns.session("joe"), None)
+    assert held(master, "ann")
+    for m in trio.members:
+        assert m.counters()["cluster_refused"] == 0
+
+
+def test_control_through_a_slave(trio, lac):
+    """The LAC need not know who is master."""
+    for m in trio.members:
+        m.start()
+    master = trio.wait()
+    slave = trio.slaves()[0]
+    trio.through(slave)
+    joe = lac.tunnel().session().up("joe", "pw")
+    joe.ping(VIP)
+    wait_all(trio, lambda m: held(m, "joe"), held(master, "joe"))
+    joe.hangup()
+    wait_all(trio, lambda m: m.lns.session("joe"), None)
+
+
+def test_sessions_outlive_the_master(trio, lac):
+    """Twice, so that the second master has none of it at first hand; new calls and ends go on."""
+    for m in trio.members:
+        m.start()
+    trio.wait()
+    trio.through(trio.slaves()[0])
+    tunnel = lac.tunnel()
+    joe = tunnel.session().up("joe", "pw")
+    before = held(trio.master(), "joe")
+    for user in "ann", "eve":
+        old = trio.master()
+        trio.through(next(m for m in trio.alive() if m is not old))
+        old.kill()
+        trio.wait()
+        assert held(trio.master(), "joe") == before
+        joe.ping(VIP)
+        tunnel.session().up(user, "pw").ping(VIP)
+        if user == "ann":
+            old.start()
+            trio.wait()
+    joe.hangup()
+    wait_all(trio, lambda m: m.lns.session("joe"), None)
+    wait_all(trio, lambda m: bool(m.lns.session("eve")), True)
+
+
+def all_up(trio):
+    for m in trio.members:
+        m.start()
+    return trio.wait()
+
+
+def test_a_master_that_is_stopped_hands_over(trio, lac):
+    """No gap: the next one is master before the old one has ended, and no Stop is kept for what lives on."""
+    old = all_up(trio)
+    trio.through(old)
+    joe = lac.tunnel().session().up("joe", "pw")
+    wait_all(trio, lambda m: bool(m.lns.session("joe")), True)
+    heir = next(m for m in trio.members if m is not old)
+    old.lns.process.send_signal(signal.SIGTERM)
+    old.lns.wait_log("cluster: leaving, the next master is ")
+    joe.ping(VIP)
+    assert old.lns.process.wait() == 0
+    trio.through(heir)
+    joe.ping(VIP)
+    assert trio.wait().show()["term"] == 2
+    assert "cluster_hb_timeout" not in "".join(m.lns.log for m in trio.alive())
+    joe.hangup()
+    wait_all(trio, lambda m: m.lns.session("joe"), None)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_a_slave_that_is_stopped_leaves_all_alone(trio, lac, number):
+    master = all_up(trio)
+    trio.through(master)
+    joe = lac.tunnel().session().up("joe", "pw")
+    for slave in trio.slaves():
+        slave.lns.process.send_signal(number)
+        assert slave.lns.process.wait() == 0
+    joe.ping(VIP)
+    wait_for(lambda: master.show()["peers"] == [], "a master without peers")
+    assert master.show()["term"] == 1 and master.lns.session("joe")
+
+
+def test_a_master_that_stood_still_is_slave_when_it_wakes(trio, lac):
+    old = all_up(trio)
+    trio.through(old)
+    joe = lac.tunnel().session().up("joe", "pw")
+    wait_all(trio, lambda m: bool(m.lns.session("joe")), True)
+    began = time.monotonic()
+    os.kill(old.lns.process.pid, signal.SIGSTOP)
+    others = [m for m in trio.members if m is not old]
+    try:
+        wait_for(lambda: any(m.show()["status"] == "master" for m in others), "another master")
+        trio.through(next(m for m in others if m.show()["status"] == "master"))
+        joe.ping(VIP)
+        wait_for(lambda: time.monotonic() > began + 1.5, "a stop longer than cluster_hb_timeout")
+    finally:
+        os.kill(old.lns.process.pid, signal.SIGCONT)
+    assert trio.wait() is not old
+    assert old.counters()["cluster_frozen"] == 1
+    for m in trio.members:
+        trio.through(m)
+        joe.ping(VIP)
+        assert held(m, "joe") == held(old, "joe")
+
+
+def test_two_masters_meet(trio, lac):
+    """What was done on each side of a broken network is there afterwards."""
+    old = all_up(trio)
+    trio.through(old)
+    tunnel = lac.tunnel()
+    joe, sue = tunnel.session().up("joe", "pw"), tunnel.session().up("sue", "pw")
+    wait_all(trio, lambda m: bool(m.lns.session("sue")), True)
+    old.part()
+    others = [m for m in trio.members if m is not old]
+    wait_for(lambda: any(m.show()["status"] == "master" for m in others), "another master")
+    ann = tunnel.session().up("ann", "pw")  # the cut-off one still draws the traffic
+    sue.hangup()
+    trio.through(next(m for m in others if m.show()["status"] == "master"))
+    joe.ping(VIP)
+    eve = pylac.Lac(Network(trio))
+    eve_session = eve.tunnel().session().up("eve", "pw")
+    old.rejoin()
+    trio.wait()
+    for user in "joe", "ann", "eve":
+        wait_for(lambda: all(m.lns.session(user) for m in trio.members), user + " on all")
+    for m in trio.members:
+        trio.through(m)
+        for session in joe, ann, eve_session:
+            session.ping(VIP)
+    eve.close()
+
+
+def test_members_without_the_key_are_ignored(trio):
+    master = all_up(trio)
+    stranger = next(m for m in trio.members if m is not master)
+    stranger.lns.stop()
+    stranger.lns.settings["cluster_secret"] = "another"
+    stranger.lns.write_config()
+    stranger.start()
+    assert stranger.show()["status"] == "master"
+    assert stranger.counters()["cluster_bad_hmac"] and master.counters()["cluster_bad_hmac"]
+    assert trio.members and master.show()["status"] == "master"
+    assert stranger.address not in [p["address"] for p in master.show()["peers"]]
+
+
+def test_counters_are_those_of_all_members(trio, lac):
+    """What each member has moved for a session is in what any of them shows."""
+    all_up(trio)
+    trio.through(trio.master())
+    joe = lac.tunnel().session().up("joe", "pw")
+    wait_all(trio, lambda m: bool(m.lns.session("joe")), True)
+    for m in trio.members:
+        trio.through(m)
+        for _ in range(5):
+            joe.ping(VIP)
+
+    def moved(m):
+        one = m.lns.session("joe")
+        return one["downloaded"], one["uploaded"]
+    sizes = 15 * (20 + 8 + 32)
+    wait_all(trio, moved, (str(sizes), str(sizes)))
