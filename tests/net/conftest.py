@@ -27,7 +27,8 @@ def pytest_xdist_make_scheduler(config, log):
     return LoadFileScheduling(config, log)
 
 
-LONGEST_FIRST = ["test_pppd.py", "test_throttle.py", "test_l2tp.py", "test_storm.py", "test_badinput.py"]
+LONGEST_FIRST = ["test_pppd.py", "test_cluster_faults.py", "test_throttle.py", "test_l2tp.py", "test_storm.py",
+                 "test_badinput.py"]
 
 
 def pytest_collection_modifyitems(items):

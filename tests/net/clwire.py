@@ -1,0 +1,132 @@
+"""Messages of the cluster as seen on its link, and as somebody else would put them there.
+
+    wire = Wire(site)
+    frames = wire.frames()                     # what went over the link since the last call
+    wire.inject(frame)                         # the same frame again
+    wire.inject(respoken(frame, payload))      # with another UDP payload, from the same member
+    wire.say(message(...))                     # from an address of our own, by multicast
+"""
+
+import collections
+import hashlib
+import hmac
+import socket
+import struct
+
+import cluster
+
+GROUP, PORT = "239.192.13.13", 32792
+STRANGER = cluster.LINK % 200
+(HEARTBEAT, CHALLENGE, PROOF, CHANGE, RESEND, SYNC_ASK, SYNC, SYNC_ACK, FORWARD, COUNT, COUNT_ASK, OFFER,
+ LEAVE) = range(1, 14)
+MAGIC, FORMAT, SIGNED = 0x4c4e, 1, 1
+HEADER = struct.Struct("!HBBHHQQI")
+MAC = 32
+ETH, IP, UDP = 14, 20, 8
+
+Head = collections.namedtuple("Head", "magic format kind flags reserved incarnation counter term")
+
+
+def head_of(payload):
+    return Head(*HEADER.unpack(payload[:HEADER.size]))
+
+
+def sign(body, key):
+    return body + hmac.new(key.encode(), body, hashlib.sha256).digest()
+
+
+def message(kind, incarnation, counter, term, fields=b"", key=None):
+    """A whole message; without a key it is not signed."""
+    body = HEADER.pack(MAGIC, FORMAT, kind, SIGNED if key else 0, 0, incarnation, counter, term) + fields
+    return sign(body, key) if key else body
+
+
+def field(tag, value):
+    if isinstance(value, int):
+        value = value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big")
+    return struct.pack("!HH", tag, len(value)) + value
+
+
+def payload_of(frame):
+    return frame[ETH + IP + UDP:]
+
+
+def checksum(data):
+    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def respoken(frame, payload):
+    """The frame with another payload; UDP goes without a checksum."""
+    ip = bytearray(frame[ETH:ETH + IP])
+    struct.pack_into("!H", ip, 2, IP + UDP + len(payload))
+    struct.pack_into("!H", ip, 10, 0)
+    struct.pack_into("!H", ip, 10, checksum(bytes(ip)))
+    udp = frame[ETH + IP:ETH + IP + 4] + struct.pack("!HH", UDP + len(payload), 0)
+    return frame[:ETH] + bytes(ip) + udp + payload
+
+
+class Wire:
+    """The link of the members, seen from their switch."""
+
+    ETH_P_ALL = 3  # a bridge takes the rest before we see it
+
+    def __init__(self, site):
+        self.site = site
+        ns = site.switch
+        if STRANGER not in ns.run("ip", "addr", "show", "dev", "br0"):
+            ns.ip("addr add %s/24 dev br0" % STRANGER)
+        self.taps = [self._raw("m%d" % m.number) for m in site.members]
+        self.out = self._raw("br0")
+        self.sock = ns.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.sock.bind((STRANGER, PORT))
+        self.sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(STRANGER))
+        self.sock.settimeout(0)
+
+    def _raw(self, device):
+        sock = self.site.switch.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(self.ETH_P_ALL))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 32 << 20)
+        sock.bind((device, self.ETH_P_ALL))
+        sock.settimeout(0)
+        return sock
+
+    def frames(self):
+        """Whole messages as they came out of the members, in order of time for each."""
+        found = []
+        for tap in self.taps:
+            while True:
+                try:
+                    frame, where = tap.recvfrom(65536)
+                except BlockingIOError:
+                    break
+                if where[2] == socket.PACKET_OUTGOING or not self._ours(frame):
+                    continue
+                found.append(frame)
+        return found
+
+    @staticmethod
+    def _ours(frame):
+        ip = frame[ETH:]
+        return (frame[12:ETH] == b"\x08\0" and len(ip) > IP + UDP + HEADER.size and ip[0] == 0x45 and ip[9] == socket.IPPROTO_UDP
+                and not int.from_bytes(ip[6:8], "big") & 0x3fff and ip[22:24] == PORT.to_bytes(2, "big"))
+
+    def inject(self, frame):
+        self.out.send(frame)
+
+    def say(self, payload, to=GROUP):
+        self.sock.sendto(payload, (to, PORT))
+
+    def heard(self):
+        """What the members have said to the stranger."""
+        found = []
+        while True:
+            try:
+                found.append(self.sock.recv(65536))
+            except BlockingIOError:
+                return found
+
+    def close(self):
+        for sock in (*self.taps, self.out, self.sock):
+            sock.close()

@@ -1,0 +1,649 @@
+"""What befalls a cluster of three while a thousand sessions pass traffic: no session is lost, and little traffic.
+
+Each fault is put on while a load of PPS packets a second each way goes through all sessions and a second LAC sets up and
+closes calls without end. The gap is what was lost of the load, as seconds of it. The timers are fast ones
+(a heartbeat each 0.1 s, a master is missed after 1 s); the default ones are in tests marked `long`, as are the full lengths.
+"""
+
+import collections
+import functools
+import json
+import random
+import socket
+import struct
+import time
+
+import pytest
+
+import cluster
+import clwire
+from clac import CLac
+from fakeradius import STOP, USER_NAME
+from netns import Timeout, wait_for
+
+SESSIONS, TUNNELS, PPS = 1000, 8, 1000
+TAKEOVER = 1.5  # seconds of traffic that a member's death, a freeze or a partition may cost at most
+
+
+class Scene:
+    """A plant with a LAC whose sessions are to outlive everything."""
+
+    def __init__(self, factory, sessions=SESSIONS, first=3, **kwargs):
+        """`first` of the members are started."""
+        self.site = cluster.Site(functools.partial(factory.mktemp, numbered=True), **kwargs)
+        self.churned = 0
+        self.rounds = 0
+        try:
+            self.site.start_members(self.site.members[:first])
+            self.lac = CLac(self.site.lac, cluster.VIP)
+            assert self.lac.do("tunnel count=%d port=0 hello=1" % TUNNELS)["ok"]
+            answer = self.lac.do("session count=%d parallel=200" % sessions)
+            assert answer["up"] == str(sessions), answer
+            self.sessions = sessions
+            self.users = {"user%d" % n for n in range(sessions)}
+            self.before = self.held()
+        except BaseException:
+            self.site.close()
+            raise
+
+    def held(self):
+        """Id and address of each session that is to last, as the master has it."""
+        return {user: what for user, what in self.site.master.sessions().items() if user in self.users}
+
+    def whole(self):
+        """As it was made, and settled: another test may use it."""
+        try:
+            return len(self.site.living()) == len(self.site.members) and self.site.settled() and self.held() == self.before
+        except Exception:
+            return False
+
+    def close(self):
+        self.site.close()
+
+
+def differences(scene):
+    """What members hold that they should not, or not as they should; {} is well."""
+    found = {}
+    for member in scene.site.living():
+        has = member.sessions()
+        wrong = {user: (scene.before.get(user), has.get(user)) for user in has.keys() | scene.before.keys()
+                 if has.get(user) != scene.before.get(user)}
+        if wrong:
+            found[str(member)] = wrong
+    return found
+
+
+def same_sessions(scene):
+    """All members hold the sessions that are to last, and no others."""
+    try:
+        wait_for(lambda: not differences(scene), "the same sessions", 10)
+    except Timeout:
+        raise AssertionError("master is %s; (should be, is): %s" % (scene.site.master, differences(scene))) from None
+
+
+def balanced(radius, started, stopped):
+    """So many calls have a Start, so many a Stop."""
+    want = started, started, stopped
+    try:
+        wait_for(lambda: radius.balance()[:3] == want, "the books")
+    except Timeout:
+        raise AssertionError("calls, Starts, Stops: %s, not %s" % (radius.balance()[:3], want)) from None
+
+
+class Trial:
+    """The block in which a fault is put on: traffic and churn around it, and the reckoning behind it."""
+
+    def __init__(self, scene, gap=TAKEOVER, pps=PPS):
+        self.scene, self.site, self.gap = scene, scene.site, gap
+        self.since = self.site.bird.states()
+        scene.rounds += 1
+        self.churn = cluster.Churn(self.site, scene.rounds, first=scene.churned)
+        self.load = cluster.Load(self.site, scene.lac, pps)
+
+    def __enter__(self):
+        self.churn.__enter__()
+        self.load.__enter__()
+        return self
+
+    def __exit__(self, kind, *rest):
+        self.load.__exit__(kind, *rest)
+        self.churn.__exit__(kind, *rest)
+        if kind is None:
+            print("up: %s; down: %s; %d calls came and went" % (self.load.up, self.load.down, self.churn.made))
+            self.reckon()
+
+    def reckon(self):
+        """Sessions, traffic, control channels, accounting, processes."""
+        scene, site, lac = self.scene, self.site, self.scene.lac
+        scene.churned += self.churn.made
+        for direction in self.load.up, self.load.down:
+            assert direction.corrupt == 0
+            assert direction.gap <= self.gap, str(direction)
+        assert not self.churn.bad, self.churn.bad[:3]
+        count = lac.do("count")
+        assert (count["up"], count["closed"], count["tunnels_up"]) == (str(scene.sessions), "0", str(TUNNELS)), count
+        site.settle()
+        assert scene.held() == scene.before
+        same_sessions(scene)
+        assert lac.do("hello tunnel=all", 60)["ok"]
+        got = lac.do("ping session=all to=%s count=1" % cluster.CORE)
+        assert got["received"] == str(scene.sessions), got
+        assert lac.do("stats")["violations"] == "0"
+        self.books()
+        for member in site.members:
+            member.lns._check_log()
+
+    def books(self):
+        """A Start for every call, a Stop for each that came and went, none for those that last."""
+        scene, radius = self.scene, self.site.radius
+        calls = scene.sessions + scene.churned
+        balanced(radius, calls, scene.churned)
+        print("accounting records that came again:", radius.balance()[3])
+
+    def stayed(self, *numbers):
+        """The BGP sessions of these members went on all the time."""
+        now = self.site.bird.states()
+        for number in numbers:
+            for side in "outer", "inner":
+                name = "%s%d" % (side, number)
+                was, so = self.since[name], now[name]
+                assert was[0] and so[0] and abs(so[1] - was[1]) < 0.1, (name, was, so)  # BIRD's times are not exact
+
+    def others(self, *members):
+        return [m.number for m in self.site.members if m not in members]
+
+
+class Stage:
+    """The scene that the tests of the module share; built anew when one has broken it."""
+
+    def __init__(self, factory):
+        self.factory, self.scene = factory, None
+
+    def get(self):
+        if self.scene and not self.scene.whole():
+            self.close()
+        if not self.scene:
+            self.scene = Scene(self.factory)
+        return self.scene
+
+    def close(self):
+        if self.scene:
+            scene, self.scene = self.scene, None
+            scene.close()
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory):
+    stage = Stage(tmp_path_factory)
+    yield stage
+    stage.close()
+
+
+@pytest.fixture
+def scene(stage):
+    return stage.get()
+
+
+@pytest.fixture
+def own(stage, tmp_path_factory):
+    """Makes a scene for one test alone."""
+    stage.close()
+    scenes = []
+
+    def make(**kwargs):
+        scenes.append(Scene(tmp_path_factory, **kwargs))
+        return scenes[-1]
+    yield make
+    for scene in scenes:
+        scene.close()
+
+
+def run_on(seconds):
+    """Let load and churn go on; not a wait for anything."""
+    time.sleep(seconds)
+
+
+def new_master(site, old, timeout=10):
+    """Wait until one of the others is master; how long that took."""
+    began = time.monotonic()
+    wait_for(lambda: [m for m, role in site.roles().items() if role == "master" and m is not old], "a new master", timeout)
+    return time.monotonic() - began
+
+
+def test_slave_killed(scene):
+    site = scene.site
+    with Trial(scene) as trial:
+        victim = site.slaves[0]
+        victim.kill()
+        site.settle()
+        trial.stayed(*trial.others(victim))
+        victim.start()
+        site.settle()
+    trial.stayed(*trial.others(victim))
+
+
+def test_master_killed(scene):
+    site = scene.site
+    with Trial(scene) as trial:
+        victim = site.master
+        victim.kill()
+        print("a new master after %.2f s" % new_master(site, victim))
+        site.settle()
+        victim.start()
+        site.settle()
+    trial.stayed(*trial.others(victim))
+
+
+def test_master_stopped(scene):
+    site = scene.site
+    with Trial(scene, gap=0) as trial:
+        victim = site.master
+        victim.stop()
+        print("a new master after %.2f s" % new_master(site, victim))
+        site.settle()
+        victim.start()
+        site.settle()
+    trial.stayed(*trial.others(victim))
+
+
+def test_slave_stopped(scene):
+    site = scene.site
+    with Trial(scene, gap=0) as trial:
+        victim = site.slaves[0]
+        victim.stop()
+        site.settle()
+        victim.start()
+        site.settle()
+    trial.stayed(*trial.others(victim))
+
+
+@pytest.mark.parametrize("seconds", [5, pytest.param(30, marks=pytest.mark.long)])
+def test_master_frozen(scene, seconds):
+    site = scene.site
+    with Trial(scene) as trial:
+        victim = site.master
+        victim.freeze()
+        try:
+            print("a new master after %.2f s" % new_master(site, victim))
+            site.settle()
+            run_on(seconds)
+        finally:
+            victim.thaw()
+        site.settle()
+    trial.stayed(1, 2, 3)
+
+
+@pytest.mark.parametrize("seconds", [5, pytest.param(30, marks=pytest.mark.long)])
+@pytest.mark.parametrize("who, how", [("master", "part"), ("slave", "unplug")])
+def test_partition(scene, who, how, seconds):
+    """A member hears nobody, without and with loss of carrier; it goes on alone, and joins the others again."""
+    site = scene.site
+    with Trial(scene) as trial:
+        victim = site.master if who == "master" else site.slaves[0]
+        getattr(victim, how)()
+        try:
+            wait_for(lambda: list(site.roles().values()).count("master") == 2, "two masters")
+            run_on(seconds)
+        finally:
+            victim.rejoin()
+        site.settle()
+    trial.stayed(1, 2, 3)
+
+
+@pytest.mark.parametrize("seconds", [10, pytest.param(60, marks=pytest.mark.long)])
+def test_loss(scene, seconds):
+    """A fifth of all messages between members is lost."""
+    site = scene.site
+    with Trial(scene, gap=0) as trial:
+        for member in site.members:
+            member.lose(20)
+        try:
+            run_on(seconds)
+            assert site.drawing()
+        finally:
+            for member in site.members:
+                member.lose(0)
+        site.settle()
+    trial.stayed(1, 2, 3)
+
+
+def test_last_one_serves(scene):
+    """Both slaves die at once: the master draws traffic again, and stops that when there is one more."""
+    site = scene.site
+    with Trial(scene) as trial:
+        last, victims = site.master, site.slaves
+        for victim in victims:
+            victim.kill()
+        site.settle()
+        assert site.routes() == ({last.outer}, {last.inner})
+        victims[0].start()
+        site.settle()
+        assert site.routes() == ({victims[0].outer}, {victims[0].inner})
+        victims[1].start()
+        site.settle()
+    trial.stayed(last.number)
+
+
+def test_rolling_restart(scene):
+    site = scene.site
+    with Trial(scene, gap=0):
+        for member in site.members:
+            member.stop()
+            site.settle()
+            member.start()
+            site.settle()
+
+
+# ---------------------------------------------------------------- what comes over the link from others
+
+
+class Snapshot:
+    """What no foreign message may change, and the counters that tell of it."""
+
+    def __init__(self, site):
+        self.site = site
+        self.state = self._state()
+        self.counts = {m: m.counters() for m in site.members}
+
+    def _state(self):
+        site = self.site
+        return site.roles(), site.routes(), {m: m.sessions() for m in site.members}
+
+    def unchanged(self):
+        """Nothing is changed; yields by how much each cluster counter has grown, over all members."""
+        assert self._state() == self.state
+        assert self.site.settled()
+        grown = {}
+        for m, before in self.counts.items():
+            for name, value in m.counters().items():
+                if name.startswith("cluster_") and value > before.get(name, 0):
+                    grown[name] = grown.get(name, 0) + value - before.get(name, 0)
+        return grown
+
+
+@pytest.fixture
+def wire(scene):
+    wire = clwire.Wire(scene.site)
+    yield wire
+    wire.close()
+
+
+def heard_frames(scene, wire, seconds=2):
+    """Real messages of many kinds: calls come and go meanwhile."""
+    wire.frames()
+    scene.rounds += 1
+    with cluster.Churn(scene.site, scene.rounds, first=scene.churned) as churn:
+        run_on(seconds)
+    scene.churned += churn.made
+    scene.site.settle()
+    same_sessions(scene)
+    frames = wire.frames()
+    kinds = collections.Counter(clwire.head_of(clwire.payload_of(f)).kind for f in frames)
+    print("heard kinds:", dict(kinds))
+    assert kinds[clwire.HEARTBEAT] and kinds[clwire.CHANGE]
+    return frames
+
+
+def bursts(things, size=200):
+    """In parts, with a little time between: nobody's socket overflows."""
+    for at in range(0, len(things), size):
+        yield things[at:at + size]
+        time.sleep(0.02)
+
+
+def inject(wire, frames):
+    for some in bursts(frames):
+        for frame in some:
+            wire.inject(frame)
+
+
+def test_replayed(scene, wire):
+    """Every message again, and all of them twice more in another order."""
+    frames = heard_frames(scene, wire)
+    before = Snapshot(scene.site)
+    inject(wire, frames)
+    random.Random(1).shuffle(frames)
+    inject(wire, frames + frames)
+    run_on(1)
+    print("counted:", before.unchanged())
+
+
+def test_replayed_of_a_former_life(scene, wire):
+    """Messages of a member that has been restarted since, its own last words among them."""
+    site = scene.site
+    victim = site.slaves[0]
+    frames = [f for f in heard_frames(scene, wire) if f[clwire.ETH + 12:clwire.ETH + 16] == socket.inet_aton(victim.link)]
+    victim.stop()
+    frames += [f for f in wire.frames() if f[clwire.ETH + 12:clwire.ETH + 16] == socket.inet_aton(victim.link)]
+    victim.start()
+    site.settle()
+    before = Snapshot(site)
+    inject(wire, frames * 2)
+    run_on(1)
+    print("counted:", before.unchanged())
+
+
+def test_truncated(scene, wire):
+    """Of each kind one message, cut at each length."""
+    frames = {clwire.head_of(clwire.payload_of(f)).kind: f for f in heard_frames(scene, wire)}
+    before = Snapshot(scene.site)
+    cut = [clwire.respoken(f, clwire.payload_of(f)[:n]) for f in frames.values()
+           for n in range(0, len(clwire.payload_of(f)))]
+    inject(wire, cut)
+    run_on(1)
+    print("%d messages cut; counted: %s" % (len(cut), before.unchanged()))
+
+
+def mutants(frame, rng, count):
+    payload = clwire.payload_of(frame)
+    for _ in range(count):
+        new = bytearray(payload)
+        for _ in range(rng.randint(1, 4)):
+            new[rng.randrange(len(new))] ^= 1 << rng.randrange(8)
+        if new != payload:
+            yield clwire.respoken(frame, bytes(new))
+
+
+def test_mutated(scene, wire):
+    """Single bits changed: the signature fails."""
+    rng = random.Random(2)
+    frames = heard_frames(scene, wire)
+    before = Snapshot(scene.site)
+    bad = [m for f in rng.sample(frames, min(len(frames), 300)) for m in mutants(f, rng, 10)]
+    inject(wire, bad)
+    run_on(1)
+    grown = before.unchanged()
+    print("%d messages changed; counted: %s" % (len(bad), grown))
+    assert sum(grown.values()) > 0
+
+
+def master_heartbeat(incarnation, counter, term, key, address):
+    fields = clwire.field(2, 1) + clwire.field(3, 3) + clwire.field(4, 10**9) + clwire.field(5, 10**12) \
+        + clwire.field(6, 10**6) + clwire.field(7, socket.inet_aton(address)) + clwire.field(12, incarnation)
+    return clwire.message(clwire.HEARTBEAT, incarnation, counter, term, fields, key)
+
+
+@pytest.mark.parametrize("key", [None, "another secret"])
+def test_forged(scene, wire, key):
+    """A master of a high term, and the end of the master there is; unsigned and with another key, under a new name
+    and that of a member."""
+    site = scene.site
+    real = [f for f in heard_frames(scene, wire) if clwire.head_of(clwire.payload_of(f)).kind == clwire.HEARTBEAT]
+    before = Snapshot(site)
+    for n in range(1, 200):
+        wire.say(master_heartbeat(0x1234567890, n, 1000, key, clwire.STRANGER))
+    for frame in real[-3:]:
+        head = clwire.head_of(clwire.payload_of(frame))
+        source = socket.inet_ntoa(frame[clwire.ETH + 12:clwire.ETH + 16])
+        for n in range(1, 50):
+            for lie in (master_heartbeat(head.incarnation, head.counter + 1000 + n, head.term + 1, key, source),
+                        clwire.message(clwire.LEAVE, head.incarnation, head.counter + 2000 + n, head.term, b"", key)):
+                wire.inject(clwire.respoken(frame, lie))
+    run_on(1)
+    grown = before.unchanged()
+    print("counted:", grown)
+    assert sum(grown.values()) > 0
+    assert not wire.heard(), "a forger got an answer"
+
+
+def test_stranger_with_the_key_and_no_proof(scene, wire):
+    """Who has the key but was never admitted is asked for a proof, not heard; and is not asked without end."""
+    before = Snapshot(scene.site)
+    for n in range(1, 1001):
+        wire.say(master_heartbeat(0x1234567891, n, 1000, cluster.SECRET, clwire.STRANGER))
+    run_on(1)
+    answers = wire.heard()
+    assert {clwire.head_of(a).kind for a in answers} == {clwire.CHALLENGE}
+    assert len(answers) < 300, len(answers)
+    print("%d challenges; counted: %s" % (len(answers), before.unchanged()))
+
+
+def test_nonsense_of_a_member(scene, wire):
+    """Messages of a member with bits changed and signed anew, as a defective one would send them: nobody ends."""
+    rng = random.Random(3)
+    site = scene.site
+    frames = heard_frames(scene, wire)
+    ahead = collections.Counter()
+    bad = []
+    for frame in rng.sample(frames, min(len(frames), 500)):
+        for mutant in mutants(frame, rng, 4):
+            body = bytearray(clwire.payload_of(mutant)[:-clwire.MAC])
+            good = clwire.head_of(clwire.payload_of(frame))
+            ahead[good.incarnation] += 1
+            struct.pack_into("!QQ", body, 8, good.incarnation, good.counter + 100 + ahead[good.incarnation])
+            body[3] = good.kind
+            bad.append(clwire.respoken(mutant, clwire.sign(bytes(body), cluster.SECRET)))
+    inject(wire, bad)
+    run_on(1)
+    assert len(site.living()) == len(site.members)
+    for member in site.members:
+        member.lns.check()
+
+
+def carried(member):
+    """Octets from and to all subscribers, as it knows them."""
+    shown = json.loads("\n".join(member.lns.run("show session json")))
+    return sum(one["uploaded_bytes"] for one in shown), sum(one["downloaded_bytes"] for one in shown)
+
+
+def test_books_behind_a_takeover(stage):
+    """The master is killed; later all sessions end right behind their traffic: a Stop each, and together they have
+    every octet, whichever member carried it."""
+    stage.close()
+    scene = stage.get()
+    site, radius = scene.site, scene.site.radius
+    with cluster.Load(site, scene.lac, PPS):
+        run_on(1)
+    victim = site.master
+    victim.kill()
+    site.settle()
+    victim.start()
+    site.settle()
+    try:
+        before = wait_for(lambda: len({carried(m) for m in site.members}) == 1 and carried(site.master), "the same counts", 5)
+    except Timeout:
+        raise AssertionError("octets up and down: %s, master is %s" % (
+            {str(m): carried(m) for m in site.members}, site.master)) from None
+    stopped = {r.get(USER_NAME) for records in radius.accounts.values() for r in records if r.status == STOP}
+    with cluster.Load(site, scene.lac, PPS) as load:
+        run_on(2)
+    assert scene.lac.do("close session=all")["ok"]
+    balanced(radius, scene.sessions + scene.churned, scene.sessions + scene.churned)
+    wait_for(lambda: all(not m.sessions() for m in site.living()), "the end of all sessions at all members")
+    up, down = radius.carried(lambda user: user not in stopped)
+    print("octets in the Stops: %d up, %d down" % (up, down))
+    assert up == before[0] + load.up.received * load.size
+    assert down == before[1] + load.down.received * load.size
+
+
+# ---------------------------------------------------------------- plants of their own
+
+
+HOLD = 3
+
+
+def test_member_cut_off(own):
+    """A member that draws traffic loses both its networks without a word: the router misses it after the hold time."""
+    scene = own(hold=HOLD)
+    site = scene.site
+    with Trial(scene, gap=HOLD + 1) as trial:
+        victim = site.slaves[0]
+        victim.cut()
+        wait_for(lambda: site.nexthops(cluster.VIP) and victim.outer not in site.nexthops(cluster.VIP), "the end of its routes")
+        run_on(1)
+        victim.mend()
+        site.settle(30)
+    trial.stayed(*trial.others(victim))
+
+
+def test_frr(own):
+    """The same with FRR as the router: a slave killed, the master killed, the next one stopped."""
+    scene = own(router=cluster.Frr)
+    site = scene.site
+    for gap, fault in (TAKEOVER, "kill slave"), (TAKEOVER, "kill master"), (0, "stop master"):
+        with Trial(scene, gap=gap) as trial:
+            victim = site.slaves[0] if "slave" in fault else site.master
+            victim.stop() if "stop" in fault else victim.kill()
+            site.settle()
+            victim.start()
+            site.settle(30)
+        trial.stayed(*trial.others(victim))
+
+
+def test_master_draws_with_too_few_slaves(own):
+    """cluster_master_min_adv: with less than so many slaves the master draws traffic itself."""
+    scene = own(settings={"cluster_master_min_adv": 2})
+    site = scene.site
+    assert site.routes() == tuple({getattr(m, side) for m in site.slaves} for side in ("outer", "inner"))
+    with Trial(scene, gap=0):
+        site.slaves[0].stop()
+        site.settle()
+        assert site.nexthops(cluster.VIP) == {m.outer for m in site.living()}
+        next(m for m in site.members if not m.running()).start()
+        site.settle()
+        assert site.nexthops(cluster.VIP) == {m.outer for m in site.slaves}
+
+
+@pytest.mark.parametrize("many", [5000, pytest.param(50000, marks=pytest.mark.long)])
+def test_joins_many_sessions(own, many):
+    """A third member starts where two hold so many sessions: it is up to date within 10 s, while traffic flows."""
+    scene = own(sessions=many, first=2, radius=cluster.FastRadius, settings={"debug": 1})
+    site = scene.site
+    late = site.members[2]
+    with cluster.Load(site, scene.lac, PPS) as load:
+        began = time.monotonic()
+        late.start()
+        wait_for(late.up_to_date, "an up-to-date third member", 30)
+        took = time.monotonic() - began
+        site.settle()
+        run_on(1)
+    print("up to date after %.1f s; up: %s; down: %s" % (took, load.up, load.down))
+    assert took < 10
+    assert (load.up.lost, load.down.lost) == (0, 0)
+    assert late.show()["highest_session"] == site.master.show()["highest_session"]
+    late.kill() if late is site.master else site.master.kill()
+    site.settle()
+    got = scene.lac.do("ping session=all to=%s timeout=10000" % cluster.CORE)
+    assert got["received"] == str(many), got
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", ["kill", "freeze", "part"])
+def test_default_timers(own, fault):
+    """The master is missed after 15 s; traffic goes on through the slaves all the time."""
+    scene = own(settings={"cluster_hb_interval": 5, "cluster_hb_timeout": 150})
+    site = scene.site
+    with Trial(scene) as trial:
+        victim = site.master
+        getattr(victim, fault)()
+        print("a new master after %.2f s" % new_master(site, victim, 40))
+        if fault == "freeze":
+            run_on(15)
+            victim.thaw()
+        elif fault == "part":
+            run_on(15)
+            victim.rejoin()
+        else:
+            victim.start()
+        site.settle(60)
+    trial.stayed(*trial.others(victim))
