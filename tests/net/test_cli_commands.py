@@ -375,7 +375,7 @@ def test_bgp(plant):
     daemon = plant.lns(local_users=USERS, extra=[
         "router bgp 64512", " neighbour 127.0.0.2 remote-as 64513", " neighbour 127.0.0.2 timers 30 90",
         " neighbour router.example remote-as 4200000000"])
-    head = [r"BGPv4 router identifier 127\.0\.0\.1, local AS number 64512", " ",
+    head = [r"BGPv4 router identifier 10\.1\.0\.11, local AS number 64512", " ",
             "Peer                  AS         Address State       Retries Retry in Route Pend    Timers",
             "------------------ ----- --------------- ----------- ------- -------- ----- ---- ---------"]
     rows = [r"127\.0\.0\.2          64513       127\.0\.0\.2 \w[\w ]{10} {7}\d +\d+s    no   no   30   90",
