@@ -549,3 +549,21 @@ class Churn:
         assert kind or not self.error, self.error
         assert kind or not self.thread.is_alive(), "the churning LAC hangs"
         self.lac.do("quit")
+
+
+class Stage:
+    """The scene that the tests of a module share; built anew by `make` when one has broken it."""
+
+    def __init__(self, make):
+        self.make, self.scene = make, None
+
+    def get(self):
+        if self.scene and not self.scene.whole():
+            self.close()
+        self.scene = self.scene or self.make()
+        return self.scene
+
+    def close(self):
+        if self.scene:
+            scene, self.scene = self.scene, None
+            scene.close()

@@ -153,28 +153,9 @@ class Trial:
         return [m.number for m in self.site.members if m not in members]
 
 
-class Stage:
-    """The scene that the tests of the module share; built anew when one has broken it."""
-
-    def __init__(self, factory):
-        self.factory, self.scene = factory, None
-
-    def get(self):
-        if self.scene and not self.scene.whole():
-            self.close()
-        if not self.scene:
-            self.scene = Scene(self.factory)
-        return self.scene
-
-    def close(self):
-        if self.scene:
-            scene, self.scene = self.scene, None
-            scene.close()
-
-
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
-    stage = Stage(tmp_path_factory)
+    stage = cluster.Stage(lambda: Scene(tmp_path_factory))
     yield stage
     stage.close()
 

@@ -98,25 +98,9 @@ class Scene:
         self.site.close()
 
 
-class Stage:
-    def __init__(self, factory):
-        self.factory, self.scene = factory, None
-
-    def get(self):
-        if self.scene and not self.scene.whole():
-            self.close()
-        self.scene = self.scene or Scene(self.factory)
-        return self.scene
-
-    def close(self):
-        if self.scene:
-            scene, self.scene = self.scene, None
-            scene.close()
-
-
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory):
-    stage = Stage(tmp_path_factory)
+    stage = cluster.Stage(lambda: Scene(tmp_path_factory))
     yield stage
     stage.close()
 
