@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * `show cluster` and `show remotelns-conf`. This version stands alone: what is shown is
- * true for such a server, in the columns that operators' scripts know. Text and JSON form
- * stand together. Runs in a CLI child.
+ * `show cluster`, from what cluster.c keeps in shared memory, and `show remotelns-conf`; first
+ * the lines that operators' scripts know. Text and JSON form stand together. Runs in a CLI
+ * child.
  */
 #include "cli_peers.h"
 #include "cluster.h"
