@@ -335,7 +335,9 @@ on_request(int fd, void *arg)
 	}
 	ok = carry_out(c, n, words, answer, sizeof(answer));
 	explicit_bzero(msg, sizeof(msg));
-	if (!c->waits)
+	if (c->waits)
+		loop_del(fd); /* answers keep the order of the requests */
+	else
 		reply(c, ok, answer);
 }
 
@@ -349,6 +351,7 @@ answer_later(uint32_t number, bool ok, const char *text)
 		if (children[i].number != number || !children[i].waits || children[i].fd < 0)
 			continue;
 		children[i].waits = false;
+		loop_add(children[i].fd, on_request, &children[i]);
 		if (ok)
 			plog(LOG_INFO, "CLI %s: %s", children[i].who, text);
 		reply(&children[i], ok, text);

@@ -101,6 +101,20 @@ give_up_rights(void)
 
 /* ---- asking the parent ---- */
 
+/* The parent answers in order: what it still owes to commands that gave up waiting comes first. */
+static ssize_t
+take_answer(char answer[CLI_ANSWER])
+{
+	static unsigned int owed;
+	ssize_t got;
+
+	owed++;
+	do
+		got = recv(PAIR_FD, answer, CLI_ANSWER - 1, 0);
+	while (got > 0 && --owed > 0);
+	return got;
+}
+
 bool
 cli_ask(char answer[CLI_ANSWER], int argc, const char *const *argv)
 {
@@ -119,7 +133,7 @@ cli_ask(char answer[CLI_ANSWER], int argc, const char *const *argv)
 	}
 	if (send(PAIR_FD, msg, len, MSG_NOSIGNAL) < 0)
 		_exit(0); /* nobody there */
-	got = recv(PAIR_FD, answer, CLI_ANSWER - 1, 0);
+	got = take_answer(answer);
 	if (got <= 0 && errno == EAGAIN)
 		snprintf(answer, CLI_ANSWER, "The daemon does not answer");
 	else if (got <= 0)

@@ -150,6 +150,26 @@ def test_guessed_enable_password(site, lns):
     cli.close()
 
 
+@pytest.mark.long
+def test_answer_that_comes_late(site, lns):
+    """A command that gave up waiting for the daemon leaves its answer to nobody, not to the next one."""
+    cli = Cli.tcp(lns.ns)
+    cli.prompt()
+    assert cli.enable("sesame")
+    lns.process.send_signal(signal.SIGSTOP)
+    try:
+        cli.timeout = 60
+        said = cli.run("drop session 7777")
+    finally:
+        lns.process.send_signal(signal.SIGCONT)
+    assert any("does not answer" in line for line in said), said
+    for what in "tunnel 888", "session 999":
+        said = cli.run("drop " + what)
+        assert any("There is no " + what in line or "not the master" in line for line in said), said
+        assert not any("7777" in line for line in said), said
+    cli.close()
+
+
 # ---------------------------------------------------------------------------- garbage
 
 def options(rng):
