@@ -13,6 +13,9 @@
  * From there on his counter tells: each value once, and none that lies CLGUARD_WINDOW or
  * more behind the highest. What he sent before his proof is not heard any more.
  *
+ * What is for one member names his incarnation, so that it means nothing to another, nor
+ * to the same one when he has restarted: each of them has counters of its own.
+ *
  * Owns struct clguard. Called by the cluster's engine for each genuine message.
  */
 #include "clguard.h"
@@ -32,7 +35,7 @@ clguard_init(struct clguard *g, uint64_t own, uint32_t address)
 	memset(g, 0, sizeof(*g));
 	g->own = own;
 	g->address = address;
-	g->tokens = BURST * TOKEN;
+	g->challenges.left = g->proofs.left = BURST * TOKEN;
 	random_bytes(g->key, sizeof(g->key));
 }
 
@@ -67,6 +70,25 @@ clguard_peer(const struct clguard *g, unsigned int peer)
 	return peer < CLGUARD_PEERS && g->peers[peer].incarnation ? &g->peers[peer] : NULL;
 }
 
+/* The place of who is at an address; CLGUARD_PEERS: nobody. */
+static unsigned int
+place_at(const struct clguard *g, uint32_t address)
+{
+	unsigned int i = 0;
+
+	while (i < CLGUARD_PEERS && (!g->peers[i].incarnation || g->peers[i].address != address))
+		i++;
+	return i;
+}
+
+uint64_t
+clguard_incarnation_at(const struct clguard *g, uint32_t address)
+{
+	unsigned int i = place_at(g, address);
+
+	return i < CLGUARD_PEERS ? g->peers[i].incarnation : 0;
+}
+
 void
 clguard_forget(struct clguard *g, unsigned int peer)
 {
@@ -78,14 +100,15 @@ clguard_forget(struct clguard *g, unsigned int peer)
 static struct clguard_peer *
 place_for(struct clguard *g, uint64_t incarnation, uint32_t from, uint64_t now_ms)
 {
-	struct clguard_peer *p, *oldest = g->peers;
+	struct clguard_peer *p = find(g, incarnation), *oldest = g->peers;
+	unsigned int there = place_at(g, from);
 
-	p = find(g, incarnation);
+	if (p && there < CLGUARD_PEERS && p != &g->peers[there])
+		clguard_forget(g, there); /* he has moved to where it was */
 	if (p)
 		return p;
-	for (p = g->peers; p < g->peers + CLGUARD_PEERS; p++)
-		if (p->incarnation && p->address == from)
-			return p;
+	if (there < CLGUARD_PEERS)
+		return &g->peers[there];
 	p = find(g, 0);
 	if (p)
 		return p;
@@ -180,16 +203,31 @@ is_our_nonce(const struct clguard *g, uint64_t incarnation, uint32_t from, uint6
 
 /* Whether one more challenge or proof may be sent. */
 static bool
-may_send(struct clguard *g, uint64_t now_ms)
+may_send(struct clguard_tokens *t, uint64_t now_ms)
 {
-	uint64_t passed = MIN(now_ms - g->tokens_ms, 1000);
+	uint64_t passed = MIN(now_ms - t->ms, 1000);
 
-	g->tokens = MIN(g->tokens + passed * TOKEN * RATE / 1000, BURST * TOKEN);
-	g->tokens_ms = now_ms;
-	if (g->tokens < TOKEN)
+	t->left = MIN(t->left + passed * TOKEN * RATE / 1000, BURST * TOKEN);
+	t->ms = now_ms;
+	if (t->left < TOKEN)
 		return false;
-	g->tokens -= TOKEN;
+	t->left -= TOKEN;
 	return true;
+}
+
+static bool
+is_for(const struct clguard *g, const struct cl_head *head)
+{
+	return head->receiver == g->own ||
+	       (head->receiver == 0 && !clmsg_names_receiver(head->kind));
+}
+
+/* A CHALLENGE is never longer than what it answers, nor comes oftener. */
+static bool
+is_asked(struct clguard *g, const struct cl_head *head, uint64_t now_ms)
+{
+	return head->kind == CL_HEARTBEAT && head->len >= CLMSG_CHALLENGE &&
+	       may_send(&g->challenges, now_ms);
 }
 
 /* A message of the peer, who is known: whether to hear it. */
@@ -209,24 +247,30 @@ clguard_check(struct clguard *g, const struct cl_head *head, uint32_t from, uint
 
 	if (head->incarnation == g->own)
 		return CLGUARD_OWN;
+	if (!is_for(g, head))
+		return CLGUARD_OTHERS;
 	if (p && (p->address == from || !is_stale(p, now_ms))) {
 		*peer = place_of(g, p);
 		return judge(p, head->counter, from, now_ms);
 	}
-	return may_send(g, now_ms) ? CLGUARD_CHALLENGE : CLGUARD_IGNORE;
+	return is_asked(g, head, now_ms) ? CLGUARD_CHALLENGE : CLGUARD_IGNORE;
 }
 
-bool
+enum clguard_verdict
 clguard_answers(struct clguard *g, const struct cl_head *head, const struct cl_proof *m,
     uint32_t from, uint64_t now_ms)
 {
 	struct clguard_peer *p = find(g, head->incarnation);
 
-	if (head->incarnation == g->own || m->address != from)
-		return false;
+	if (head->incarnation == g->own)
+		return CLGUARD_OWN;
+	if (!is_for(g, head))
+		return CLGUARD_OTHERS;
+	if (m->address != from)
+		return CLGUARD_BAD_PROOF;
 	if (p && judge(p, head->counter, from, now_ms) != CLGUARD_HEAR)
-		return false;
-	return may_send(g, now_ms);
+		return CLGUARD_REPLAY;
+	return may_send(&g->proofs, now_ms) ? CLGUARD_HEAR : CLGUARD_IGNORE;
 }
 
 /* His counters begin here. */
@@ -248,6 +292,8 @@ clguard_prove(struct clguard *g, const struct cl_head *head, const struct cl_pro
 
 	if (head->incarnation == g->own)
 		return CLGUARD_OWN;
+	if (!is_for(g, head))
+		return CLGUARD_OTHERS;
 	if (m->address != from || !is_our_nonce(g, head->incarnation, from, now_ms, m->nonce))
 		return CLGUARD_BAD_PROOF;
 	p = place_for(g, head->incarnation, from, now_ms);

@@ -5,7 +5,7 @@
  * not seen before. Pure: no socket; time is the caller's. Ask only about messages that
  * clmsg_open() found good.
  *
- *	HEARTBEAT etc. of a stranger ->  CLGUARD_CHALLENGE: send him CHALLENGE with clguard_nonce()
+ *	HEARTBEAT of a stranger ->  CLGUARD_CHALLENGE: send him CHALLENGE with clguard_nonce()
  *	CHALLENGE ->  clguard_answers(): send back PROOF with its nonce
  *	PROOF ->  clguard_prove(): he is a peer
  */
@@ -33,16 +33,20 @@ struct clguard {
 	uint32_t address; /* and our address, network order */
 	uint8_t key[32];
 	struct clguard_peer peers[CLGUARD_PEERS];
-	uint64_t tokens, tokens_ms; /* of challenges and proofs that may be sent */
+	struct clguard_tokens {
+		uint64_t left, ms;
+	} challenges, proofs; /* that may be sent */
 };
 
 enum clguard_verdict {
 	CLGUARD_HEAR,	   /* from peer *peer */
 	CLGUARD_CHALLENGE, /* a stranger, who is to prove himself */
-	CLGUARD_IGNORE,	   /* a stranger, and too many are asked already */
-	CLGUARD_OWN,	   /* our own message has come back */
-	CLGUARD_REPLAY,	   /* seen before, or older than can be told */
-	CLGUARD_MOVED,	   /* a peer, but from another address */
+	CLGUARD_IGNORE, /* a stranger who is not asked: too many are already, or it was no HEARTBEAT
+			 */
+	CLGUARD_OWN,	/* our own message has come back */
+	CLGUARD_OTHERS, /* it is for another member, or should name one and does not */
+	CLGUARD_REPLAY, /* seen before, or older than can be told */
+	CLGUARD_MOVED,	/* a peer, but from another address */
 	CLGUARD_BAD_PROOF, /* not our nonce, not for him, too old, or passed on by another */
 	CLGUARD_FULL,	   /* there are CLGUARD_PEERS peers, all alive */
 };
@@ -61,9 +65,9 @@ enum clguard_verdict clguard_check(struct clguard *g, const struct cl_head *head
 void clguard_nonce(const struct clguard *g, uint64_t incarnation, uint32_t from, uint64_t now_ms,
     uint8_t nonce[CLMSG_NONCE]);
 
-/* A CHALLENGE: whether to answer it with a PROOF. */
-bool clguard_answers(struct clguard *g, const struct cl_head *head, const struct cl_proof *m,
-    uint32_t from, uint64_t now_ms);
+/* A CHALLENGE: CLGUARD_HEAR when it is to be answered with a PROOF. */
+enum clguard_verdict clguard_answers(struct clguard *g, const struct cl_head *head,
+    const struct cl_proof *m, uint32_t from, uint64_t now_ms);
 
 /*
  * A PROOF: CLGUARD_HEAR when he is a peer now, at place *peer. The place may have been another's,
@@ -74,6 +78,9 @@ enum clguard_verdict clguard_prove(struct clguard *g, const struct cl_head *head
 
 /* He has gone, or is not wanted any more; he may prove himself again. */
 void clguard_forget(struct clguard *g, unsigned int peer);
+
+/* The incarnation to name in what is sent to a member's address; 0: no peer has it. */
+uint64_t clguard_incarnation_at(const struct clguard *g, uint32_t address);
 
 /* The peer at that place; NULL: free. */
 const struct clguard_peer *clguard_peer(const struct clguard *g, unsigned int peer);

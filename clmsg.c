@@ -20,6 +20,23 @@ _Static_assert(CLMSG_MAC == SHA256_DIGEST_SIZE, "CLMSG_MAC is that of SHA-256");
 
 /* --- head and signature --- */
 
+bool
+clmsg_names_receiver(uint8_t kind)
+{
+	static const bool named[CLMSG_KINDS] = {
+		[CL_CHALLENGE] = true,
+		[CL_PROOF] = true,
+		[CL_RESEND] = true,
+		[CL_SYNC_ASK] = true,
+		[CL_SYNC] = true,
+		[CL_SYNC_ACK] = true,
+		[CL_FORWARD] = true,
+		[CL_OFFER] = true,
+	};
+
+	return kind < CLMSG_KINDS && named[kind];
+}
+
 void
 clmsg_set_key(struct clmsg_key *key, const char *secret)
 {
@@ -50,6 +67,7 @@ clmsg_begin(void *buf, size_t size, const struct cl_head *head)
 	wr_u16(&w, 0); /* flags: clmsg_seal() */
 	wr_u16(&w, 0); /* reserved */
 	wr_u64(&w, head->incarnation);
+	wr_u64(&w, head->receiver);
 	wr_u64(&w, head->counter);
 	wr_u32(&w, head->term);
 	return w;
@@ -73,6 +91,7 @@ read_head(struct rd *r, struct cl_head *head)
 	head->kind = rd_u8(r);
 	rd_skip(r, 2 + 2); /* flags, reserved */
 	head->incarnation = rd_u64(r);
+	head->receiver = rd_u64(r);
 	head->counter = rd_u64(r);
 	head->term = rd_u32(r);
 }
@@ -98,6 +117,7 @@ clmsg_open(const void *packet, size_t len, const struct clmsg_key *key, struct c
 			return CLMSG_BAD_MAC;
 	}
 	read_head(&r, head);
+	head->len = (uint16_t)(len - tail);
 	if (head->incarnation == 0 || head->counter == 0)
 		return CLMSG_MALFORMED;
 	*fields = rd_init(r.pos, rd_left(&r) - tail);
@@ -170,10 +190,22 @@ static const struct clfield forward_fields[] = {
 #define GET(table, m)                                                                              \
 	(memset(m, 0, sizeof(*(m))), clfield_get_all(table, ARRAY_LEN(table), fields, m))
 
+/* What asks for a CHALLENGE is no shorter than it, so that a forger gains nothing by it. */
+static void
+fill(struct wr *w)
+{
+	static const uint8_t zeroes[CLMSG_CHALLENGE];
+	size_t len = wr_len(w) + CLFIELD_HEAD;
+
+	if (len < CLMSG_CHALLENGE)
+		clfield_put_octets(w, CLT_FILL, zeroes, CLMSG_CHALLENGE - len);
+}
+
 void
 clmsg_put_heartbeat(struct wr *w, const struct cl_heartbeat *m)
 {
 	PUT(heartbeat_fields, m);
+	fill(w);
 }
 
 bool

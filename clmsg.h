@@ -3,7 +3,8 @@
  * Messages between the members of a cluster, Docs/cluster-protocol.md: written, read,
  * signed. Sees no tables, clock or sockets. One message a UDP packet, numbers big endian:
  *
- *	magic 2, format 1, kind 1, flags 2, reserved 2, incarnation 8, counter 8, term 4
+ *	magic 2, format 1, kind 1, flags 2, reserved 2, incarnation 8, receiver 8, counter 8,
+ *	term 4
  *	fields (clfield.h)
  *	with CLMSG_SIGNED: HMAC-SHA-256 over all before it, 32
  *
@@ -26,10 +27,11 @@
 
 enum {
 	CLMSG_FORMAT = 1,
-	CLMSG_HEADER = 28,
+	CLMSG_HEADER = 36,
 	CLMSG_MAC = 32,
 	CLMSG_NONCE = 16,
-	CLMSG_SOFTWARE = 32, /* a version with its NUL */
+	CLMSG_CHALLENGE = CLMSG_HEADER + 4 + 4 + 4 + CLMSG_NONCE, /* octets of one, unsigned */
+	CLMSG_SOFTWARE = 32,					  /* a version with its NUL */
 	/* what messages are filled up to, so that they fit any Ethernet */
 	CLMSG_PACKET = 1400,
 	/* no message is longer: one record, or a forwarded packet, that does not fit CLMSG_PACKET
@@ -85,15 +87,21 @@ enum clmsg_tag {
 	CLT_SESSION = 27,
 	CLT_BASE = 28,
 	CLT_BEFORE = 29,
+	CLT_FILL = 30, /* nothing: so that a message has its length */
 };
 
 /* In front of every message. */
 struct cl_head {
 	uint8_t kind;	      /* enum clmsg_kind, or one we do not know */
 	uint64_t incarnation; /* of who sent it: random, another one at each start */
+	uint64_t receiver;    /* incarnation of whom it is for; 0: all */
 	uint64_t counter;     /* his: one higher with each message that he sends */
 	uint32_t term;	      /* of the mastership he knows */
+	uint16_t len;	      /* octets without the signature, of one that was opened */
 };
+
+/* Whether a kind goes to one member alone, who is named in it. */
+bool clmsg_names_receiver(uint8_t kind);
 
 /* The key schedule of cluster_secret. Zeroed: there is none, messages are not signed. */
 struct clmsg_key {
@@ -212,6 +220,7 @@ struct cl_leave {
 	uint64_t successor; /* of a master: incarnation of who is to take over; 0: nobody */
 };
 
+/* Never shorter than a CHALLENGE, which answers one. */
 void clmsg_put_heartbeat(struct wr *w, const struct cl_heartbeat *m);
 bool clmsg_get_heartbeat(struct rd fields, struct cl_heartbeat *m);
 void clmsg_put_proof(struct wr *w, const struct cl_proof *m);

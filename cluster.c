@@ -221,11 +221,15 @@ tell_role(void)
 /* --- sending --- */
 
 static struct wr
-begin(uint8_t kind)
+begin(uint8_t kind, uint64_t receiver)
 {
 	static uint8_t buf[CLMSG_LARGEST];
 	struct cl_head head = {
-		.kind = kind, .incarnation = el.incarnation, .counter = ++counter, .term = el.term
+		.kind = kind,
+		.incarnation = el.incarnation,
+		.receiver = receiver,
+		.counter = ++counter,
+		.term = el.term,
 	};
 
 	return clmsg_begin(buf, sizeof(buf), &head);
@@ -242,13 +246,14 @@ post(uint32_t to, struct wr *w)
 bool
 cluster_send(uint32_t to, uint8_t kind, const void *fields, size_t len)
 {
+	uint64_t receiver = to ? clguard_incarnation_at(&guard, to) : 0;
 	struct wr w;
 
-	if (alone) {
+	if (alone || (to && !receiver)) {
 		COUNT(cluster_send_failed);
 		return false;
 	}
-	w = begin(kind);
+	w = begin(kind, receiver);
 	wr_bytes(&w, fields, len);
 	if (kind == CL_CHANGE && !to && !timer_running(&soon_timer))
 		timer_set(&soon_timer, MS(SOON_MS)); /* who has lost it is told so */
@@ -273,7 +278,7 @@ send_heartbeat(uint32_t to)
 	election_tell(&el, loop_now_ms(), &hb);
 	str_copy(hb.host, sizeof(hb.host), conf->hostname);
 	str_copy(hb.software, sizeof(hb.software), L2TPNS_VERSION);
-	w = begin(CL_HEARTBEAT);
+	w = begin(CL_HEARTBEAT, to ? clguard_incarnation_at(&guard, to) : 0);
 	clmsg_put_heartbeat(&w, &hb);
 	post(to, &w);
 	heartbeats++;
@@ -296,10 +301,10 @@ on_soon(uint32_t unused)
 }
 
 static void
-send_proof(uint32_t to, uint8_t kind, const uint8_t *nonce)
+send_proof(uint32_t to, uint64_t receiver, uint8_t kind, const uint8_t *nonce)
 {
 	struct cl_proof m = { .address = clsock_address() };
-	struct wr w = begin(kind);
+	struct wr w = begin(kind, receiver);
 
 	memcpy(m.nonce, nonce, sizeof(m.nonce));
 	clmsg_put_proof(&w, &m);
@@ -585,23 +590,54 @@ watch_place(unsigned int i)
 		forget(before);
 }
 
+/* Why somebody is not heard. */
+static void
+turn_away(enum clguard_verdict verdict)
+{
+	if (verdict == CLGUARD_OTHERS)
+		COUNT(cluster_not_for_us);
+	else if (verdict == CLGUARD_REPLAY)
+		COUNT(cluster_replayed);
+	else
+		COUNT(cluster_not_admitted);
+}
+
+static void
+answer_challenge(const struct cl_head *head, uint32_t from, const struct cl_proof *m)
+{
+	enum clguard_verdict verdict = clguard_answers(&guard, head, m, from, loop_now_ms());
+
+	if (verdict == CLGUARD_HEAR)
+		send_proof(from, head->incarnation, CL_PROOF, m->nonce);
+	else
+		turn_away(verdict);
+}
+
+static void
+take_proof(const struct cl_head *head, uint32_t from, const struct cl_proof *m)
+{
+	unsigned int place;
+	enum clguard_verdict verdict = clguard_prove(&guard, head, m, from, loop_now_ms(), &place);
+
+	if (verdict != CLGUARD_HEAR) {
+		turn_away(verdict);
+		return;
+	}
+	watch_place(place);
+	send_heartbeat(from); /* he asks us in turn */
+}
+
 static void
 prove(const struct cl_head *head, uint32_t from, struct rd fields)
 {
 	struct cl_proof m;
-	unsigned int place;
 
 	if (!clmsg_get_proof(fields, &m))
 		COUNT(cluster_malformed);
-	else if (head->kind == CL_CHALLENGE) {
-		if (clguard_answers(&guard, head, &m, from, loop_now_ms()))
-			send_proof(from, CL_PROOF, m.nonce);
-	} else if (clguard_prove(&guard, head, &m, from, loop_now_ms(), &place) == CLGUARD_HEAR) {
-		watch_place(place);
-		send_heartbeat(from); /* he asks us in turn */
-	} else {
-		COUNT(cluster_not_admitted);
-	}
+	else if (head->kind == CL_CHALLENGE)
+		answer_challenge(head, from, &m);
+	else
+		take_proof(head, from, &m);
 }
 
 static void
@@ -609,22 +645,16 @@ admit(const struct cl_head *head, uint32_t from, struct rd fields)
 {
 	uint8_t nonce[CLMSG_NONCE];
 	unsigned int place;
+	enum clguard_verdict verdict = clguard_check(&guard, head, from, loop_now_ms(), &place);
 
-	switch (clguard_check(&guard, head, from, loop_now_ms(), &place)) {
-	case CLGUARD_HEAR:
+	if (verdict == CLGUARD_HEAR) {
 		dispatch(head, from, fields);
-		break;
-	case CLGUARD_CHALLENGE:
+	} else if (verdict == CLGUARD_CHALLENGE) {
 		COUNT(cluster_challenged);
 		clguard_nonce(&guard, head->incarnation, from, loop_now_ms(), nonce);
-		send_proof(from, CL_CHALLENGE, nonce);
-		break;
-	case CLGUARD_REPLAY:
-		COUNT(cluster_replayed);
-		break;
-	default:
-		COUNT(cluster_not_admitted);
-		break;
+		send_proof(from, head->incarnation, CL_CHALLENGE, nonce);
+	} else {
+		turn_away(verdict);
 	}
 }
 
@@ -646,6 +676,10 @@ on_input(uint32_t from, const uint8_t *data, size_t len)
 		COUNT(cluster_bad_hmac);
 		plog_limit(LOG_WARNING, "cluster: %s has another cluster_secret", ip4_text(from));
 		return;
+	case CLMSG_OTHER_FORMAT:
+		COUNT(cluster_other_format);
+		plog_limit(LOG_WARNING, "cluster: %s speaks another version", ip4_text(from));
+		return;
 	default:
 		COUNT(cluster_malformed);
 		return;
@@ -664,7 +698,7 @@ say_leave(void)
 	struct cl_leave m = { .successor = successor };
 	struct wr w;
 
-	w = begin(CL_LEAVE);
+	w = begin(CL_LEAVE, 0);
 	clmsg_put_leave(&w, &m);
 	post(0, &w);
 }

@@ -174,6 +174,8 @@
 	X(cluster_far, "cluster messages dropped: no secret, and from beyond the network")         \
 	X(cluster_malformed, "cluster messages dropped as malformed")                              \
 	X(cluster_bad_hmac, "cluster messages dropped: made with another key")                     \
+	X(cluster_other_format, "cluster messages dropped: of a format of another version")        \
+	X(cluster_not_for_us, "cluster messages dropped: for another member, or none")             \
 	X(cluster_not_admitted, "cluster messages dropped: their sender is not admitted")          \
 	X(cluster_replayed, "cluster messages dropped as repeated or too old")                     \
 	X(cluster_unknown_kind, "cluster messages of an unknown kind ignored")                     \

@@ -10,6 +10,7 @@
 import collections
 import hashlib
 import hmac
+import json
 import socket
 import struct
 
@@ -20,11 +21,11 @@ STRANGER = cluster.LINK % 200
 (HEARTBEAT, CHALLENGE, PROOF, CHANGE, RESEND, SYNC_ASK, SYNC, SYNC_ACK, FORWARD, COUNT, COUNT_ASK, OFFER,
  LEAVE) = range(1, 14)
 MAGIC, FORMAT, SIGNED = 0x4c4e, 1, 1
-HEADER = struct.Struct("!HBBHHQQI")
+HEADER = struct.Struct("!HBBHHQQQI")
 MAC = 32
 ETH, IP, UDP = 14, 20, 8
 
-Head = collections.namedtuple("Head", "magic format kind flags reserved incarnation counter term")
+Head = collections.namedtuple("Head", "magic format kind flags reserved incarnation receiver counter term")
 
 
 def head_of(payload):
@@ -35,9 +36,9 @@ def sign(body, key):
     return body + hmac.new(key.encode(), body, hashlib.sha256).digest()
 
 
-def message(kind, incarnation, counter, term, fields=b"", key=None):
+def message(kind, incarnation, counter, term, fields=b"", key=None, receiver=0):
     """A whole message; without a key it is not signed."""
-    body = HEADER.pack(MAGIC, FORMAT, kind, SIGNED if key else 0, 0, incarnation, counter, term) + fields
+    body = HEADER.pack(MAGIC, FORMAT, kind, SIGNED if key else 0, 0, incarnation, receiver, counter, term) + fields
     return sign(body, key) if key else body
 
 
@@ -66,6 +67,22 @@ def respoken(frame, payload):
     struct.pack_into("!H", ip, 10, checksum(bytes(ip)))
     udp = frame[ETH + IP:ETH + IP + 4] + struct.pack("!HH", UDP + len(payload), 0)
     return frame[:ETH] + bytes(ip) + udp + payload
+
+
+def readdressed(frame, member):
+    """The frame as it would go to another member."""
+    ip = bytearray(frame[ETH:ETH + IP])
+    ip[16:20] = socket.inet_aton(member.address)
+    struct.pack_into("!H", ip, 10, 0)
+    struct.pack_into("!H", ip, 10, checksum(bytes(ip)))
+    shown, = json.loads(member.ns.run("ip", "-json", "link", "show", "among"))
+    mac = bytes.fromhex(shown["address"].replace(":", ""))
+    return mac + frame[6:ETH] + bytes(ip) + frame[ETH + IP:ETH + IP + 6] + b"\0\0" + payload_of(frame)
+
+
+def ends_of(frame):
+    """Source and destination address."""
+    return socket.inet_ntoa(frame[ETH + 12:ETH + 16]), socket.inet_ntoa(frame[ETH + 16:ETH + 20])
 
 
 class Wire:

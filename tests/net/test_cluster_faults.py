@@ -491,7 +491,7 @@ def test_nonsense_of_a_member(scene, wire):
             body = bytearray(clwire.payload_of(mutant)[:-clwire.MAC])
             good = clwire.head_of(clwire.payload_of(frame))
             ahead[good.incarnation] += 1
-            struct.pack_into("!QQ", body, 8, good.incarnation, good.counter + 100 + ahead[good.incarnation])
+            struct.pack_into("!QQQ", body, 8, good.incarnation, good.receiver, good.counter + 100 + ahead[good.incarnation])
             body[3] = good.kind
             bad.append(clwire.respoken(mutant, clwire.sign(bytes(body), cluster.SECRET)))
     inject(wire, bad)

@@ -552,7 +552,7 @@ def test_cluster_messages():
     assert {row[1]: row[0] for row in protocol_rows("Messages, by kind")} == kinds
     assert sorted(", ".join([*MESSAGES.values(), "COUNT, COUNT_ASK"]).split(", ")) == sorted(kinds)
     assert len(set(tags_.values())) == len(tags_)
-    used = {"RECORD", "PAYLOAD", "COUNT"}
+    used = {"RECORD", "PAYLOAD", "COUNT", "FILL"}
     for name, title in MESSAGES.items():
         table = re.search(r"(?s)\b%s_fields\[\] = \{(.*?)\n\};" % name, text_of("clmsg.c")).group(1)
         rows = re.findall(r"\{ CLT_(\w+), CLFIELD_(\w+),\s+CLFIELD_OF\(struct cl_\w+, (\w+)\)", table)
@@ -563,6 +563,7 @@ def test_cluster_messages():
     assert protocol_fields("COUNT, COUNT_ASK") == {(tags_["COUNT"], "items", "count")}
     assert used == set(tags_)
     assert "A record is a field of tag %s " % tags_["RECORD"] in PROTOCOL
+    assert "field of tag %s and zeroes" % tags_["FILL"] in PROTOCOL
 
 
 def record_fields(kind):

@@ -23,10 +23,23 @@ set_up(void **state)
 	return 0;
 }
 
+/* A heartbeat to all. */
 static struct cl_head
 from(uint64_t incarnation, uint64_t counter)
 {
-	return (struct cl_head){ .incarnation = incarnation, .counter = counter };
+	return (struct cl_head){
+		.kind = CL_HEARTBEAT, .incarnation = incarnation, .counter = counter, .len = 100
+	};
+}
+
+static struct cl_head
+to_us(uint8_t kind, uint64_t incarnation, uint64_t counter)
+{
+	struct cl_head head = from(incarnation, counter);
+
+	head.kind = kind;
+	head.receiver = OWN;
+	return head;
 }
 
 static enum clguard_verdict
@@ -42,7 +55,7 @@ check(uint64_t incarnation, uint64_t counter, uint32_t address, uint64_t now_ms)
 static enum clguard_verdict
 prove(uint64_t incarnation, uint64_t counter, uint32_t address, uint64_t now_ms, unsigned int *peer)
 {
-	struct cl_head head = from(incarnation, counter);
+	struct cl_head head = to_us(CL_PROOF, incarnation, counter);
 	struct cl_proof m = { .address = address };
 
 	clguard_nonce(&g, incarnation, address, now_ms, m.nonce);
@@ -91,7 +104,7 @@ what_came_before_the_proof_is_not_heard(void **state)
 static void
 a_nonce_is_for_one_member_at_one_address_for_a_while(void **state)
 {
-	struct cl_head head = from(JOE, 1);
+	struct cl_head head = to_us(CL_PROOF, JOE, 1);
 	struct cl_proof m = { .address = THERE };
 	unsigned int peer, i;
 
@@ -123,7 +136,7 @@ a_nonce_is_for_one_member_at_one_address_for_a_while(void **state)
 static void
 a_proof_cannot_be_passed_on(void **state)
 {
-	struct cl_head head = from(JOE, 1);
+	struct cl_head head = to_us(CL_PROOF, JOE, 1);
 	struct cl_proof m = { .address = THERE };
 	unsigned int peer;
 
@@ -132,23 +145,96 @@ a_proof_cannot_be_passed_on(void **state)
 	assert_int_equal(
 	    clguard_prove(&g, &head, &m, THERE + 1, START_MS, &peer), CLGUARD_BAD_PROOF);
 	m.address = THERE + 1; /* nor will he answer one */
-	assert_false(clguard_answers(&g, &head, &m, THERE, START_MS));
+	head.kind = CL_CHALLENGE;
+	assert_int_equal(clguard_answers(&g, &head, &m, THERE, START_MS), CLGUARD_BAD_PROOF);
 }
 
 static void
 challenges_are_answered_as_long_as_they_are_new(void **state)
 {
-	struct cl_head head = from(JOE, 1), own = from(OWN, 1);
+	struct cl_head head = to_us(CL_CHALLENGE, JOE, 1), own = to_us(CL_CHALLENGE, OWN, 1);
 	struct cl_proof m = { .address = THERE };
 
 	(void)state;
-	assert_true(clguard_answers(&g, &head, &m, THERE, START_MS));
-	assert_false(clguard_answers(&g, &own, &m, THERE, START_MS));
+	assert_int_equal(clguard_answers(&g, &head, &m, THERE, START_MS), CLGUARD_HEAR);
+	assert_int_equal(clguard_answers(&g, &own, &m, THERE, START_MS), CLGUARD_OWN);
 	admit(JOE, 10, THERE, START_MS);
-	assert_false(clguard_answers(&g, &head, &m, THERE, START_MS));
+	assert_int_equal(clguard_answers(&g, &head, &m, THERE, START_MS), CLGUARD_REPLAY);
 	head.counter = 11;
-	assert_true(clguard_answers(&g, &head, &m, THERE, START_MS));
-	assert_false(clguard_answers(&g, &head, &m, THERE, START_MS));
+	assert_int_equal(clguard_answers(&g, &head, &m, THERE, START_MS), CLGUARD_HEAR);
+	assert_int_equal(clguard_answers(&g, &head, &m, THERE, START_MS), CLGUARD_REPLAY);
+}
+
+/* What is for one member is nothing to another, whose counters know nothing of it. */
+static void
+what_is_for_another_is_not_heard(void **state)
+{
+	static const uint8_t named[] = { CL_RESEND, CL_SYNC_ASK, CL_SYNC, CL_SYNC_ACK, CL_FORWARD,
+		CL_OFFER };
+	struct cl_head head;
+	struct cl_proof m = { .address = THERE };
+	unsigned int i, peer;
+
+	(void)state;
+	admit(JOE, 10, THERE, START_MS);
+	for (i = 0; i < ARRAY_LEN(named); i++) {
+		head = to_us(named[i], JOE, 11 + i);
+		head.receiver = OWN + 1;
+		assert_int_equal(clguard_check(&g, &head, THERE, START_MS, &peer), CLGUARD_OTHERS);
+		head.receiver = 0;
+		assert_int_equal(clguard_check(&g, &head, THERE, START_MS, &peer), CLGUARD_OTHERS);
+		head.receiver = OWN; /* and its counter was not used up */
+		assert_int_equal(clguard_check(&g, &head, THERE, START_MS, &peer), CLGUARD_HEAR);
+	}
+	head = to_us(CL_HEARTBEAT, JOE, 30);
+	head.receiver = OWN + 1;
+	assert_int_equal(clguard_check(&g, &head, THERE, START_MS, &peer), CLGUARD_OTHERS);
+	head = to_us(CL_CHALLENGE, JOE, 31);
+	head.receiver = OWN + 1;
+	assert_int_equal(clguard_answers(&g, &head, &m, THERE, START_MS), CLGUARD_OTHERS);
+	head = to_us(CL_PROOF, JOE + 1, 1);
+	head.receiver = 0;
+	clguard_nonce(&g, JOE + 1, THERE, START_MS, m.nonce);
+	assert_int_equal(clguard_prove(&g, &head, &m, THERE, START_MS, &peer), CLGUARD_OTHERS);
+}
+
+/* A challenge is an answer: no longer than what it answers, and to heartbeats alone. */
+static void
+nothing_is_gained_by_asking(void **state)
+{
+	struct cl_head head = from(JOE, 1);
+	unsigned int peer;
+	uint8_t kind;
+
+	(void)state;
+	head.len = CLMSG_CHALLENGE - 1;
+	assert_int_equal(clguard_check(&g, &head, THERE, START_MS, &peer), CLGUARD_IGNORE);
+	head.len = CLMSG_CHALLENGE;
+	assert_int_equal(clguard_check(&g, &head, THERE, START_MS, &peer), CLGUARD_CHALLENGE);
+	for (kind = 0; kind < CLMSG_KINDS; kind++) {
+		head = to_us(kind, JOE, 2);
+		if (kind != CL_HEARTBEAT)
+			assert_int_equal(
+			    clguard_check(&g, &head, THERE, START_MS, &peer), CLGUARD_IGNORE);
+	}
+}
+
+/* Strangers may use up what there is of challenges: a member that asks us is answered. */
+static void
+proofs_have_their_own_limit(void **state)
+{
+	struct cl_head head = to_us(CL_CHALLENGE, JOE, 1);
+	struct cl_proof m = { .address = THERE };
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 1000; i++)
+		(void)check(JOE + 1 + i, 1, THERE, START_MS);
+	assert_int_equal(check(JOE, 1, THERE, START_MS), CLGUARD_IGNORE);
+	assert_int_equal(clguard_answers(&g, &head, &m, THERE, START_MS), CLGUARD_HEAR);
+	for (i = 0; i < 1000; i++)
+		(void)clguard_answers(&g, &head, &m, THERE, START_MS);
+	assert_int_equal(clguard_answers(&g, &head, &m, THERE, START_MS), CLGUARD_IGNORE);
 }
 
 static void
@@ -253,6 +339,11 @@ a_peer_is_heard_from_his_address_only(void **state)
 	assert_int_equal(check(JOE, 3, THERE + 1, START_MS + CLGUARD_STALE_MS), CLGUARD_CHALLENGE);
 	assert_int_equal(admit(JOE, 4, THERE + 1, START_MS + CLGUARD_STALE_MS), peer);
 	assert_int_equal(check(JOE, 5, THERE, START_MS + CLGUARD_STALE_MS), CLGUARD_MOVED);
+	/* nor is anybody else at that address any more */
+	admit(JOE + 1, 1, THERE, START_MS + CLGUARD_STALE_MS);
+	admit(JOE, 5, THERE, START_MS + 2 * CLGUARD_STALE_MS);
+	assert_int_equal(clguard_incarnation_at(&g, THERE), JOE);
+	assert_int_equal(clguard_incarnation_at(&g, THERE + 1), 0);
 }
 
 static void
@@ -262,7 +353,10 @@ an_older_incarnation_at_the_address_gives_way(void **state)
 
 	(void)state;
 	peer = admit(JOE, 900, THERE, START_MS);
+	assert_int_equal(clguard_incarnation_at(&g, THERE), JOE);
 	assert_int_equal(admit(JOE + 1, 1, THERE, START_MS), peer);
+	assert_int_equal(clguard_incarnation_at(&g, THERE), JOE + 1);
+	assert_int_equal(clguard_incarnation_at(&g, HERE), 0);
 	assert_int_equal(check(JOE, 901, THERE, START_MS), CLGUARD_CHALLENGE);
 	assert_int_equal(check(JOE + 1, 2, THERE, START_MS), CLGUARD_HEAR);
 }
@@ -297,6 +391,9 @@ main(void)
 		    a_nonce_is_for_one_member_at_one_address_for_a_while, set_up),
 		cmocka_unit_test_setup(a_proof_cannot_be_passed_on, set_up),
 		cmocka_unit_test_setup(challenges_are_answered_as_long_as_they_are_new, set_up),
+		cmocka_unit_test_setup(what_is_for_another_is_not_heard, set_up),
+		cmocka_unit_test_setup(nothing_is_gained_by_asking, set_up),
+		cmocka_unit_test_setup(proofs_have_their_own_limit, set_up),
 		cmocka_unit_test_setup(so_many_a_second_are_asked, set_up),
 		cmocka_unit_test_setup(our_own_messages_are_told, set_up),
 		cmocka_unit_test_setup(each_counter_is_heard_once, set_up),

@@ -13,7 +13,11 @@
 #include <cmocka.h>
 
 static const struct cl_head head = {
-	.kind = CL_HEARTBEAT, .incarnation = 0x0123456789abcdef, .counter = 77, .term = 5
+	.kind = CL_HEARTBEAT,
+	.incarnation = 0x0123456789abcdef,
+	.receiver = 42,
+	.counter = 77,
+	.term = 5,
 };
 static struct clmsg_key none, key;
 static uint8_t buf[CLMSG_LARGEST];
@@ -57,7 +61,8 @@ static void
 a_message_has_its_form(void **state)
 {
 	static const uint8_t plain[] = { 0x4c, 0x4e, 1, 1, 0, 0, 0, 0, 0x01, 0x23, 0x45, 0x67, 0x89,
-		0xab, 0xcd, 0xef, 0, 0, 0, 0, 0, 0, 0, 77, 0, 0, 0, 5, 0, 6, 0, 2, 0x01, 0x02 };
+		0xab, 0xcd, 0xef, 0, 0, 0, 0, 0, 0, 0, 42, 0, 0, 0, 0, 0, 0, 0, 77, 0, 0, 0, 5, 0,
+		6, 0, 2, 0x01, 0x02 };
 	struct wr w = clmsg_begin(buf, CLMSG_PACKET, &head);
 
 	(void)state;
@@ -85,7 +90,9 @@ what_is_sealed_is_opened(void **state)
 		assert_int_equal(rd_left(&fields), 5);
 		assert_int_equal(h.kind, head.kind);
 		assert_int_equal(h.incarnation, head.incarnation);
+		assert_int_equal(h.receiver, head.receiver);
 		assert_int_equal(h.counter, head.counter);
+		assert_int_equal(h.len, CLMSG_HEADER + 5);
 		assert_int_equal(h.term, head.term);
 	}
 }
@@ -128,6 +135,26 @@ each_bit_is_under_the_signature(void **state)
 	for (i = 0; i < len; i++)
 		assert_int_not_equal(clmsg_open(buf, i, &key, &h, &fields), CLMSG_OK);
 	assert_int_equal(clmsg_open(buf, len, &key, &h, &fields), CLMSG_OK);
+}
+
+/* A forger who gets a CHALLENGE sent to somebody has spent as many octets himself. */
+static void
+a_heartbeat_is_as_long_as_a_challenge(void **state)
+{
+	const struct cl_proof proof = { .nonce = { 1 }, .address = 1 };
+	const struct cl_heartbeat nothing = { 0 };
+	struct wr w = clmsg_begin(buf, CLMSG_PACKET, &head);
+	struct cl_heartbeat got;
+
+	(void)state;
+	clmsg_put_proof(&w, &proof);
+	assert_int_equal(clmsg_seal(&w, &none), CLMSG_CHALLENGE);
+	w = clmsg_begin(buf, CLMSG_PACKET, &head);
+	clmsg_put_heartbeat(&w, &nothing);
+	assert_int_equal(clmsg_seal(&w, &none), CLMSG_CHALLENGE);
+	assert_true(
+	    clmsg_get_heartbeat(opened(CLMSG_CHALLENGE, &none, &(struct cl_head){ 0 }), &got));
+	assert_same(&got, &nothing, sizeof(got));
 }
 
 static void
@@ -428,6 +455,7 @@ main(void)
 		cmocka_unit_test(what_is_sealed_is_opened),
 		cmocka_unit_test(another_key_or_none_is_told),
 		cmocka_unit_test(each_bit_is_under_the_signature),
+		cmocka_unit_test(a_heartbeat_is_as_long_as_a_challenge),
 		cmocka_unit_test(other_things_are_no_messages),
 		cmocka_unit_test(a_full_message_can_be_sealed),
 		cmocka_unit_test(each_kind_comes_as_it_was_sent),
