@@ -131,7 +131,7 @@ static const struct clfield heartbeat_fields[] = {
 	{ CLT_FLAGS, CLFIELD_NUMBER, CLFIELD_OF(struct cl_heartbeat, flags), 0 },
 	{ CLT_UPTIME, CLFIELD_NUMBER, CLFIELD_OF(struct cl_heartbeat, uptime_ms), 0 },
 	{ CLT_VERSION, CLFIELD_NUMBER, CLFIELD_OF(struct cl_heartbeat, version), 0 },
-	{ CLT_SEQ, CLFIELD_NUMBER, CLFIELD_OF(struct cl_heartbeat, seq), 0 },
+	{ CLT_SEQ, CLFIELD_NUMBER, CLFIELD_OF(struct cl_heartbeat, seq), INT64_MAX },
 	{ CLT_ADDRESS, CLFIELD_OCTETS, CLFIELD_OF(struct cl_heartbeat, address), 0 },
 	{ CLT_HOST, CLFIELD_TEXT, CLFIELD_OF(struct cl_heartbeat, host), 0 },
 	{ CLT_SOFTWARE, CLFIELD_TEXT, CLFIELD_OF(struct cl_heartbeat, software), 0 },
@@ -148,12 +148,12 @@ static const struct clfield proof_fields[] = {
 };
 
 static const struct clfield change_fields[] = {
-	{ CLT_SEQ, CLFIELD_NUMBER, CLFIELD_OF(struct cl_change, seq), 0 },
+	{ CLT_SEQ, CLFIELD_NUMBER, CLFIELD_OF(struct cl_change, seq), INT64_MAX },
 };
 
 static const struct clfield resend_fields[] = {
-	{ CLT_FROM, CLFIELD_NUMBER, CLFIELD_OF(struct cl_resend, from), 0 },
-	{ CLT_TO, CLFIELD_NUMBER, CLFIELD_OF(struct cl_resend, to), 0 },
+	{ CLT_FROM, CLFIELD_NUMBER, CLFIELD_OF(struct cl_resend, from), INT64_MAX },
+	{ CLT_TO, CLFIELD_NUMBER, CLFIELD_OF(struct cl_resend, to), INT64_MAX },
 };
 
 static const struct clfield sync_ask_fields[] = {
@@ -162,7 +162,7 @@ static const struct clfield sync_ask_fields[] = {
 
 static const struct clfield sync_fields[] = {
 	{ CLT_VERSION, CLFIELD_NUMBER, CLFIELD_OF(struct cl_sync, version), 0 },
-	{ CLT_SEQ, CLFIELD_NUMBER, CLFIELD_OF(struct cl_sync, seq), 0 },
+	{ CLT_SEQ, CLFIELD_NUMBER, CLFIELD_OF(struct cl_sync, seq), INT64_MAX },
 	{ CLT_SYNC, CLFIELD_NUMBER, CLFIELD_OF(struct cl_sync, sync), 0 },
 	{ CLT_PART, CLFIELD_NUMBER, CLFIELD_OF(struct cl_sync, part), 0 },
 	{ CLT_LAST, CLFIELD_NUMBER, CLFIELD_OF(struct cl_sync, last), 1 },

@@ -5,6 +5,12 @@
  * writes each object's present state into CHANGE messages, which are numbered, multicast,
  * and kept for a while in a ring, for slaves that miss some (RESEND).
  *
+ * A flush tells all there is, however much: who has made so many changes in one turn has taken
+ * its time for each of them, and what is told of one costs less than that. Left for the next
+ * turn it would come behind the reply. What the kernel has no room for is lost as any message
+ * may be that is under way; the heartbeat behind a burst tells of it. How often a slave may
+ * ask for what is lost is limited, as its question is small and the answer is not.
+ *
  * A slave takes CHANGEs in order. Those that come early wait; for those that are missing it
  * asks, and when they cannot be had any more it synchronises in full. Since it hears the last
  * number in each heartbeat, and one follows soon behind a burst, a lost last one is noticed.
@@ -16,6 +22,7 @@
 #include "clstream.h"
 #include "acct_queue.h"
 #include "change.h"
+#include "clguard.h"
 #include "clrec.h"
 #include "clsync.h"
 #include "cluster.h"
@@ -32,17 +39,19 @@
 #include <string.h>
 
 enum {
-	RING = 8192,		/* messages kept */
-	RING_SIZE = 16 << 20,	/* and their octets */
-	EARLY = 1024,		/* messages that may wait for one before them */
-	ASK_MS = 50,		/* between two RESENDs */
-	ASK_AT_ONCE = 256,	/* messages one asks for */
-	PATIENCE_MS = 30000,	/* between two synchronisations since records are refused */
-	ASK_TIMES = 40,		/* in vain, then a full synchronisation is asked for */
-	OBJECTS_A_FLUSH = 4096, /* more wait for the next turn: so much is told in some 10 ms */
-	WALK_MS = 100,		/* a step of the slow walk */
-	WALK_STEPS = 3000,	/* all is told once in five minutes */
-	WALK_MOST = 256,	/* places in a step */
+	RING = 8192,	      /* messages kept */
+	RING_SIZE = 16 << 20, /* and their octets */
+	EARLY = 1024,	      /* messages that may wait for one before them */
+	ASK_MS = 50,	      /* between two RESENDs */
+	ASK_AT_ONCE = 256,    /* messages one asks for */
+	PATIENCE_MS = 30000,  /* between two synchronisations since records are refused */
+	ASK_TIMES = 40,	      /* in vain, then a full synchronisation is asked for */
+	RESENT_A_MS = 10,     /* messages sent again to a member */
+	RESENT_MOST = 1024,   /* at once */
+	FAR = 1 << 20,	      /* messages: nobody is so far from what the master says */
+	WALK_MS = 100,	      /* a step of the slow walk */
+	WALK_STEPS = 3000,    /* all is told once in five minutes */
+	WALK_MOST = 256,      /* places in a step */
 };
 
 /* --- master --- */
@@ -170,12 +179,11 @@ tell(enum change_kind kind, uint32_t id)
 void
 clstream_flush(void)
 {
-	unsigned int n = 0;
 	struct object o;
 
 	if (!role_is_master() || !cluster_has_peers())
 		return;
-	while (n++ < OBJECTS_A_FLUSH && change_next(&o.kind, &o.id))
+	while (change_next(&o.kind, &o.id))
 		tell(o.kind, o.id);
 	send_message();
 }
@@ -229,18 +237,59 @@ on_walk(uint32_t unused)
 
 /* --- slaves that miss something --- */
 
+/* What may be sent again to a member at this moment. */
+static struct asker {
+	uint32_t address;
+	uint64_t ms, left;
+} askers[CLGUARD_PEERS];
+
+/* Its place, or that of who has asked longest ago. */
+static struct asker *
+asker_at(uint32_t address)
+{
+	struct asker *a, *oldest = askers;
+
+	for (a = askers; a < askers + CLGUARD_PEERS; a++) {
+		if (a->address == address)
+			return a;
+		if (a->ms < oldest->ms)
+			oldest = a;
+	}
+	*oldest = (struct asker){ .address = address };
+	return oldest;
+}
+
+static uint64_t
+take_allowance(uint32_t address, uint64_t wanted)
+{
+	struct asker *a = asker_at(address);
+	uint64_t passed = MIN(loop_now_ms() - a->ms, RESENT_MOST / RESENT_A_MS + 1), n;
+
+	a->left = MIN(a->left + passed * RESENT_A_MS, RESENT_MOST);
+	a->ms = loop_now_ms();
+	n = MIN(a->left, wanted);
+	a->left -= n;
+	return n;
+}
+
 static void
 resend(uint32_t to, struct rd fields)
 {
 	struct cl_resend m;
-	uint64_t seq;
+	uint64_t seq, n, wanted;
 	size_t i;
 
-	if (!clmsg_get_resend(fields, &m))
+	if (!clmsg_get_resend(fields, &m)) {
+		COUNT(cluster_malformed);
 		return;
+	}
 	m.from = MAX(m.from, out.oldest + 1);
 	m.to = MIN(m.to, out.seq);
-	for (seq = m.from; seq <= m.to && seq < m.from + ASK_AT_ONCE; seq++) {
+	wanted = m.from <= m.to ? MIN(m.to - m.from + 1, ASK_AT_ONCE) : 0;
+	n = take_allowance(to, wanted);
+	if (n < wanted)
+		COUNT(cluster_too_often);
+	for (seq = m.from; seq < m.from + n; seq++) {
 		i = seq % RING;
 		cluster_send(to, CL_CHANGE, out.octets + out.kept[i].offset, out.kept[i].len);
 		COUNT(cluster_resent);
@@ -351,7 +400,7 @@ on_change(uint32_t from, struct rd fields)
 	struct cl_change m;
 
 	(void)from;
-	if (!clmsg_get_change(fields, &m)) {
+	if (!clmsg_get_change(fields, &m) || m.seq > in.heard + FAR) {
 		COUNT(cluster_malformed);
 		return;
 	}
@@ -373,9 +422,16 @@ clstream_follow(uint64_t seq)
 	timer_stop(&in.timer);
 }
 
+/* We may think that there is much more, since somebody said so: then all we hear seems old. */
 void
 clstream_heard(uint64_t seq)
 {
+	if (in.applied > seq + FAR) {
+		COUNT(cluster_malformed);
+		clstream_follow(seq);
+		clsync_ask();
+		return;
+	}
 	in.heard = MAX(in.heard, seq);
 	look_for_gap();
 }

@@ -65,7 +65,8 @@ struct walk {
 	uint32_t last;		   /* number of the last part; 0: not made yet */
 	unsigned int again;	   /* times nothing came */
 	uint64_t sent_ms, back_ms; /* the last part; when it went back for a lost one */
-	struct cursor at[WINDOW];  /* where part n begins, n modulo WINDOW */
+	uint64_t began_ms;
+	struct cursor at[WINDOW]; /* where part n begins, n modulo WINDOW */
 };
 
 static struct walk walks[WALKS];
@@ -286,6 +287,10 @@ begin(uint32_t to, uint8_t message, uint32_t sync, uint64_t above)
 			k = &walks[i];
 	if (!k || (k->to == to && k->sync == sync && k->message == message))
 		return; /* asked again, while the first part was on its way */
+	if (k->to == to && k->message == message && loop_now_ms() - k->began_ms < ASK_MS / 2) {
+		COUNT(cluster_too_often);
+		return;
+	}
 	*k = (struct walk){
 		.to = to,
 		.message = message,
@@ -295,6 +300,7 @@ begin(uint32_t to, uint8_t message, uint32_t sync, uint64_t above)
 		.version = change_table_version(),
 		.next = 1,
 		.sent_ms = loop_now_ms(),
+		.began_ms = loop_now_ms(),
 	};
 	k->at[1].id = 1;
 	COUNT(cluster_syncs);

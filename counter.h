@@ -187,6 +187,7 @@
 	X(cluster_changes, "changed records received from the master")                             \
 	X(cluster_refused, "records of the master that could not be installed")                    \
 	X(cluster_gaps, "gaps in the master's changes")                                            \
+	X(cluster_too_often, "requests of members answered in part or not: they come too often")   \
 	X(cluster_resent, "changes sent again to a slave that had missed them")                    \
 	X(cluster_syncs, "full synchronisations, given or got")                                    \
 	X(cluster_sync_parts, "parts of full synchronisations sent")                               \

@@ -57,6 +57,20 @@ a_slave_changes_nothing(void **state)
 	assert_false(change_next(&kind, &id));
 }
 
+/* A version that cannot be does not bring the counter to its end, where it would begin again. */
+static void
+a_version_from_nowhere_is_not_believed(void **state)
+{
+	uint64_t before = change_table_version();
+
+	(void)state;
+	change_seen_version(UINT64_MAX);
+	change_seen_version(before + ((uint64_t)1 << 48));
+	assert_true(change_table_version() == before);
+	change_seen_version(before + ((uint64_t)1 << 40));
+	assert_true(change_table_version() == before + ((uint64_t)1 << 40));
+}
+
 /* Each that was marked comes once, tunnels first, in the order of the first mark. */
 static void
 random_marks(void **state)
@@ -112,6 +126,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_queued_alone),
 		cmocka_unit_test(a_slave_changes_nothing),
+		cmocka_unit_test(a_version_from_nowhere_is_not_believed),
 		cmocka_unit_test(random_marks),
 		cmocka_unit_test(activity_ends_with_a_mastership),
 	};
