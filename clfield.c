@@ -239,6 +239,12 @@ row_of(const struct clfield *table, size_t n, uint16_t tag)
 }
 
 bool
+clfield_has(const struct clfield *table, size_t n, uint16_t tag)
+{
+	return row_of(table, n, tag) != NULL;
+}
+
+bool
 clfield_get(const struct clfield *table, size_t n, uint16_t tag, struct rd val, void *to)
 {
 	const struct clfield *f = row_of(table, n, tag);

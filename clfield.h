@@ -61,6 +61,9 @@ bool clfield_number(struct rd val, uint64_t most, uint64_t *v);
  */
 bool clfield_get(const struct clfield *table, size_t n, uint16_t tag, struct rd val, void *to);
 
+/* Whether a tag is in the table. */
+bool clfield_has(const struct clfield *table, size_t n, uint16_t tag);
+
 /* All fields into a struct that is zero; false when one is malformed. */
 bool clfield_get_all(const struct clfield *table, size_t n, struct rd fields, void *to);
 

@@ -41,6 +41,7 @@ static const struct {
 	[NOTE_STATE] = { 512, true },
 	[NOTE_CUI] = { 260, true },
 	[NOTE_LOGIN] = { 260, true },
+	[NOTE_FOREIGN] = { NOTE_FOREIGN_MOST, true },
 	[NOTE_PROXY] = { 1024, false },
 	[NOTE_SUCCESS] = { 260, true },
 };
@@ -55,6 +56,7 @@ const char *const note_kind_names[NOTE_KINDS] = {
 	[NOTE_STATE] = "a State",
 	[NOTE_CUI] = "a Chargeable-User-Identity",
 	[NOTE_LOGIN] = "the name of a login",
+	[NOTE_FOREIGN] = "what a later release has told",
 	[NOTE_PROXY] = "a proxy AVP",
 	[NOTE_SUCCESS] = "the text of a Success",
 };

@@ -12,21 +12,25 @@
 
 enum note_kind {
 	NOTE_END,
-	NOTE_ROUTE, /* struct note_route */
-	NOTE_WAITS, /* the same: another session has it (or had, when both are there) */
-	NOTE_LINE,  /* RFC 5515 access line AVP; tag: its attribute type */
-	NOTE_CLASS, /* RADIUS Class, as it came */
-	NOTE_REPLY, /* Reply-Message */
-	NOTE_STATE, /* RADIUS State */
-	NOTE_CUI,   /* Chargeable-User-Identity, as it came */
-	NOTE_LOGIN, /* the name he logged in by, when he has got another one since */
+	NOTE_ROUTE,   /* struct note_route */
+	NOTE_WAITS,   /* the same: another session has it (or had, when both are there) */
+	NOTE_LINE,    /* RFC 5515 access line AVP; tag: its attribute type */
+	NOTE_CLASS,   /* RADIUS Class, as it came */
+	NOTE_REPLY,   /* Reply-Message */
+	NOTE_STATE,   /* RADIUS State */
+	NOTE_CUI,     /* Chargeable-User-Identity, as it came */
+	NOTE_LOGIN,   /* the name he logged in by, when he has got another one since */
+	NOTE_FOREIGN, /* a field that a later release has told us of; tag: its own (repl.c) */
 	/* for PPP alone, in the session's scratch chain: */
 	NOTE_PROXY,   /* proxy LCP and authentication AVPs; tag: the AVP's type */
 	NOTE_SUCCESS, /* text of the MS-CHAPv2 Success, for a repetition */
 	NOTE_KINDS
 };
 
-enum { NOTE_MAX = 255 };
+enum {
+	NOTE_MAX = 255,
+	NOTE_FOREIGN_MOST = 512, /* octets of that kind in a chain, with 4 in front of each */
+};
 
 /* A network behind a subscriber. */
 struct note_route {

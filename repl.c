@@ -11,6 +11,10 @@
  * Reading is total: what no member would send is refused, so that who installs a record
  * need not look at each value again; only whether ids fit his tables.
  *
+ * A field of a session that is not in the table is a later release's. It is kept as a note and
+ * told on as it came: so what a newer member has made of a session is not lost when an older
+ * one is the master for a while.
+ *
  * Owns nothing, sees no tables, clock or sockets.
  */
 #include "repl.h"
@@ -301,6 +305,8 @@ put_note(struct wr *w, const struct note *n)
 {
 	size_t mark;
 
+	if (n->kind == NOTE_FOREIGN)
+		clfield_put_octets(w, n->tag, n->data, n->len);
 	if (n->kind >= NOTE_KINDS || note_numbers[n->kind] == 0)
 		return;
 	mark = clfield_begin(w, SESSION_NOTE);
@@ -329,7 +335,7 @@ note_of(uint8_t number)
 {
 	uint8_t kind = NOTE_END + 1;
 
-	while (kind < NOTE_KINDS && note_numbers[kind] != number)
+	while (kind < NOTE_KINDS && (number == 0 || note_numbers[kind] != number))
 		kind++;
 	return kind;
 }
@@ -345,10 +351,40 @@ is_route(const struct note *n)
 	return route.len <= 32;
 }
 
-/* One of a kind that we do not know is left out. */
+/* How much of that kind there is, as note.c counts. */
+static size_t
+foreign_octets(const struct repl_session *s)
+{
+	uint16_t pos = 0;
+	struct note n;
+	size_t octets = 0;
+
+	while (repl_next_note(s, &pos, &n))
+		octets += n.kind == NOTE_FOREIGN ? (size_t)NOTE_HEAD + n.len : 0;
+	return octets;
+}
+
+/* What is too long for a note, or too much, is left out. */
+static bool
+keep_foreign(uint16_t tag, struct rd val, struct repl_session *s)
+{
+	struct note n = { .kind = NOTE_FOREIGN, .tag = tag };
+	size_t len = rd_left(&val);
+
+	if (len == 0 || len > sizeof(n.data) ||
+	    foreign_octets(s) + NOTE_HEAD + len > NOTE_FOREIGN_MOST)
+		return true;
+	n.len = (uint8_t)len;
+	rd_copy(&val, n.data, len);
+	(void)repl_add_note(s, &n);
+	return true;
+}
+
+/* One of a kind that we do not know is a later release's field. */
 static bool
 get_note(struct rd val, struct repl_session *s)
 {
+	struct rd whole = val;
 	struct note n;
 	size_t len;
 
@@ -358,7 +394,7 @@ get_note(struct rd val, struct repl_session *s)
 	if (val.bad || len > sizeof(n.data))
 		return false;
 	if (n.kind == NOTE_KINDS)
-		return true;
+		return keep_foreign(SESSION_NOTE, whole, s);
 	n.len = (uint8_t)len;
 	rd_copy(&val, n.data, len);
 	if ((n.kind == NOTE_ROUTE || n.kind == NOTE_WAITS) && !is_route(&n))
@@ -386,9 +422,12 @@ repl_get_session(const struct repl_record *rec, struct repl_session *s)
 	if (!is_of(rec, REPL_SESSION, MAX_SESSIONS_LIMIT))
 		return false;
 	while (clfield_next(&fields, &tag, &val)) {
-		good = tag == SESSION_NOTE
-			   ? get_note(val, s)
-			   : clfield_get(session_fields, ARRAY_LEN(session_fields), tag, val, s);
+		if (tag == SESSION_NOTE)
+			good = get_note(val, s);
+		else if (clfield_has(session_fields, ARRAY_LEN(session_fields), tag))
+			good = clfield_get(session_fields, ARRAY_LEN(session_fields), tag, val, s);
+		else
+			good = keep_foreign(tag, val, s);
 		if (!good)
 			return false;
 	}

@@ -125,6 +125,7 @@ class Lns:
         self.config = os.path.join(self.folder, "startup-config")
         self.socket = os.path.join(self.folder, "cli")
         self.process = None
+        self.program = None  # another one than binary()
         self.settings = {
             "debug": 3, "hostname": "lns1", "pid_file": self._path("pid"), "state_dir": self._path("state"),
             "cli_socket": self.socket, "bind_address": network.LNS, "cluster_interface": "lo", "ppp_restart_time": 1,
@@ -197,7 +198,7 @@ class Lns:
             notify.bind(path)
             os.chmod(path, 0o777)  # as systemd makes its own: `setuid` does not matter
             self.process = self.ns.start(
-                binary(), "-c", self.config, *self.argv, log=self._path("log"),
+                self.program or binary(), "-c", self.config, *self.argv, log=self._path("log"),
                 env={"NOTIFY_SOCKET": path,
                      "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1:verify_asan_link_order=0",
                      "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1", **self._clock(), **self.env})

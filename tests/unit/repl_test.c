@@ -156,6 +156,8 @@ each_kind_of_note_travels(void **state)
 
 	(void)state;
 	for (kind = NOTE_END + 1; kind < NOTE_KINDS; kind++) {
+		if (kind == NOTE_FOREIGN)
+			continue; /* is a field of its own */
 		assert_true(note_numbers[kind] > 0);
 		assert_int_equal(note_of(note_numbers[kind]), kind);
 	}
@@ -231,6 +233,10 @@ any_note(void)
 		.len = (uint8_t)any(256) };
 	unsigned int i;
 
+	if (n.kind == NOTE_FOREIGN) {
+		n.tag = (uint16_t)(1000 + any(1000));
+		n.len = (uint8_t)(1 + any(20));
+	}
 	for (i = 0; i < n.len; i++)
 		n.data[i] = (uint8_t)any(256);
 	if (n.kind == NOTE_ROUTE || n.kind == NOTE_WAITS) {
@@ -707,14 +713,17 @@ make_next_table(void)
 	    (struct clfield){ NEW_TEXT, CLFIELD_TEXT, CLFIELD_OF(struct next, text), 0 };
 }
 
+/* And it gets back what we know nothing of. */
 static void
 the_next_version_is_understood(void **state)
 {
 	static const uint8_t note[] = { NEW_NOTE, 0, 0, 'n', 'e', 'w' };
-	static struct next theirs = { .number = UINT64_MAX, .text = "something new" };
+	static struct next theirs = { .number = UINT64_MAX, .text = "something new" }, back;
 	static struct repl_session ours;
 	struct repl_record rec;
-	unsigned int i;
+	unsigned int i, notes;
+	struct rd val;
+	uint16_t tag;
 	size_t mark;
 
 	(void)state;
@@ -729,8 +738,46 @@ the_next_version_is_understood(void **state)
 		clfield_end(&w, mark);
 		rec = written();
 		assert_true(repl_get_session(&rec, &ours));
-		assert_memory_equal(&ours, &theirs.s, offsetof(struct repl_session, notes));
+		assert_memory_equal(&ours, &theirs.s, offsetof(struct repl_session, notes_len));
+		w = wr_init(buf, sizeof(buf));
+		assert_true(repl_put_session(&w, &ours));
+		rec = written();
+		memset(&back, 0, sizeof(back));
+		assert_true(
+		    clfield_get_all(next_fields, ARRAY_LEN(next_fields), rec.fields, &back));
+		assert_true(back.number == theirs.number && strcmp(back.text, theirs.text) == 0);
+		for (notes = 0; clfield_next(&rec.fields, &tag, &val);)
+			if (tag == SESSION_NOTE && rd_left(&val) == sizeof(note))
+				notes += memcmp(val.pos, note, sizeof(note)) == 0;
+		assert_int_equal(notes, 1);
 	}
+}
+
+/* It may not fill our memory, nor make a record malformed. */
+static void
+so_much_of_the_next_version_is_kept(void **state)
+{
+	static const uint8_t zeroes[300];
+	static struct repl_session s;
+	struct repl_record rec;
+	unsigned int i;
+	size_t mark;
+
+	(void)state;
+	fill_session(&s);
+	s.notes_len = 0;
+	mark = begin(&w, REPL_SESSION, 0, s.id, s.version);
+	clfield_put(&w, session_fields, ARRAY_LEN(session_fields), &s);
+	clfield_put_octets(&w, 999, zeroes, sizeof(zeroes)); /* longer than a note */
+	wr_u16(&w, 998);
+	wr_u16(&w, 0); /* nothing in it */
+	for (i = 0; i < 40; i++)
+		clfield_put_octets(&w, (uint16_t)(1000 + i), zeroes, 28);
+	clfield_end(&w, mark);
+	rec = written();
+	assert_true(repl_get_session(&rec, &s));
+	assert_int_equal(s.notes_len, NOTE_FOREIGN_MOST);
+	assert_int_equal(foreign_octets(&s), NOTE_FOREIGN_MOST);
 }
 
 static void
@@ -807,6 +854,7 @@ main(void)
 		cmocka_unit_test_setup(damaged_records_do_no_harm, set_up),
 		cmocka_unit_test_setup(other_records_are_refused_too, set_up),
 		cmocka_unit_test_setup(the_next_version_is_understood, set_up),
+		cmocka_unit_test_setup(so_much_of_the_next_version_is_kept, set_up),
 		cmocka_unit_test_setup(the_next_version_understands_us, set_up),
 		cmocka_unit_test_setup(new_kinds_and_longer_items_are_no_matter, set_up),
 	};
