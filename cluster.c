@@ -539,7 +539,8 @@ on_leave(uint32_t from, struct rd fields)
 		COUNT(cluster_malformed);
 		return;
 	}
-	plog(LOG_WARNING, "cluster: %s leaves", ip4_text(from));
+	if (peer_of(sender.incarnation)) /* it says so several times */
+		plog(LOG_WARNING, "cluster: %s leaves", ip4_text(from));
 	election_left(&el, sender.incarnation, m.successor, loop_now_ms());
 	step();
 }

@@ -512,10 +512,21 @@ l2tp_stop(void)
 		end_tunnel(t, STOP_SHUTDOWN, 0, "shutting down", false);
 }
 
+/* Whether all is said, on both sides: such a tunnel stays for repetitions alone. */
+static bool
+is_over(tunn_id t)
+{
+	return tunnel_get(t)->state == TUNNEL_DIEING && !session_first_of_tunnel(t) &&
+	       l2tp_chan_idle(t);
+}
+
 bool
 l2tp_stopped(void)
 {
-	return tunnel_count() == 0;
+	FOR_EACH_TUNNEL (t)
+		if (!is_over(t))
+			return false;
+	return true;
 }
 
 /* --- timers and the channel's news --- */

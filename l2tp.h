@@ -25,7 +25,10 @@ void l2tp_session(sess_id s, enum sess_event ev);
 extern const struct hook_member l2tp_member;
 extern const struct hook_tunnel_member l2tp_tunnel_member;
 
-/* No more calls; StopCCN to all. l2tp_stopped() is true when every tunnel is gone. */
+/*
+ * No more calls; StopCCN to all. l2tp_stopped(): every tunnel is gone, or is there for repetitions
+ * of its last words alone.
+ */
 void l2tp_stop(void);
 bool l2tp_stopped(void);
 

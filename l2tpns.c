@@ -515,7 +515,9 @@ on_quit(int signo)
 		on_terminate(signo);
 		return;
 	}
-	plog(LOG_WARNING, "stopping: closing %u tunnels", (unsigned)tunnel_count());
+	plog(LOG_WARNING, "stopping: closing %u tunnels with %u sessions%s",
+	    (unsigned)tunnel_count(), (unsigned)session_count(),
+	    cluster_peers_alive() ? ", which are those of the whole cluster" : "");
 	sd_notifyf(0, "STATUS=Closing %u tunnels", (unsigned)tunnel_count());
 	quit_ms = loop_now_ms() + SEC(QUIT_SEC);
 	bgp_serve(false);

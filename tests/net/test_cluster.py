@@ -263,6 +263,7 @@ def test_a_master_that_is_stopped_hands_over(trio, lac):
     trio.through(heir)
     joe.ping(VIP)
     assert trio.wait().show()["term"] == 2
+    assert [m.lns.log.count("cluster: %s leaves" % old.address) for m in trio.alive()] == [1, 1]
     assert "cluster_hb_timeout" not in "".join(m.lns.log for m in trio.alive())
     joe.hangup()
     wait_all(trio, lambda m: m.lns.session("joe"), None)

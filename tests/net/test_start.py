@@ -324,6 +324,18 @@ def test_sigquit_tears_down(plant):
     daemon.stop()
 
 
+def test_sigquit_waits_for_no_tunnel_that_is_closed(plant):
+    """One that the LAC has closed is kept for its repetitions (RFC 2661 5.7), which an end need not wait for."""
+    daemon = plant.lns(local_users=USERS)
+    lac = Lac(plant.network)
+    closed, other = lac.tunnel(), lac.tunnel()
+    closed.stop()
+    daemon.process.send_signal(signal.SIGQUIT)
+    other.expect(STOPCCN)
+    assert daemon.process.wait(10) == 0
+    daemon.stop()
+
+
 def test_sigquit_refuses_new_calls(plant):
     """While it waits for a LAC that does not acknowledge, no new tunnel is accepted; then it ends."""
     daemon = plant.lns(local_users=USERS)
