@@ -64,6 +64,7 @@ OBJS = \
 	cli_stats.o \
 	cli_tree.o \
 	clmsg.o \
+	clpending.o \
 	clrec.o \
 	clsock.o \
 	clstream.o \

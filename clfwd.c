@@ -7,7 +7,8 @@
  * it goes in by the same doors as what the master's own sockets bring, and the answers
  * leave from the address that was asked.
  *
- * A packet is handed on once: the master never forwards, and who is no master any more
+ * What controls something is repeated until the master has it (clpending.h), IP is not. Nothing is
+ * handed on further: the master never forwards, and who is no master any more
  * drops what slaves send (a LAC sends control messages again, and the slave hears soon who
  * the new master is). Packets of sessions that a slave does not know may be strays, or a
  * flood; or it lags. So many in a tenth of a second go to the master, and no more.
@@ -20,6 +21,7 @@
  */
 #include "clfwd.h"
 #include "clmsg.h"
+#include "clpending.h"
 #include "counter.h"
 #include "l2tp_hdr.h"
 #include "log.h"
@@ -59,29 +61,56 @@ clfwd_init(const struct clfwd_doors *d)
 	up.room = shm_map_parent("forwarded from LACs", (size_t)UDP_BATCH * SLOT);
 	down.room = shm_map_parent("forwarded to subscribers", (size_t)UDP_BATCH * SLOT);
 	fields_room = shm_map_parent("forwarded to the master", FIELDS_ROOM);
+	clpending_init(d->send);
 }
 
 /* --- on a slave --- */
 
 static int
-hand_on(const struct cl_forward *f)
+once(uint32_t master, const struct cl_forward *f, const struct wr *w)
+{
+	if (w->bad || !doors->send(master, CL_FORWARD, fields_room, wr_len(w)))
+		return DROP(forward_failed, "%zu octets", f->len);
+	COUNT(cluster_forwarded);
+	return 0;
+}
+
+/* Data packets - these are PPP frames - of a session go in order; control messages have their own.
+ */
+static uint32_t
+order_of(const struct cl_forward *f)
+{
+	struct rd r = rd_init(f->payload, f->len);
+	struct l2tp_hdr h;
+
+	if (f->what != CL_L2TP || l2tp_hdr_decode(&r, &h) != L2TP_HDR_OK ||
+	    h.flags & L2TP_FLAG_TYPE)
+		return 0;
+	return (uint32_t)h.wire_tid << 16 | h.wire_sid;
+}
+
+static int
+hand_on(struct cl_forward *f, enum clfwd_care care)
 {
 	uint32_t master = role_master_address();
 	struct wr w = wr_init(fields_room, FIELDS_ROOM);
 
 	if (!master)
 		return DROP(forward_no_master, "from %s", ip4_text(f->from_ip));
+	if (care == CLFWD_REPEAT && f->len <= CLPENDING_PAYLOAD && doors->acknowledges())
+		f->number = clpending_number();
 	clmsg_put_forward(&w, f);
-	if (w.bad || !doors->send(master, CL_FORWARD, fields_room, wr_len(&w)))
-		return DROP(forward_failed, "%zu octets", f->len);
+	if (!f->number)
+		return once(master, f, &w);
+	clpending_send(f->number, order_of(f), fields_room, wr_len(&w));
 	COUNT(cluster_forwarded);
 	return 0;
 }
 
 int
-clfwd_from_lac(const struct pkt *pkt)
+clfwd_from_lac(const struct pkt *pkt, enum clfwd_care care)
 {
-	const struct cl_forward f = {
+	struct cl_forward f = {
 		.what = CL_L2TP,
 		.from_ip = pkt->from_ip,
 		.from_port = pkt->from_port,
@@ -91,21 +120,21 @@ clfwd_from_lac(const struct pkt *pkt)
 		.len = pkt->len,
 	};
 
-	return hand_on(&f);
+	return hand_on(&f, care);
 }
 
 int
 clfwd_to_subscriber(const uint8_t *data, size_t len)
 {
-	const struct cl_forward f = { .what = CL_IP_DOWN, .payload = data, .len = len };
+	struct cl_forward f = { .what = CL_IP_DOWN, .payload = data, .len = len };
 
-	return hand_on(&f);
+	return hand_on(&f, CLFWD_ONCE);
 }
 
 int
 clfwd_dae(const struct clfwd_from *from, const void *data, size_t len)
 {
-	const struct cl_forward f = {
+	struct cl_forward f = {
 		.what = CL_DAE,
 		.from_ip = from->ip,
 		.from_port = from->port,
@@ -114,7 +143,7 @@ clfwd_dae(const struct clfwd_from *from, const void *data, size_t len)
 		.len = len,
 	};
 
-	return hand_on(&f);
+	return hand_on(&f, CLFWD_REPEAT);
 }
 
 /* Whether there is room for one more in this tenth of a second. */
@@ -129,11 +158,11 @@ unknown_ok(void)
 }
 
 int
-clfwd_unknown_from_lac(const struct pkt *pkt)
+clfwd_unknown_from_lac(const struct pkt *pkt, enum clfwd_care care)
 {
 	if (!unknown_ok())
 		return DROP(forward_unknown, "from %s", ip4_text(pkt->from_ip));
-	return clfwd_from_lac(pkt);
+	return clfwd_from_lac(pkt, care);
 }
 
 int
@@ -220,8 +249,19 @@ clfwd_input(uint32_t member, struct rd fields)
 		DROP(forward_not_master, "from %s", ip4_text(member));
 	else if (!clmsg_get_forward(fields, &f) || f.len > CLFWD_PAYLOAD)
 		DROP(forward_malformed, "from %s", ip4_text(member));
-	else
+	else if (f.number == 0 || clpending_is_new(doors->sender(), member, f.number))
 		(void)take(&f);
+}
+
+void
+clfwd_acked(uint32_t member, struct rd fields)
+{
+	struct cl_forward_ack m;
+
+	if (clmsg_get_forward_ack(fields, &m))
+		clpending_acked(&m);
+	else
+		DROP(forward_malformed, "acknowledgement of %s", ip4_text(member));
 }
 
 void
@@ -229,4 +269,5 @@ clfwd_turn_end(void)
 {
 	deliver(&up);
 	deliver(&down);
+	clpending_turn_end();
 }

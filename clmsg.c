@@ -184,6 +184,12 @@ static const struct clfield forward_fields[] = {
 	{ CLT_TO_IP, CLFIELD_OCTETS, CLFIELD_OF(struct cl_forward, to_ip), 0 },
 	{ CLT_TO_PORT, CLFIELD_NUMBER, CLFIELD_OF(struct cl_forward, to_port), 0 },
 	{ CLT_SESSION, CLFIELD_NUMBER, CLFIELD_OF(struct cl_forward, session), 0 },
+	{ CLT_NUMBER, CLFIELD_NUMBER, CLFIELD_OF(struct cl_forward, number), 0 },
+};
+
+static const struct clfield forward_ack_fields[] = {
+	{ CLT_NUMBER, CLFIELD_NUMBER, CLFIELD_OF(struct cl_forward_ack, number), 0 },
+	{ CLT_HEARD, CLFIELD_OCTETS, CLFIELD_OF(struct cl_forward_ack, heard), 0 },
 };
 
 #define PUT(table, m) clfield_put(w, table, ARRAY_LEN(table), m)
@@ -296,6 +302,18 @@ bool
 clmsg_get_leave(struct rd fields, struct cl_leave *m)
 {
 	return GET(leave_fields, m);
+}
+
+void
+clmsg_put_forward_ack(struct wr *w, const struct cl_forward_ack *m)
+{
+	PUT(forward_ack_fields, m);
+}
+
+bool
+clmsg_get_forward_ack(struct rd fields, struct cl_forward_ack *m)
+{
+	return GET(forward_ack_fields, m) && m->number > 0;
 }
 
 /* --- FORWARD: the payload stays where it is --- */

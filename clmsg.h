@@ -53,6 +53,7 @@ enum clmsg_kind {
 	CL_COUNT_ASK = 11, /* tell the counters of these sessions at once */
 	CL_OFFER = 12,	   /* as SYNC, from a master that steps down */
 	CL_LEAVE = 13,
+	CL_FORWARD_ACK = 14, /* FORWARDs that have come */
 	CLMSG_KINDS
 };
 
@@ -88,6 +89,8 @@ enum clmsg_tag {
 	CLT_BASE = 28,
 	CLT_BEFORE = 29,
 	CLT_FILL = 30, /* nothing: so that a message has its length */
+	CLT_NUMBER = 31,
+	CLT_HEARD = 32,
 };
 
 /* In front of every message. */
@@ -141,8 +144,9 @@ enum clmsg_verdict clmsg_open(const void *packet, size_t len, const struct clmsg
 enum cl_role { CL_SLAVE, CL_MASTER };
 
 enum cl_flags {
-	CL_HOLDS_STATE = 1, /* has sessions or tunnels, or had been told that there are none */
-	CL_UP_TO_DATE = 2,  /* could become master without loss */
+	CL_HOLDS_STATE = 1,  /* has sessions or tunnels, or had been told that there are none */
+	CL_UP_TO_DATE = 2,   /* could become master without loss */
+	CL_ACKNOWLEDGES = 4, /* as master: FORWARDs that have a number */
 };
 
 struct cl_heartbeat {
@@ -203,8 +207,17 @@ struct cl_forward {
 	uint32_t session;	     /* sess_id it is of, when that is known */
 	uint32_t from_ip, to_ip;     /* network order */
 	uint16_t from_port, to_port; /* host order */
+	uint64_t number;	     /* it is repeated until it is acknowledged; 0: it is not */
 	const uint8_t *payload;	     /* stays where it is */
 	size_t len;
+};
+
+enum { CL_FORWARD_WINDOW = 1024 };
+
+struct cl_forward_ack {
+	uint64_t number; /* the highest that has come */
+	/* of the CL_FORWARD_WINDOW numbers up to it: bit n % 8 of octet n / 8 % 128 for number n */
+	uint8_t heard[CL_FORWARD_WINDOW / 8];
 };
 
 /* A session's counters; in COUNT_ASK, all but the first two are 0. */
@@ -244,6 +257,9 @@ bool clmsg_get_leave(struct rd fields, struct cl_leave *m);
 /* The payload is copied into the message; use a buffer of CLMSG_LARGEST. */
 void clmsg_put_forward(struct wr *w, const struct cl_forward *m);
 bool clmsg_get_forward(struct rd fields, struct cl_forward *m);
+
+void clmsg_put_forward_ack(struct wr *w, const struct cl_forward_ack *m);
+bool clmsg_get_forward_ack(struct rd fields, struct cl_forward_ack *m);
 
 /* One more session; false when the message is full: it is as it was then. */
 bool clmsg_put_count(struct wr *w, const struct cl_count *c);

@@ -91,6 +91,25 @@ cluster_master_address(void)
 	return role_is_master() ? cluster_own_address() : role_master_address();
 }
 
+static const struct election_peer *
+peer_of(uint64_t incarnation)
+{
+	unsigned int i;
+
+	for (i = 0; incarnation && i < ELECTION_PEERS; i++)
+		if (el.peers[i].incarnation == incarnation)
+			return &el.peers[i];
+	return NULL;
+}
+
+bool
+cluster_master_acknowledges(void)
+{
+	const struct election_peer *master = peer_of(el.master);
+
+	return master && master->hb.flags & CL_ACKNOWLEDGES;
+}
+
 bool
 cluster_is_first(void)
 {
@@ -276,6 +295,7 @@ send_heartbeat(uint32_t to)
 	el.version = change_table_version();
 	el.up_to_date = up_to_date();
 	election_tell(&el, loop_now_ms(), &hb);
+	hb.flags |= CL_ACKNOWLEDGES;
 	str_copy(hb.host, sizeof(hb.host), conf->hostname);
 	str_copy(hb.software, sizeof(hb.software), L2TPNS_VERSION);
 	w = begin(CL_HEARTBEAT, to ? clguard_incarnation_at(&guard, to) : 0);
@@ -312,17 +332,6 @@ send_proof(uint32_t to, uint64_t receiver, uint8_t kind, const uint8_t *nonce)
 }
 
 /* --- roles --- */
-
-static const struct election_peer *
-peer_of(uint64_t incarnation)
-{
-	unsigned int i;
-
-	for (i = 0; incarnation && i < ELECTION_PEERS; i++)
-		if (el.peers[i].incarnation == incarnation)
-			return &el.peers[i];
-	return NULL;
-}
 
 static uint32_t
 address_of(uint64_t incarnation)
@@ -552,6 +561,7 @@ fits_role(uint8_t kind)
 	switch (kind) {
 	case CL_CHANGE:
 	case CL_SYNC:
+	case CL_FORWARD_ACK:
 		return !role_is_master() && sender.incarnation == el.master &&
 		       sender.term == el.term;
 	case CL_RESEND:

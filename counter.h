@@ -52,6 +52,9 @@
 	X(forward_not_master, "packets of slaves dropped: we are not the master")                  \
 	X(forward_malformed, "packets of slaves dropped as malformed")                             \
 	X(forward_bad_address, "packets of slaves dropped: to an address we do not serve")         \
+	X(forward_repeated, "packets forwarded again: the master did not say that it has them")    \
+	X(forward_unacknowledged, "packets forwarded in vain: the master never said so")           \
+	X(forward_duplicate, "packets of slaves that had come before")                             \
 	X(select_called, "turns of the loop")                                                      \
 	X(multi_read_used, "reads that took more than one packet")                                 \
 	X(multi_read_exceeded, "reads that left packets for the next turn")                        \

@@ -162,7 +162,9 @@ is_ours_up(const struct sess_fast *f, bool is_ip)
 static int
 hand_up(const struct pkt *pkt, const struct sess_fast *f, bool is_ip)
 {
-	return is_ip && !(f->flags & SF_ON) ? clfwd_unknown_from_lac(pkt) : clfwd_from_lac(pkt);
+	if (is_ip && !(f->flags & SF_ON))
+		return clfwd_unknown_from_lac(pkt, CLFWD_ONCE);
+	return clfwd_from_lac(pkt, is_ip ? CLFWD_ONCE : CLFWD_REPEAT);
 }
 
 /* A data packet whose session is known. */
@@ -199,7 +201,7 @@ static int
 control_up(const struct pkt *pkt, const struct l2tp_hdr *h, struct rd avps)
 {
 	if (!role_is_master())
-		return clfwd_from_lac(pkt);
+		return clfwd_from_lac(pkt, CLFWD_REPEAT);
 	hook_control(pkt, h, avps);
 	return 0;
 }
@@ -220,7 +222,8 @@ packet_up(struct pkt *pkt, const struct l2tp_hdr *h, struct rd payload, enum l2t
 		return control_up(pkt, h, payload);
 	s = session_by_wire(h->wire_tid, h->wire_sid);
 	if (!s && !role_is_master())
-		return clfwd_unknown_from_lac(pkt);
+		return clfwd_unknown_from_lac(
+		    pkt, ip_header_len(&payload) > 0 ? CLFWD_ONCE : CLFWD_REPEAT);
 	if (!s)
 		return DROP(rx_unknown_session, "tunnel %u session %u from %s", h->wire_tid,
 		    h->wire_sid, ip4_text(pkt->from_ip));

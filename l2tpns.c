@@ -116,11 +116,19 @@ static const struct hook_table hooks = {
 
 /* --- where what a slave hands to the master comes in --- */
 
+static uint64_t
+sender(void)
+{
+	return cluster_sender()->incarnation;
+}
+
 static const struct clfwd_doors forward_doors = {
 	.from_lacs = data_from_lacs,
 	.to_subscribers = data_to_subscribers,
 	.dae = dae_forwarded,
 	.send = cluster_send,
+	.acknowledges = cluster_master_acknowledges,
+	.sender = sender,
 };
 
 /* --- options --- */
@@ -369,6 +377,7 @@ open_tables(void)
 	cluster_init();
 	clfwd_init(&forward_doors);
 	cluster_on_message(CL_FORWARD, clfwd_input);
+	cluster_on_message(CL_FORWARD_ACK, clfwd_acked);
 	command_init();
 	plugin_start();
 }

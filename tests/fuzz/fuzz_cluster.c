@@ -156,6 +156,7 @@ small_ones(struct rd fields)
 	struct cl_sync_ask ask;
 	struct cl_sync_ack ack;
 	struct cl_leave leave;
+	struct cl_forward_ack forward_ack;
 
 	if (clmsg_get_heartbeat(fields, &hb))
 		MUST(hb.role <= CL_MASTER && memchr(hb.host, '\0', HOSTNAME_LEN) &&
@@ -169,6 +170,7 @@ small_ones(struct rd fields)
 	(void)clmsg_get_sync_ask(fields, &ask);
 	(void)clmsg_get_sync_ack(fields, &ack);
 	(void)clmsg_get_leave(fields, &leave);
+	(void)clmsg_get_forward_ack(fields, &forward_ack);
 }
 
 int

@@ -519,6 +519,7 @@ def test_first_garden(first):
 PROTOCOL = text_of("Docs", "cluster-protocol.md")
 MESSAGES = {"heartbeat": "HEARTBEAT", "proof": "CHALLENGE, PROOF", "change": "CHANGE", "resend": "RESEND",
             "sync_ask": "SYNC_ASK", "sync": "SYNC, OFFER", "sync_ack": "SYNC_ACK", "forward": "FORWARD",
+            "forward_ack": "FORWARD_ACK",
             "leave": "LEAVE"}
 OWN_FIELDS = {"SESSION": ("SESSION_NOTE", "note", "notes"), "CHAN": ("CHAN_DATA", "octets", "data"),
               "ACCT": ("ACCT_ATTRS", "octets", "attrs"), "COUNT": ("COUNT_MEMBER", "items", "member")}

@@ -27,7 +27,8 @@ static int local = 7; /* of OURS */
 static uint8_t message[CLMSG_LARGEST]; /* the last one a slave sent */
 static size_t message_len;
 static unsigned int messages;
-static bool no_room;
+static bool no_room, repeats;
+static unsigned int acks;
 
 static struct pkt got[2 * UDP_BATCH]; /* what a door got */
 static uint8_t got_data[2 * UDP_BATCH][64];
@@ -40,6 +41,24 @@ uint32_t
 loop_now_ds(void)
 {
 	return now_ds;
+}
+
+uint64_t
+loop_now_ms(void)
+{
+	return (uint64_t)now_ds * 100;
+}
+
+static bool
+acknowledges(void)
+{
+	return repeats;
+}
+
+static uint64_t
+sender(void)
+{
+	return 77;
 }
 
 uint32_t
@@ -99,8 +118,11 @@ dae(const struct clfwd_from *from, const void *data, size_t len)
 static bool
 send_message(uint32_t to, uint8_t kind, const void *fields, size_t len)
 {
-	assert_int_equal(to, MASTER);
-	assert_int_equal(kind, CL_FORWARD);
+	assert_int_equal(to, kind == CL_FORWARD ? MASTER : LAC);
+	if (kind == CL_FORWARD_ACK)
+		acks++;
+	else
+		assert_int_equal(kind, CL_FORWARD);
 	if (no_room)
 		return false;
 	messages++;
@@ -147,7 +169,8 @@ setup(void **state)
 	now_ds++;
 	messages = n_up = n_down = batches = dae_requests = flushes = 0;
 	message_len = 0;
-	no_room = false;
+	no_room = repeats = false;
+	acks = 0;
 	memset(counters, 0, sizeof(*counters));
 	be_slave();
 	return 0;
@@ -161,7 +184,7 @@ a_packet_of_a_lac_comes_as_it_was(void **state)
 	struct pkt p = packet("control");
 
 	(void)state;
-	assert_int_equal(clfwd_from_lac(&p), 0);
+	assert_int_equal(clfwd_from_lac(&p, CLFWD_ONCE), 0);
 	assert_int_equal(messages, 1);
 	assert_int_equal(counters->cluster_forwarded, 1);
 	master_hears();
@@ -221,7 +244,7 @@ many_packets_in_batches(void **state)
 		snprintf(text, sizeof(text), "packet %u", i);
 		p = packet(text);
 		be_slave();
-		assert_int_equal(clfwd_from_lac(&p), 0);
+		assert_int_equal(clfwd_from_lac(&p, CLFWD_ONCE), 0);
 		master_hears();
 	}
 	assert_int_equal(n_up, UDP_BATCH);
@@ -242,7 +265,7 @@ without_a_master(void **state)
 
 	(void)state;
 	role_set(false, 0);
-	assert_int_equal(clfwd_from_lac(&p), -1);
+	assert_int_equal(clfwd_from_lac(&p, CLFWD_ONCE), -1);
 	assert_int_equal(clfwd_to_subscriber(p.data, 1), -1);
 	assert_int_equal(clfwd_dae(&from, "x", 1), -1);
 	assert_int_equal(messages, 0);
@@ -257,7 +280,7 @@ who_is_no_master_drops(void **state)
 	struct pkt p = packet("x");
 
 	(void)state;
-	assert_int_equal(clfwd_from_lac(&p), 0);
+	assert_int_equal(clfwd_from_lac(&p, CLFWD_ONCE), 0);
 	clfwd_input(LAC, rd_init(message, message_len));
 	clfwd_turn_end();
 	assert_int_equal(counters->forward_not_master, 1);
@@ -279,14 +302,14 @@ packets_of_unknown_sessions_are_rationed(void **state)
 
 	(void)state;
 	for (i = 0; i < 2 * CLFWD_PER_TENTH; i++)
-		sent += i % 2 ? clfwd_unknown_from_lac(&p) == 0
+		sent += i % 2 ? clfwd_unknown_from_lac(&p, CLFWD_ONCE) == 0
 			      : clfwd_unknown_to_subscriber(p.data, 1) == 0;
 	assert_int_equal(sent, CLFWD_PER_TENTH);
 	assert_int_equal(messages, CLFWD_PER_TENTH);
 	assert_int_equal(counters->forward_unknown, CLFWD_PER_TENTH);
-	assert_int_equal(clfwd_from_lac(&p), 0); /* these are not */
+	assert_int_equal(clfwd_from_lac(&p, CLFWD_ONCE), 0); /* these are not */
 	now_ds++;
-	assert_int_equal(clfwd_unknown_from_lac(&p), 0);
+	assert_int_equal(clfwd_unknown_from_lac(&p, CLFWD_ONCE), 0);
 }
 
 static void
@@ -298,14 +321,14 @@ what_cannot_be_sent(void **state)
 	(void)state;
 	assert_non_null(large);
 	no_room = true;
-	assert_int_equal(clfwd_from_lac(&p), -1);
+	assert_int_equal(clfwd_from_lac(&p, CLFWD_ONCE), -1);
 	no_room = false;
 	p.data = large;
 	p.len = 65507;
-	assert_int_equal(clfwd_from_lac(&p), -1);
+	assert_int_equal(clfwd_from_lac(&p, CLFWD_ONCE), -1);
 	assert_int_equal(counters->forward_failed, 2);
 	p.len = CLFWD_PAYLOAD;
-	assert_int_equal(clfwd_from_lac(&p), 0);
+	assert_int_equal(clfwd_from_lac(&p, CLFWD_ONCE), 0);
 	free(large);
 	master_hears();
 	clfwd_turn_end();
@@ -350,6 +373,32 @@ what_the_master_does_not_take(void **state)
 	assert_int_equal(n_up + n_down + dae_requests, 0);
 }
 
+/* Only to a master that acknowledges, and IP never. */
+static void
+what_controls_something_is_numbered(void **state)
+{
+	struct pkt p = packet("x");
+	struct cl_forward f;
+	unsigned int i;
+
+	(void)state;
+	for (i = 0; i < 4; i++) {
+		repeats = i & 2;
+		assert_int_equal(clfwd_from_lac(&p, i & 1 ? CLFWD_REPEAT : CLFWD_ONCE), 0);
+		assert_true(clmsg_get_forward(rd_init(message, message_len), &f));
+		assert_int_equal(f.number != 0, i == 3);
+	}
+	master_hears();
+	clfwd_input(LAC, rd_init(message, message_len));
+	clfwd_turn_end();
+	assert_int_equal(n_up, 1);
+	assert_int_equal(acks, 1);
+	assert_int_equal(counters->forward_duplicate, 1);
+	clfwd_acked(MASTER, rd_init(message, message_len));
+	clfwd_acked(MASTER, rd_init("x", 1));
+	assert_int_equal(counters->forward_malformed, 1);
+}
+
 static void
 refusals_name_the_master(void **state)
 {
@@ -368,7 +417,8 @@ refusals_name_the_master(void **state)
 int
 main(void)
 {
-	static const struct clfwd_doors doors = { from_lacs, to_subscribers, dae, send_message };
+	static const struct clfwd_doors doors = { from_lacs, to_subscribers, dae, send_message,
+		acknowledges, sender };
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_packet_of_a_lac_comes_as_it_was, setup),
 		cmocka_unit_test_setup(a_packet_for_a_subscriber, setup),
@@ -379,6 +429,7 @@ main(void)
 		cmocka_unit_test_setup(packets_of_unknown_sessions_are_rationed, setup),
 		cmocka_unit_test_setup(what_cannot_be_sent, setup),
 		cmocka_unit_test_setup(what_the_master_does_not_take, setup),
+		cmocka_unit_test_setup(what_controls_something_is_numbered, setup),
 		cmocka_unit_test_setup(refusals_name_the_master, setup),
 	};
 

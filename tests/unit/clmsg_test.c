@@ -251,6 +251,7 @@ each_kind_comes_as_it_was_sent(void **state)
 	struct cl_sync_ask ask2;
 	struct cl_sync_ack ack2;
 	struct cl_leave leave2;
+	struct cl_forward_ack heard = { .number = 9 }, heard2;
 
 	(void)state;
 	memset(&hb2, 0xff, sizeof(hb2)); /* what was there is no matter */
@@ -273,6 +274,9 @@ each_kind_comes_as_it_was_sent(void **state)
 	assert_same(&ack, &ack2, sizeof(ack));
 	assert_true(clmsg_get_leave(SENT(clmsg_put_leave, &leave), &leave2));
 	assert_same(&leave, &leave2, sizeof(leave));
+	random_bytes(heard.heard, sizeof(heard.heard));
+	assert_true(clmsg_get_forward_ack(SENT(clmsg_put_forward_ack, &heard), &heard2));
+	assert_same(&heard, &heard2, sizeof(heard));
 }
 
 static void
@@ -285,6 +289,7 @@ a_forwarded_packet_comes_whole(void **state)
 		.to_ip = htonl(0x0a000002),
 		.from_port = 1701,
 		.to_port = 65535,
+		.number = UINT64_MAX,
 		.payload = packet,
 		.len = sizeof(packet) };
 	struct cl_forward got;
@@ -298,7 +303,7 @@ a_forwarded_packet_comes_whole(void **state)
 	got.payload = packet;
 	assert_true(got.what == f.what && got.session == f.session && got.from_ip == f.from_ip &&
 		    got.to_ip == f.to_ip && got.from_port == f.from_port &&
-		    got.to_port == f.to_port);
+		    got.to_port == f.to_port && got.number == f.number);
 }
 
 static void

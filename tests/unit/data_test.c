@@ -76,8 +76,9 @@ config_mru(void)
 }
 
 int
-clfwd_from_lac(const struct pkt *pkt)
+clfwd_from_lac(const struct pkt *pkt, enum clfwd_care care)
 {
+	assert_true(care == CLFWD_ONCE || care == CLFWD_REPEAT);
 	assert_int_equal(pkt->from_ip, LAC);
 	note("master");
 	return 0;
@@ -92,8 +93,9 @@ clfwd_to_subscriber(const uint8_t *data, size_t len)
 }
 
 int
-clfwd_unknown_from_lac(const struct pkt *pkt)
+clfwd_unknown_from_lac(const struct pkt *pkt, enum clfwd_care care)
 {
+	assert_true(care == CLFWD_ONCE || care == CLFWD_REPEAT);
 	assert_int_equal(pkt->from_ip, LAC);
 	note("ask");
 	return 0;
