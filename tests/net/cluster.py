@@ -34,7 +34,7 @@ POOL = "10.64.0.0/15"
 LAC, LAC_ROUTER = "10.1.0.2", "10.1.0.254"
 CORE, CORE_ROUTER = "10.2.0.2", "10.2.0.254"
 OUTER, INNER, LINK = "10.11.0.%d", "10.12.0.%d", "10.13.0.%d"
-ROUTER = 254  # the last number of its addresses there
+ROUTER, SECOND = 254, 253  # the last numbers of their addresses there
 AS, ROUTER_AS = 64512, 65001
 SECRET = "a secret of the cluster"
 SINK_PORT = 9000
@@ -63,14 +63,14 @@ template bgp inner_side from one_member {{ source address {inner}; ipv4 {{ impor
 """
     PEER = "protocol bgp {side}{number} from {side}_side {{ neighbor {address} as {peer_as}; }}\n"
 
-    def __init__(self, ns, folder, count, hold=90):
+    def __init__(self, ns, folder, count, hold=90, number=ROUTER):
         self.ns, self.folder = ns, str(folder)
         self.count = count
-        text = self.CONFIG.format(router=OUTER % ROUTER, our_as=ROUTER_AS, hold=hold, keepalive=max(1, hold // 3),
-                                  outer=OUTER % ROUTER, inner=INNER % ROUTER, vip=VIP, pool=POOL)
-        for number in range(1, count + 1):
+        text = self.CONFIG.format(router=OUTER % number, our_as=ROUTER_AS, hold=hold, keepalive=max(1, hold // 3),
+                                  outer=OUTER % number, inner=INNER % number, vip=VIP, pool=POOL)
+        for member in range(1, count + 1):
             for side, net in ("outer", OUTER), ("inner", INNER):
-                text += self.PEER.format(side=side, number=number, address=net % number, peer_as=AS)
+                text += self.PEER.format(side=side, number=member, address=net % member, peer_as=AS)
         with open(self._path("bird.conf"), "w") as f:
             f.write(text)
         self.process = ns.start("bird", "-f", "-c", self._path("bird.conf"), "-s", self._path("bird.ctl"), "-P",
@@ -114,23 +114,23 @@ router bgp {our_as}
 {families}
 """
 
-    def __init__(self, ns, folder, count, hold=90):
+    def __init__(self, ns, folder, count, hold=90, number=ROUTER):
         self.ns, self.log_folder, self.count = ns, str(folder), count
         self.folder = tempfile.mkdtemp(prefix="frr.")  # they want to be user frr, which cannot enter pytest's folders
         shutil.chown(self.folder, "frr", "frrvty")
         neighbours, families = [], []
-        for number in range(1, count + 1):
+        for member in range(1, count + 1):
             for side, net in ("outer", OUTER), ("inner", INNER):
-                peer = net % number
+                peer = net % member
                 neighbours += [" neighbor %s remote-as %d" % (peer, AS), " neighbor %s timers connect 1" % peer,
                                " neighbor %s advertisement-interval 0" % peer]
                 families += ["  neighbor %s prefix-list %s in" % (peer, side), "  neighbor %s route-map none out" % peer]
         self._write("bgpd.conf", self.CONFIG.format(
-            vip=VIP, pool=POOL, our_as=ROUTER_AS, router=OUTER % ROUTER, hold=hold, keepalive=max(1, hold // 3),
+            vip=VIP, pool=POOL, our_as=ROUTER_AS, router=OUTER % number, hold=hold, keepalive=max(1, hold // 3),
             neighbours="\n".join(neighbours), families="\n".join(families)))
         self._write("zebra.conf", "log stdout\n")
         self._start("zebra", "zebra.vty")
-        self._start("bgpd", "bgpd.vty", "--listenon", OUTER % ROUTER, "--listenon", INNER % ROUTER)
+        self._start("bgpd", "bgpd.vty", "--listenon", OUTER % number, "--listenon", INNER % number)
 
     def _write(self, name, text):
         with open(os.path.join(self.folder, name), "w") as f:
@@ -156,6 +156,15 @@ router bgp {our_as}
         shutil.rmtree(self.folder)
 
 
+def nexthops_of(router, *prefixes):
+    """Where a router sends what goes there, by its kernel's word."""
+    found = set()
+    for route in json.loads(router.ns.run("ip", "-json", "route", "show") or "[]"):
+        if route["dst"] in [p.removesuffix("/32") for p in prefixes]:
+            found |= {hop["gateway"] for hop in route.get("nexthops", [route]) if "gateway" in hop}
+    return found
+
+
 class Member:
     """One daemon with its namespace, and what can befall it."""
 
@@ -164,7 +173,7 @@ class Member:
         self.outer, self.inner, self.link = OUTER % number, INNER % number, LINK % number
         self.ns = site.new("member%d" % number)
         self.lns = None
-        self.frozen = False
+        self.frozen = self.apart = False
         site.router.plug("outer%d" % number, self.ns, "outer")
         site.router.plug("inner%d" % number, self.ns, "inner")
         site.switch.plug("m%d" % number, self.ns, "link")
@@ -214,13 +223,16 @@ class Member:
 
     def part(self):
         """Take its cluster link off the bridge; traffic and BGP go on."""
+        self.apart = True
         self.site.switch.ip("link set m%d nomaster" % self.number)
 
     def rejoin(self):
+        self.apart = False
         self.site.switch.ip("link set m%d master br0 up" % self.number)
 
     def unplug(self):
         """The same with loss of carrier."""
+        self.apart = True
         self.site.switch.ip("link set m%d down" % self.number)
 
     def cut(self):
@@ -270,7 +282,8 @@ class Member:
 class Site:
     """The plant. The factory makes folders; `close` ends everything."""
 
-    def __init__(self, folder, count=3, settings=None, extra=(), hold=90, router=Bird, radius=None):
+    def __init__(self, folder, count=3, settings=None, extra=(), hold=90, router=Bird, second=None, radius=None):
+        """`second`: another router, which learns the same, and carries no traffic."""
         self.folder = folder
         self.all = []
         self.more = dict(settings or {})
@@ -281,6 +294,9 @@ class Site:
         self.members = [Member(self, number) for number in range(1, count + 1)]
         self.radius = (radius or Radius)(self.core)
         self.bird = router(self.router, folder("router"), count, hold)
+        self.routers = [self.bird]
+        if second:
+            self.routers.append(second(self._second(), folder("second"), count, hold, SECOND))
 
     def new(self, name):
         ns = Namespace(name)
@@ -300,6 +316,14 @@ class Site:
         self.lac.ip("addr add %s/24 dev router" % LAC, "route add default via %s" % LAC_ROUTER)
         self.core.ip("addr add %s/24 dev router" % CORE, "route add default via %s" % CORE_ROUTER)
 
+    def _second(self):
+        ns = self.new("second")
+        for bridge, net in ("outer", OUTER), ("inner", INNER):
+            self.router.plug("to-" + bridge, ns, bridge)
+            self.router.ip("link set to-%s master %s" % (bridge, bridge))
+            ns.ip("addr add %s/24 dev %s" % (net % SECOND, bridge))
+        return ns
+
     def settings(self, member):
         return {"hostname": "lns%d" % member.number, "bind_address": VIP, "cluster_interface": "link",
                 "cluster_secret": SECRET, "primary_radius": CORE, "primary_radius_port": 1812,
@@ -308,7 +332,8 @@ class Site:
 
     def extra(self, member):
         return ["router bgp %d" % AS, *("neighbour %s remote-as %d timers %d %d" % (
-            net % ROUTER, ROUTER_AS, max(1, self.hold // 3), self.hold) for net in (OUTER, INNER)), *self.lines]
+            net % router, ROUTER_AS, max(1, self.hold // 3), self.hold) for net in (OUTER, INNER)
+            for router in (ROUTER, SECOND)[:len(self.routers)]), *self.lines]
 
     # ------------------------------------------------------------------ the cluster as a whole
 
@@ -340,7 +365,8 @@ class Site:
                 member.close()
         finally:
             self.radius.close()
-            self.bird.close()
+            for router in self.routers:
+                router.close()
             for ns in reversed(self.all):
                 ns.close()
 
@@ -367,8 +393,7 @@ class Site:
 
     def nexthops(self, prefix):
         """Where the router sends what goes there: that is its kernel's word, not BIRD's."""
-        routes = json.loads(self.router.run("ip", "-json", "route", "show", "exact", prefix) or "[]")
-        return {hop["gateway"] for r in routes for hop in r.get("nexthops", [r]) if "gateway" in hop}
+        return nexthops_of(self.bird, prefix)
 
     def routes(self):
         return self.nexthops(VIP), self.nexthops(POOL)
