@@ -41,7 +41,7 @@ enum {
 	WATCHERS = 8,
 	STEP_MS = 100,	   /* the election is asked at least so often */
 	SOON_MS = 20,	   /* behind a burst of changes a heartbeat follows */
-	LINGER_MS = 2000,  /* a slave that lags goes on drawing traffic for so long */
+	LINGER_MS = 2000,  /* who draws traffic, and need or may no longer, goes on for so long */
 	FORGET_MS = 60000, /* a peer that is silent is thought of for so long */
 	TENTH_MS = 100,
 };
@@ -56,7 +56,7 @@ static bool first;	  /* as master: there was nothing before us */
 static uint64_t followed; /* incarnation of the master before the present one */
 static uint64_t in_step_with; /* of the master we had all of, last; our own when we were it */
 static uint64_t led_ms;	      /* when our mastership began */
-static uint64_t complete_ms;  /* last time that we were up to date */
+static uint64_t draws_ms;     /* last time that we had to draw traffic, or, as a slave, might */
 static bool routes;
 static uint64_t heartbeats;
 static uint64_t places[CLGUARD_PEERS]; /* incarnations, as the guard had them */
@@ -171,21 +171,25 @@ up_to_date(void)
 /* --- routes --- */
 
 static bool
+too_few_slaves(void)
+{
+	return alone || election_up_to_date(&el, LINGER_MS, loop_now_ms()) <
+			    MAX(conf->cluster_master_min_adv, 1);
+}
+
+/* Routers do not like routes that come and go, as they would when heartbeats are lost. */
+static bool
 draws_traffic(void)
 {
-	unsigned int slaves;
+	bool now = role_is_master() ? too_few_slaves() : up_to_date();
 
 	if (left)
 		return false;
-	if (role_is_master()) {
-		slaves = alone ? 0 : election_up_to_date(&el, loop_now_ms());
-		return slaves < MAX(conf->cluster_master_min_adv, 1);
-	}
 	if (!el.master)
 		return routes; /* who forwards goes on */
-	if (up_to_date())
-		complete_ms = loop_now_ms();
-	return routes ? loop_now_ms() - complete_ms < LINGER_MS : up_to_date();
+	if (now)
+		draws_ms = loop_now_ms();
+	return now || (routes && loop_now_ms() - draws_ms < LINGER_MS);
 }
 
 static void

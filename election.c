@@ -115,6 +115,7 @@ election_heard(struct election *e, uint64_t incarnation, uint32_t term,
     const struct cl_heartbeat *hb, uint64_t now_ms)
 {
 	struct election_peer *p = find(e, incarnation);
+	uint64_t current_ms = p ? p->current_ms : 0;
 
 	if (incarnation == e->gone && hb->role == CL_MASTER)
 		return; /* said before it left */
@@ -124,9 +125,11 @@ election_heard(struct election *e, uint64_t incarnation, uint32_t term,
 		p = place(e);
 		e->passed &= ~place_bit(e, p);
 	}
-	*p = (struct election_peer){
-		.incarnation = incarnation, .heard_ms = now_ms, .term = term, .hb = *hb
-	};
+	*p = (struct election_peer){ .incarnation = incarnation,
+		.heard_ms = now_ms,
+		.current_ms = hb->flags & CL_UP_TO_DATE ? now_ms : current_ms,
+		.term = term,
+		.hb = *hb };
 	e->seen = MAX(e->seen, term);
 }
 
@@ -552,14 +555,15 @@ election_tell(const struct election *e, uint64_t now_ms, struct cl_heartbeat *hb
 }
 
 unsigned int
-election_up_to_date(const struct election *e, uint64_t now_ms)
+election_up_to_date(const struct election *e, uint64_t linger_ms, uint64_t now_ms)
 {
 	const struct election_peer *p;
 	unsigned int n = 0;
 
 	for (p = e->peers; p < e->peers + ELECTION_PEERS; p++)
 		if (p->incarnation && is_fresh(e, p, now_ms) && p->hb.role == CL_SLAVE &&
-		    p->hb.master == e->incarnation && p->hb.flags & CL_UP_TO_DATE)
+		    p->hb.master == e->incarnation && p->current_ms &&
+		    since(p->current_ms, now_ms) <= linger_ms)
 			n++;
 	return n;
 }

@@ -19,6 +19,7 @@ enum { ELECTION_PEERS = 32 };
 struct election_peer {
 	uint64_t incarnation; /* 0: free */
 	uint64_t heard_ms;
+	uint64_t current_ms; /* when it said last that it is up to date; 0: never */
 	uint32_t term;
 	struct cl_heartbeat hb; /* the last one */
 };
@@ -96,7 +97,8 @@ uint64_t election_successor(const struct election *e, uint64_t now_ms);
 /* The part of our own heartbeat that is ours to say: role, flags, uptime, version, master. */
 void election_tell(const struct election *e, uint64_t now_ms, struct cl_heartbeat *hb);
 
-/* Slaves that are up to date and heard of lately: for cluster_master_min_adv. */
-unsigned int election_up_to_date(const struct election *e, uint64_t now_ms);
+/* Slaves that are heard of lately, and that are up to date or were so within `linger_ms`: for
+ * cluster_master_min_adv. */
+unsigned int election_up_to_date(const struct election *e, uint64_t linger_ms, uint64_t now_ms);
 
 #endif

@@ -287,6 +287,7 @@ def test_loss(scene, seconds):
             for member in site.members:
                 member.lose(0)
         site.settle()
+    assert trial.watch.changes <= 4  # 100 in a minute, once
     trial.stayed(1, 2, 3)
 
 

@@ -539,7 +539,9 @@ nobody_is_named_who_is_not_up_to_date(void **state)
 			members[i].e.up_to_date = false;
 	run(2 * INTERVAL);
 	assert_int_equal(election_successor(&master_of(0)->e, clock_of(master_of(0))), 0);
-	assert_int_equal(election_up_to_date(&master_of(0)->e, clock_of(master_of(0))), 0);
+	assert_int_equal(election_up_to_date(&master_of(0)->e, 0, clock_of(master_of(0))), 0);
+	assert_int_equal(
+	    election_up_to_date(&master_of(0)->e, 4 * INTERVAL, clock_of(master_of(0))), 2);
 }
 
 /* --- a member stands still --- */
