@@ -44,7 +44,7 @@ uint32_t bgp_router_id(void);
 struct bgp_view {
 	char name[HOSTNAME_LEN];
 	char address[64];	      /* "-": not known yet */
-	char error[192];	      /* the last NOTIFICATION or failure in words; "": none */
+	char error[320];	      /* the last NOTIFICATION or failure in words; "": none */
 	uint32_t as, id;	      /* id: his, network order; 0: not known */
 	uint8_t state;		      /* enum bgp_state */
 	bool suspended;		      /* by an operator */

@@ -46,7 +46,7 @@ static int
 wrong(struct bgp_error *e, uint8_t code, uint8_t sub, const void *data, size_t len)
 {
 	*e = (struct bgp_error){ .code = code, .sub = sub };
-	e->len = (uint8_t)MIN(len, sizeof(e->data));
+	e->len = (uint16_t)MIN(len, sizeof(e->data));
 	if (e->len)
 		memcpy(e->data, data, e->len);
 	return -1;
@@ -61,6 +61,8 @@ static const char *const code_names[] = {
 	[BGP_ERR_HOLD] = "Hold Timer Expired",
 	[BGP_ERR_FSM] = "Finite State Machine Error",
 	[BGP_ERR_CEASE] = "Cease",
+	[BGP_ERR_REFRESH] = "ROUTE-REFRESH Message Error",
+	[BGP_ERR_SEND_HOLD] = "Send Hold Timer Expired",
 };
 
 static const char *const sub_names[ARRAY_LEN(code_names)][12] = {
@@ -247,7 +249,7 @@ bgp_read_notification(struct rd r, struct bgp_error *e)
 	*e = (struct bgp_error){ 0 };
 	e->code = rd_u8(&r);
 	e->sub = rd_u8(&r);
-	e->len = (uint8_t)MIN(rd_left(&r), sizeof(e->data));
+	e->len = (uint16_t)MIN(rd_left(&r), sizeof(e->data));
 	rd_copy(&r, e->data, e->len);
 }
 
@@ -386,7 +388,8 @@ check_attrs(struct rd r, bool as4, uint32_t *seen, struct bgp_error *e)
 		if (*seen & bit)
 			continue;
 		*seen |= bit;
-		if (!(a.flags & FLAG_OPTIONAL) && (a.type == 0 || a.type > ATTR_AGGREGATOR) && !mp)
+		if (!(a.flags & FLAG_OPTIONAL) && (a.type == 0 || a.type >= ARRAY_LEN(known)) &&
+		    !mp)
 			return wrong(e, BGP_ERR_UPDATE, BGP_UPDATE_WELL_KNOWN, a.at, a.size);
 		if (mp && !good_mp(&a.value, a.type == ATTR_MP_REACH)) /* RFC 7606 5.3, 7.11 */
 			return wrong(e, BGP_ERR_UPDATE, BGP_UPDATE_OPTIONAL, a.at, a.size);

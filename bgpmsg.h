@@ -17,7 +17,7 @@ enum {
 	BGP_MAX = 4096, /* octets of a message */
 	BGP_AS_TRANS = 23456,
 	BGP_LEAST_HOLD = 3,
-	BGP_TEXT = 128, /* of a shutdown communication (RFC 9003: 255) */
+	BGP_TEXT = 256, /* a shutdown communication and its length (RFC 9003 2) */
 	BGP_COMMUNITIES = 64,
 };
 
@@ -32,8 +32,17 @@ enum bgp_type {
 /* Address families we speak, unicast; the numbers are indices, not those of the wire. */
 enum bgp_afi { BGP_IP4, BGP_IP6, BGP_AFIS };
 
-/* Error codes and subcodes (RFC 4271 4.5, 6; RFC 4486; RFC 6608). */
-enum { BGP_ERR_HEADER = 1, BGP_ERR_OPEN, BGP_ERR_UPDATE, BGP_ERR_HOLD, BGP_ERR_FSM, BGP_ERR_CEASE };
+/* Error codes and subcodes (RFC 4271 4.5, 6; RFC 4486; RFC 6608; RFC 7313; RFC 9687). */
+enum {
+	BGP_ERR_HEADER = 1,
+	BGP_ERR_OPEN,
+	BGP_ERR_UPDATE,
+	BGP_ERR_HOLD,
+	BGP_ERR_FSM,
+	BGP_ERR_CEASE,
+	BGP_ERR_REFRESH,
+	BGP_ERR_SEND_HOLD
+};
 enum { BGP_HEADER_SYNC = 1, BGP_HEADER_LENGTH, BGP_HEADER_TYPE };
 enum {
 	BGP_OPEN_VERSION = 1,
@@ -61,7 +70,7 @@ enum {
 /* The contents of a NOTIFICATION. */
 struct bgp_error {
 	uint8_t code, sub;
-	uint8_t len; /* of data */
+	uint16_t len; /* of data */
 	uint8_t data[BGP_TEXT];
 };
 

@@ -461,7 +461,7 @@ WITHDRAWS = [
     update(attribute(1, b"\3") + AS_PATH + NEXT_HOP, b"\x08\x0a"), update(attribute(1, b"\0", 0xc0) + AS_PATH + NEXT_HOP, b"\x08\x0a"),
     update(GOOD + attribute(4, b"\0", 0x80), b"\x08\x0a"), update(GOOD + attribute(8, b"abc", 0xc0), b"\x08\x0a"),
     update(ORIGIN + attribute(2, b"\x02\x02abcd") + NEXT_HOP, b"\x08\x0a"), update(GOOD + b"\xc0\x08\x20ab", b"\x08\x0a"),
-    update(ORIGIN + AS_PATH + attribute(3, b"abc"), b"\x08\x0a")]
+    update(ORIGIN + AS_PATH + attribute(3, b"abc"), b"\x08\x0a"), update(GOOD + attribute(8, b"abcd"), b"\x08\x0a")]
 FINE = [
     update(), update(GOOD), update(GOOD + attribute(99, b"x", 0xc0), b"\x08\x0a"), update(withdrawn=b"\x08\x0a"), update(GOOD + GOOD, b"\0"),
     update(attribute(15, b"\0\2\1", 0x80)), update(attribute(14, b"\0\x19\x46\0\0", 0x80) + ORIGIN + AS_PATH),

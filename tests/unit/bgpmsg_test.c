@@ -57,7 +57,7 @@ a_notification_comes_back(void **state)
 		.sub = BGP_CEASE_SHUTDOWN,
 		.len = 4,
 		.data = { 3, 'b', 'y', 'e' } };
-	char text[200];
+	char text[320];
 
 	(void)state;
 	bgp_read_notification(body(bgp_put_notification(buf, &e), BGP_NOTIFICATION), &back);
@@ -67,8 +67,17 @@ a_notification_comes_back(void **state)
 	back.data[0] = 200; /* longer than it is */
 	assert_string_equal(
 	    bgp_error_text(&back, text, sizeof(text)), "Cease/Administrative Shutdown: \"bye\"");
+	e.data[0] = 255; /* as long as RFC 9003 lets it be */
+	memset(e.data + 1, 'w', 255);
+	e.len = 256;
+	bgp_read_notification(body(bgp_put_notification(buf, &e), BGP_NOTIFICATION), &back);
+	assert_memory_equal(&back, &e, sizeof(e));
+	assert_int_equal(strlen(bgp_error_text(&back, text, sizeof(text))),
+	    strlen("Cease/Administrative Shutdown: \"\"") + 255);
 	back = (struct bgp_error){ .code = 77, .sub = 9 };
 	assert_string_equal(bgp_error_text(&back, text, sizeof(text)), "code 77/9");
+	back = (struct bgp_error){ .code = BGP_ERR_SEND_HOLD };
+	assert_string_equal(bgp_error_text(&back, text, sizeof(text)), "Send Hold Timer Expired");
 	back = (struct bgp_error){ .code = BGP_ERR_OPEN, .sub = 200 };
 	assert_string_equal(bgp_error_text(&back, text, sizeof(text)), "OPEN Message Error/200");
 }
