@@ -4,7 +4,8 @@
  * is sent REPEATS times, EVERY_MS apart, in case a switch is not awake yet. The socket
  * is made for each and closed: it would be handed everything else that is ARP.
  *
- * Called by l2tpns.c when we are ready, and whoever becomes master.
+ * Called by l2tpns.c at each change of the role: the master's are the bind addresses
+ * (SPEC 13), also of a cluster of one.
  */
 #include "arp.h"
 #include "config.h"
@@ -61,7 +62,7 @@ tell(int fd, uint32_t addr)
 	len = make(buf, addr, mac);
 	if (sendto(fd, buf, len, MSG_DONTWAIT, (const struct sockaddr *)&to, sizeof(to)) < 0)
 		return -1;
-	COUNT(garp_sent);
+	COUNT(arp_sent);
 	return 0;
 }
 
@@ -92,4 +93,10 @@ arp_announce(void)
 	timer_stop(&repeat_timer);
 	if (conf->send_garp && !conf->bgp_as)
 		on_repeat(1);
+}
+
+void
+arp_stop(void)
+{
+	timer_stop(&repeat_timer);
 }

@@ -9,4 +9,7 @@
  */
 void arp_announce(void);
 
+/* What it still would repeat is left: the addresses are another's now. */
+void arp_stop(void);
+
 #endif

@@ -136,7 +136,6 @@
 	X(bgp_notifications_received, "BGP NOTIFICATIONs received")                                \
 	X(bgp_refused, "BGP connections refused: not from a neighbour, or one too many")           \
 	X(bgp_routes_full, "routes not announced: too many")                                       \
-	X(garp_sent, "gratuitous ARP packets sent")                                                \
 	X(dae_received, "Disconnect and CoA packets received")                                     \
 	X(dae_acked, "Disconnect and CoA requests carried out")                                    \
 	X(dae_refused, "Disconnect and CoA requests refused")                                      \

@@ -23,10 +23,19 @@ address_of(const struct ifaddrs *i)
 	return in.sin_addr.s_addr;
 }
 
+/* An address may have a label in the place of the name: "eth0:1" is of eth0. */
+static bool
+is_name_of(const struct ifaddrs *i, const char *interface)
+{
+	size_t len = strcspn(i->ifa_name, ":");
+
+	return strlen(interface) == len && memcmp(i->ifa_name, interface, len) == 0;
+}
+
 static bool
 is_of(const struct ifaddrs *i, const char *interface)
 {
-	return interface ? strcmp(i->ifa_name, interface) == 0 : !(i->ifa_flags & IFF_LOOPBACK);
+	return interface ? is_name_of(i, interface) : !(i->ifa_flags & IFF_LOOPBACK);
 }
 
 uint32_t
@@ -47,13 +56,13 @@ ifaddr_first(const char *interface, bool (*is_shared)(uint32_t addr))
 }
 
 static bool
-hardware_of(const struct ifaddrs *list, const char *interface, int *ifindex, uint8_t mac[6])
+hardware_of(const struct ifaddrs *list, const struct ifaddrs *owner, int *ifindex, uint8_t mac[6])
 {
 	struct sockaddr_ll ll;
 
 	for (; list; list = list->ifa_next) {
 		if (!list->ifa_addr || list->ifa_addr->sa_family != AF_PACKET ||
-		    strcmp(list->ifa_name, interface) != 0)
+		    !is_name_of(owner, list->ifa_name))
 			continue;
 		memcpy(&ll, list->ifa_addr, sizeof(ll));
 		if (ll.sll_hatype != ARPHRD_ETHER || ll.sll_halen != 6)
@@ -74,7 +83,7 @@ ifaddr_ethernet(uint32_t addr, int *ifindex, uint8_t mac[6])
 	if (getifaddrs(&list) < 0)
 		return false;
 	for (i = list; i && !found; i = i->ifa_next)
-		found = address_of(i) == addr && hardware_of(list, i->ifa_name, ifindex, mac);
+		found = address_of(i) == addr && hardware_of(list, i, ifindex, mac);
 	freeifaddrs(list);
 	return found;
 }

@@ -430,6 +430,10 @@ on_role(bool master)
 {
 	if (master && cluster_is_first())
 		acct_begin();
+	if (master)
+		arp_announce();
+	else
+		arp_stop();
 	if (!serving && (master || cluster_master_address()))
 		say_serving();
 }
@@ -626,7 +630,6 @@ main(int argc, char **argv)
 	start_plugins();
 	bgp_start();
 	cluster_on_routes(bgp_serve);
-	arp_announce();
 	pidfile_open();
 	privilege_drop(o.config);
 	pidfile_write();

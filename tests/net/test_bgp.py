@@ -650,6 +650,15 @@ def test_two_members_one_router(plant):
 
 # ---------------------------------------------------------------------------- gratuitous ARP
 
+@pytest.fixture
+def open_folder():
+    """A folder that any user can reach, unlike pytest's."""
+    path = tempfile.mkdtemp(prefix="l2tpns-test-")
+    os.chmod(path, 0o755)
+    yield path
+    shutil.rmtree(path)
+
+
 def arp_frames(network, daemon_settings, plant, extra=()):
     sock = network.lac.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806))
     sock.bind(("br0", 0x0806))
@@ -676,24 +685,47 @@ def test_gratuitous_arp(plant):
     frame = wait_for(lambda: garp(sock, plant.network), "a gratuitous ARP")
     assert frame[:6] == b"\xff" * 6 and frame[6:12] == frame[22:28]
     assert frame[12:22] == bytes.fromhex("0806 0001 0800 06 04 0001".replace(" ", ""))
-    wait_for(lambda: daemon.counters()["garp_sent"] == 3, "all of them")
+    wait_for(lambda: daemon.counters()["arp_sent"] == 3, "all of them")
     daemon.stop()
+
+
+def test_gratuitous_arp_for_each_address(plant):
+    """Each of bind_multi_address, also one that has a label (`eth0:1`) in the place of the interface's name."""
+    plant.network.lns.ip("addr del 10.1.0.11/16 dev lac", "addr add 10.1.0.11/16 dev lac label lac:1")
+    sock, daemon = arp_frames(plant.network, {"bind_multi_address": "10.1.0.1,10.1.0.11"}, plant)
+    wait_for(lambda: daemon.counters()["arp_sent"] == 6, "three for each")
+    daemon.stop()
+
+
+def test_gratuitous_arp_of_a_new_master(plant, open_folder):
+    """In a cluster the master announces the address, and nobody else: a member that starts must not draw his traffic."""
+    network = plant.network
+    second = network._new("lns2")
+    network.lac.plug("lns2", second, "lac")
+    network.lac.ip("link set lns2 master br0")
+    second.ip("addr add 10.1.0.12/16 dev lac", "addr add 10.1.0.1/16 dev lac")
+    network.lns.ip("addr flush dev lac", "addr add 10.1.0.11/16 dev lac", "addr add 10.1.0.1/16 dev lac")
+    settings = {"cluster_interface": "lac", "cluster_hb_interval": 1, "cluster_hb_timeout": 10}
+    one = plant.lns(settings, local_users=USERS)
+    wait_for(lambda: one.counters()["arp_sent"] == 3, "what the first says")
+    sock = network.lac.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806))
+    sock.bind(("br0", 0x0806))
+    sock.settimeout(0.1)
+    other = plant.lns({**settings, "setuid": 65534}, local_users=USERS, ns=second, folder=open_folder)
+    wait_for(lambda: json.loads("\n".join(other.run("show cluster json")))["up_to_date"], "a slave")
+    assert other.counters()["arp_sent"] == 0 and garp(sock, network) is None
+    one.process.kill()
+    frame = wait_for(lambda: garp(sock, network), "what the new master says")
+    mac = json.loads(second.run("ip", "-json", "link", "show", "lac"))[0]["address"]
+    assert frame[6:12].hex(":") == mac
+    other.stop()
 
 
 @pytest.mark.parametrize("settings,extra", [({"send_garp": "no"}, ()), ({}, ("router bgp 1", ))])
 def test_no_gratuitous_arp(plant, settings, extra):
     sock, daemon = arp_frames(plant.network, settings, plant, extra)
-    assert daemon.counters()["garp_sent"] == 0 and garp(sock, plant.network) is None
+    assert daemon.counters()["arp_sent"] == 0 and garp(sock, plant.network) is None
     daemon.stop()
-
-
-@pytest.fixture
-def open_folder():
-    """A folder that any user can reach, unlike pytest's."""
-    path = tempfile.mkdtemp(prefix="l2tpns-test-")
-    os.chmod(path, 0o755)
-    yield path
-    shutil.rmtree(path)
 
 
 def test_as_another_user(plant, open_folder):
