@@ -21,6 +21,7 @@
 #include "iptab.h"
 #include "note.h"
 #include "rtnl.h"
+#include "shm.h"
 #include "tunnel.h"
 #include "util.h"
 
@@ -37,6 +38,13 @@ enum { SHORTEST_ROUTE = 8 };
 enum { ROUTE_NETS = 1, ROUTE_HOST = 2 };
 
 static uint8_t *installed; /* by session */
+
+/* The pool's networks that are routed to us. */
+static struct ip4_net {
+	uint32_t addr; /* network order */
+	uint8_t len;
+} * routed;
+static unsigned int n_routed;
 
 typedef void (*route_fn)(uint32_t addr, unsigned int len);
 
@@ -60,6 +68,7 @@ void
 addr_init(void)
 {
 	installed = session_table("kernel routes", sizeof(*installed));
+	routed = shm_map_parent("routed pool networks", IPPOOL_NETS * sizeof(*routed));
 	heir_init(conf->max_sessions);
 	config_on_change("peer_address", own_changed);
 	reserve_own();
@@ -94,14 +103,19 @@ del_his(uint32_t addr, unsigned int len)
 	bgp_route_del4(addr, len, false);
 }
 
+/* What is in the pool by now is added before what was goes: a network that stays never leaves. */
 static void
-pool_routes(route_fn fn)
+route_pool(void)
 {
 	struct ippool_net net;
 	unsigned int i;
 
 	for (i = 0; ippool_net(i, &net); i++)
-		fn(net.addr, net.len);
+		add_net(net.addr, net.len);
+	for (i = 0; i < n_routed; i++)
+		del_net(routed[i].addr, routed[i].len);
+	for (n_routed = 0; ippool_net(n_routed, &net); n_routed++)
+		routed[n_routed] = (struct ip4_net){ net.addr, net.len };
 }
 
 static void
@@ -117,12 +131,11 @@ addr_commit_pool(void)
 	uint32_t pos = 0;
 	sess_id s;
 
-	pool_routes(del_net); /* those that come back never leave */
 	if (ippool_commit())
 		while ((s = ippool_orphan(&pos)))
 			if (installed[s] == ROUTE_NETS)
 				host_route(s);
-	pool_routes(add_net);
+	route_pool();
 	bgp_route_uncover();
 }
 

@@ -358,8 +358,8 @@ open_tables(void)
 	session_init(conf->max_sessions);
 	ippool_init(conf->max_sessions);
 	iptab_init(conf->max_sessions * ROUTES_PER_SESSION);
-	rtnl_init(conf->max_sessions * ROUTES_PER_SESSION + IPPOOL_NETS);
-	bgp_route_init(conf->max_sessions * ROUTES_PER_SESSION + IPPOOL_NETS);
+	rtnl_init(conf->max_sessions * ROUTES_PER_SESSION + 2 * IPPOOL_NETS);
+	bgp_route_init(conf->max_sessions * ROUTES_PER_SESSION + 2 * IPPOOL_NETS);
 	bgp_init();
 	addr_init();
 	usage_init();

@@ -68,6 +68,10 @@ protocol device {{ }}
                 now[match[1]] = match[2].strip()
         return found
 
+    def ages(self):
+        """{prefix: since when}"""
+        return dict(re.findall(r"^([0-9a-f.:]+/\d+) .*\[\w+ ([0-9:.]+)\]", self.ctl("show route all"), re.M))
+
     def stop(self):
         self.ctl("down")
         self.process.wait()

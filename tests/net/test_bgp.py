@@ -214,6 +214,26 @@ def test_subscribers(site):
     daemon.check()
 
 
+def test_reload_leaves_routes_alone(site):
+    """SIGHUP with the same pool, and one with a network more: what stays is not told again."""
+    daemon, router = site(pool=("10.9.0.0/24", "10.19.0.0/24"))
+    has(router, "10.1.0.1/32", "10.9.0.0/24", "10.19.0.0/24")
+    ages, told = router.ages(), shown(daemon)[0]
+    daemon.write("ip_pool", "10.19.0.0/24\n10.9.0.0/24\n10.29.0.0/24\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    has(router, "10.29.0.0/24")
+    now = shown(daemon)[0]
+    assert (now["routes_announced"], now["routes_withdrawn"]) == (told["routes_announced"] + 1, 0)
+    assert {p: age for p, age in router.ages().items() if p in ages} == ages
+    assert "10.9.0.0/24" in daemon.network.lns.run("ip", "route")
+    daemon.write("ip_pool", "10.19.0.0/24\n")
+    daemon.process.send_signal(signal.SIGHUP)
+    has_not(router, "10.9.0.0/24", "10.29.0.0/24")
+    wait_for(lambda: "10.9.0.0/24" not in daemon.network.lns.run("ip", "route"), "the end of the kernel's route")
+    assert router.ages()["10.19.0.0/24"] == ages["10.19.0.0/24"]
+    assert shown(daemon)[0]["times_established"] == 1
+
+
 def test_framed_routes(plant):
     """What RADIUS gives a subscriber outside the pools is announced while he is there; inside them it is not."""
     site = Site(plant)
