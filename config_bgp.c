@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { MAX_TIMER = 65535, LEAST_HOLD = 3, MAX_PART = 65535 };
 
@@ -28,13 +29,24 @@ const char *const config_bgp_words[] = { "neighbour", "neighbor", NULL };
 static const char name_chars[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				 "0123456789_-.";
 
+/* An IPv6 address is written in many ways, a host name in large or small letters. */
+static bool
+same_name(const char *a, const char *b)
+{
+	struct in6_addr one, other;
+
+	if (inet_pton(AF_INET6, a, &one) == 1 && inet_pton(AF_INET6, b, &other) == 1)
+		return IN6_ARE_ADDR_EQUAL(&one, &other);
+	return strcasecmp(a, b) == 0;
+}
+
 static unsigned int
 find(const struct config *c, const char *name)
 {
 	unsigned int i;
 
 	for (i = 0; i < c->n_peers; i++)
-		if (strcmp(c->peers[i].name, name) == 0)
+		if (same_name(c->peers[i].name, name))
 			break;
 	return i;
 }
@@ -281,7 +293,8 @@ take_peer(struct config *c, const struct conf_words *w)
 		return conf_refuse(w, "neighbour: there may be %d at most", CONF_PEERS);
 	if (i < c->n_peers)
 		peer = c->peers[i];
-	str_copy(peer.name, sizeof(peer.name), name);
+	else
+		str_copy(peer.name, sizeof(peer.name), name);
 	if (read_options(w, &peer) < 0)
 		return -1;
 	if (peer.as == 0)

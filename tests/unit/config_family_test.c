@@ -277,7 +277,12 @@ bgp(void **state)
 	    " neighbour 2001:db8::1 password \"a b\"\n neighbour 2001:db8::1 med 0\n"
 	    " neighbour 2001:db8::1 community 7:1 no-export 12\n# end\n");
 	assert_non_null(strstr(lists(false), "\n# neighbour 2001:db8::1 password ****\n"));
-	assert_int_equal(line("no neighbour peer.example"), 0);
+	assert_int_equal(line("neighbour 2001:DB8:0::1 med 4"), 0); /* the same in other words */
+	assert_int_equal(line("neighbour Peer.Example med 5"), 0);
+	assert_int_equal(conf->n_peers, 2);
+	assert_string_equal(conf->peers[1].name, "2001:db8::1");
+	assert_int_equal(conf->peers[1].med, 4);
+	assert_int_equal(line("no neighbour peer.EXAMPLE"), 0);
 	assert_int_equal(line("no neighbour peer.example"), -1);
 	assert_int_equal(line("router bgp 2"), -1);
 	assert_string_equal(remark, "router bgp: AS 65546 is there; no router bgp 65546 first");
