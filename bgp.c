@@ -60,6 +60,7 @@ struct peer {
 	bool running; /* not being taken away */
 	bool suspended;
 	bool dirty;	       /* his view is old */
+	bool unsigned_in;      /* the listener would take from him what is not signed */
 	unsigned int failures; /* in a row: the RFC's ConnectRetryCounter */
 	struct conf_peer conf;
 	union bgp_addr addr; /* family 0: not known */
@@ -85,7 +86,7 @@ static struct peer *peers;
 static struct views *views;
 static int listeners[2] = { -1, -1 };
 static uint32_t running_as; /* 0: not at work */
-static bool serving;
+static bool serving, all_suspended;
 static uint64_t seen_changes;
 
 #define FOR_EACH_PEER(p)                                                                           \
@@ -216,7 +217,7 @@ tell(struct peer *p)
 static unsigned int
 backoff_sec(const struct peer *p)
 {
-	unsigned int doublings = MIN(p->failures, 6);
+	unsigned int doublings = MIN(MAX(p->failures, 1) - 1, 6);
 
 	return MIN((unsigned int)FIRST_RETRY_SEC << doublings, LAST_RETRY_SEC);
 }
@@ -305,17 +306,60 @@ is_shared(uint32_t addr)
 	return config_is_own_address(addr);
 }
 
-/* Where to connect from. The kernel may choose, but not an address that others have too. */
+/* Loopback's would be the same on all members (cluster_interface may be that). */
+static bool
+tells_nothing(uint32_t addr)
+{
+	return is_shared(addr) || (ntohl(addr) >> 24) == IN_LOOPBACKNET;
+}
+
+/*
+ * Where to connect from. The kernel may choose; but where it takes an address that others
+ * have too, and the interface has one of our own beside it, that one.
+ */
 static bool
 source_for(const struct peer *p, union bgp_addr *source)
 {
+	uint32_t own;
+
 	if (bgp_addr_parse(p->conf.update_source, source))
 		return true;
 	if (p->addr.sa.sa_family != AF_INET || !bgp_tcp_source(&p->addr, source) ||
-	    !is_shared(source->in.sin_addr.s_addr) || is_shared(views->router_id))
+	    !is_shared(source->in.sin_addr.s_addr))
 		return false;
-	source->in.sin_addr.s_addr = views->router_id;
-	return true;
+	own = ifaddr_beside(source->in.sin_addr.s_addr, tells_nothing);
+	source->in.sin_addr.s_addr = own;
+	return own != 0;
+}
+
+static void
+choose_id(void)
+{
+	uint32_t id = ifaddr_first(conf->cluster_interface, tells_nothing);
+
+	if (!id)
+		id = ifaddr_first(NULL, tells_nothing);
+	if (!id)
+		id = conf->bind_address;
+	if (id != views->router_id)
+		plog(LOG_INFO, "bgp: AS %u, identifier %s", running_as, ip4_text(id));
+	views->router_id = id;
+}
+
+/*
+ * The identifier stays while anybody knows it. But one that is none, or is shared with
+ * others, was chosen when the machine had no address yet: perhaps it has now.
+ */
+static bool
+have_id(void)
+{
+	if (views->router_id && !is_shared(views->router_id))
+		return true;
+	FOR_EACH_PEER(p)
+	if (p->conns[OUT].state >= BGP_OPEN_SENT || p->conns[IN].state >= BGP_OPEN_SENT)
+		return true;
+	choose_id();
+	return views->router_id != 0;
 }
 
 static void
@@ -325,6 +369,10 @@ connect_now(struct peer *p)
 	union bgp_addr source;
 	bool bound = source_for(p, &source);
 
+	if (!have_id()) {
+		tcp_fails(p, OUT, "we have no address to be known by");
+		return;
+	}
 	if (bgp_tcp_connect(&c->tcp, &p->addr, bound ? &source : NULL, p->conf.password) < 0) {
 		tcp_fails(p, OUT, strerror(errno));
 		return;
@@ -340,14 +388,16 @@ connect_now(struct peer *p)
 
 /* So that the kernel knows his signatures before he connects. */
 static void
-set_password(const struct peer *p, const char *password)
+set_password(struct peer *p, const char *password)
 {
 	int fd = listeners[p->addr.sa.sa_family == AF_INET6];
 
 	if (fd < 0 || !p->addr.sa.sa_family)
 		return;
-	if (bgp_tcp_password(fd, &p->addr, password) < 0 && password[0])
-		plog(LOG_ERROR, "bgp %s: password: %s", p->conf.name, strerror(errno));
+	p->unsigned_in = bgp_tcp_password(fd, &p->addr, password) < 0 && password[0];
+	if (p->unsigned_in)
+		plog(LOG_ERROR, "bgp %s: password: %s; he cannot connect to us", p->conf.name,
+		    strerror(errno));
 }
 
 static void
@@ -372,13 +422,14 @@ on_address(void *arg, const struct sockaddr_storage *addr)
 static void
 begin_connect(struct peer *p)
 {
-	union bgp_addr addr;
+	union bgp_addr addr, source;
 
 	if (bgp_addr_parse(p->conf.name, &addr)) {
 		connect_now(p);
 		return;
 	}
-	p->lookup = resolve_start(p->conf.name, on_address, p);
+	bgp_addr_parse(p->conf.update_source, &source);
+	p->lookup = resolve_start(p->conf.name, source.sa.sa_family, on_address, p);
 	if (p->lookup < 0)
 		tcp_fails(p, OUT, "the name cannot be looked up now");
 }
@@ -572,7 +623,8 @@ static bool
 loses(const struct peer *p, int which)
 {
 	const struct conn *c = &p->conns[which], *other = &p->conns[!which];
-	bool ours_stays = ntohl(views->router_id) > ntohl(c->open.id);
+	uint32_t mine = ntohl(views->router_id), his = ntohl(c->open.id);
+	bool ours_stays = mine != his ? mine > his : running_as > p->conf.as; /* RFC 6286 2.3 */
 
 	if (other->state == BGP_ESTABLISHED)
 		return true;
@@ -788,7 +840,8 @@ may_accept(struct peer *p)
 		send_keepalive(p, p->up);
 	else if (p->conns[IN].state == BGP_OPEN_SENT)
 		event(p, IN, BGP_EV_TCP_FAILS);
-	return !p->up && p->conns[IN].state == BGP_ACTIVE && p->conns[IN].tcp.fd < 0;
+	return !p->up && !p->unsigned_in && p->conns[IN].state == BGP_ACTIVE &&
+	       p->conns[IN].tcp.fd < 0;
 }
 
 static void
@@ -803,7 +856,7 @@ on_connection(int listener, void *unused)
 	if (fd < 0)
 		return;
 	p = peer_at(&from);
-	if (!p || !may_accept(p) || loop_add(fd, on_readable, &p->conns[IN]) < 0) {
+	if (!p || !have_id() || !may_accept(p) || loop_add(fd, on_readable, &p->conns[IN]) < 0) {
 		COUNT(bgp_refused);
 		plog_limit(
 		    LOG_INFO, "bgp: a connection from %s is refused", bgp_addr_text(&from, text));
@@ -858,7 +911,9 @@ add_peer(const struct conf_peer *conf_peer)
 	while (p->used)
 		p++; /* there are as many places as lines */
 	id = number(p) * CONNS;
-	*p = (struct peer){ .used = true, .lookup = -1, .tell.reader = number(p) };
+	*p = (struct peer){
+		.used = true, .suspended = all_suspended, .lookup = -1, .tell.reader = number(p)
+	};
 	memcpy(&p->conf, conf_peer, sizeof(p->conf)); /* with what lies between: it is compared */
 	init_conn(&p->conns[OUT], id + OUT);
 	init_conn(&p->conns[IN], id + IN);
@@ -933,25 +988,13 @@ listen_on(int place, int family)
 		    family == AF_INET ? "IPv4" : "IPv6", BGP_PORT, strerror(errno));
 }
 
-/* Loopback's would be the same on all members (cluster_interface may be that). */
-static bool
-tells_nothing(uint32_t addr)
-{
-	return is_shared(addr) || (ntohl(addr) >> 24) == IN_LOOPBACKNET;
-}
-
 static void
 open_bgp(void)
 {
-	uint32_t id = ifaddr_first(conf->cluster_interface, tells_nothing);
-
-	if (!id)
-		id = ifaddr_first(NULL, tells_nothing);
-	views->router_id = id ? id : conf->bind_address;
 	running_as = conf->bgp_as;
+	choose_id();
 	listen_on(0, AF_INET);
 	listen_on(1, AF_INET6);
-	plog(LOG_INFO, "bgp: AS %u, identifier %s", running_as, ip4_text(views->router_id));
 }
 
 static void
@@ -1110,7 +1153,11 @@ bool
 bgp_suspend(const char *peer, bool on, char *why, size_t size)
 {
 	snprintf(why, size, on ? "Routes are withdrawn" : "Routes are announced");
-	return for_peers(peer, suspend, on, why, size);
+	if (!for_peers(peer, suspend, on, why, size))
+		return false;
+	if (!peer[0]) /* who is added later is one of all */
+		all_suspended = on;
+	return true;
 }
 
 static void

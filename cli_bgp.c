@@ -8,6 +8,7 @@
 #include "bgp.h"
 #include "json.h"
 #include "loop.h"
+#include "utf8.h"
 #include "util.h"
 
 #include <stdio.h>
@@ -64,6 +65,7 @@ static void
 show_details(struct cli_def *cli, const struct bgp_view *v)
 {
 	bool up = v->state == BGP_ESTABLISHED;
+	char error[4 * sizeof(v->error)];
 
 	cli_print(cli, " ");
 	cli_print(cli, "%-20s: %s", "Identifier", v->id ? ip4_text(v->id) : "not known");
@@ -76,7 +78,8 @@ show_details(struct cli_def *cli, const struct bgp_view *v)
 	cli_print(cli, "%-20s: %llu", "Routes withdrawn", (unsigned long long)v->withdrawn);
 	cli_print(cli, "%-20s: %llu", "UPDATEs sent", (unsigned long long)v->updates);
 	cli_print(cli, "%-20s: %llu", "UPDATEs received", (unsigned long long)v->heard);
-	cli_print(cli, "%-20s: %s", "Last error", v->error[0] ? v->error : "none");
+	utf8_escape(error, sizeof(error), v->error, ""); /* he may have said it */
+	cli_print(cli, "%-20s: %s", "Last error", error[0] ? error : "none");
 }
 
 static void

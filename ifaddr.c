@@ -4,6 +4,7 @@
  * (router identifier), gratuitous ARP and `show cluster`; not for what happens often.
  */
 #include "ifaddr.h"
+#include "util.h"
 
 #include <ifaddrs.h>
 #include <linux/if_packet.h>
@@ -38,18 +39,46 @@ is_of(const struct ifaddrs *i, const char *interface)
 	return interface ? is_name_of(i, interface) : !(i->ifa_flags & IFF_LOOPBACK);
 }
 
+static uint32_t
+first_of(const struct ifaddrs *i, const char *interface, bool (*is_shared)(uint32_t addr))
+{
+	uint32_t addr;
+
+	for (; i; i = i->ifa_next) {
+		addr = is_of(i, interface) ? address_of(i) : 0;
+		if (addr && (!is_shared || !is_shared(addr)))
+			return addr;
+	}
+	return 0;
+}
+
 uint32_t
 ifaddr_first(const char *interface, bool (*is_shared)(uint32_t addr))
 {
+	struct ifaddrs *list;
+	uint32_t found;
+
+	if (getifaddrs(&list) < 0)
+		return 0;
+	found = first_of(list, interface, is_shared);
+	freeifaddrs(list);
+	return found;
+}
+
+uint32_t
+ifaddr_beside(uint32_t addr, bool (*is_shared)(uint32_t addr))
+{
+	char name[IF_NAMESIZE];
 	struct ifaddrs *list, *i;
-	uint32_t addr, found = 0;
+	uint32_t found = 0;
 
 	if (getifaddrs(&list) < 0)
 		return 0;
 	for (i = list; i && !found; i = i->ifa_next) {
-		addr = is_of(i, interface) ? address_of(i) : 0;
-		if (addr && (!is_shared || !is_shared(addr)))
-			found = addr;
+		if (address_of(i) != addr)
+			continue;
+		str_copy_n(name, sizeof(name), i->ifa_name, strcspn(i->ifa_name, ":"));
+		found = first_of(list, name, is_shared);
 	}
 	freeifaddrs(list);
 	return found;

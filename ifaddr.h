@@ -11,6 +11,9 @@
  */
 uint32_t ifaddr_first(const char *interface, bool (*is_shared)(uint32_t addr));
 
+/* The first other address of the interface that has `addr` too, with the same conditions. */
+uint32_t ifaddr_beside(uint32_t addr, bool (*is_shared)(uint32_t addr));
+
 /* An Ethernet interface that carries the address: its index and hardware address. False: none. */
 bool ifaddr_ethernet(uint32_t addr, int *ifindex, uint8_t mac[6]);
 

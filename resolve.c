@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,9 +25,9 @@ static struct {
 } waiting[HANDLES];
 
 static __attribute__((noreturn)) void
-look_up(const char *name, int fd)
+look_up(const char *name, int family, int fd)
 {
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	const struct addrinfo hints = { .ai_family = family, .ai_socktype = SOCK_STREAM };
 	struct sockaddr_storage addr = { 0 };
 	struct addrinfo *found;
 
@@ -61,7 +60,7 @@ on_answer(int fd, void *unused)
 }
 
 int
-resolve_start(const char *name, resolve_fn done, void *arg)
+resolve_start(const char *name, int family, resolve_fn done, void *arg)
 {
 	char copy[HOSTNAME_LEN]; /* the name's memory may be such that children do not have it */
 	int fds[2];
@@ -72,7 +71,7 @@ resolve_start(const char *name, resolve_fn done, void *arg)
 		return -1;
 	pid = fds[0] < HANDLES && loop_add(fds[0], on_answer, NULL) == 0 ? fork() : -1;
 	if (pid == 0)
-		look_up(copy, fds[1]);
+		look_up(copy, family, fds[1]);
 	close(fds[1]);
 	if (pid < 0) {
 		if (fds[0] < HANDLES)

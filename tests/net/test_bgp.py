@@ -158,6 +158,44 @@ def test_own_address(plant):
     daemon.stop()
 
 
+def test_only_address(plant):
+    """Where the interface has no other, it is bind_address we speak from, and not one of another interface."""
+    daemon = plant.lns({"bind_address": "10.2.0.1", "cluster_interface": "lac"}, local_users=USERS, extra=bgp())
+    router = plant.keep(Bird(plant.network.core, plant.folder("bird"), bird_conf(options="passive;")))
+    router.wait_up(timeout=40)
+    assert router.routes()["10.9.0.0/24"]["next_hop"] == "10.2.0.1"
+    daemon.stop()
+
+
+def test_late_address(plant):
+    """The machine gets its address later than we start: it becomes our identifier all the same."""
+    lns = plant.network.lns
+    lns.ip("addr flush dev lac", "addr flush dev core", "addr add 10.1.0.1/16 dev lac")
+    daemon = plant.lns(IDENTIFIED, local_users=USERS, extra=bgp())
+    wait_for(lambda: "unreachable" in shown(daemon)[0]["last_error"], "a try")
+    lns.ip("addr add 10.2.0.1/16 dev core")
+    router = plant.keep(Bird(plant.network.core, plant.folder("bird"), bird_conf()))
+    router.wait_up(timeout=40)
+    assert json.loads("\n".join(daemon.run("show bgp json")))["router_id"] == "10.2.0.1"
+    daemon.stop()
+
+
+def test_update_source_that_vanishes(plant):
+    """It cannot be connected from; when the address is back, all is well again."""
+    lns = plant.network.lns
+    lns.ip("addr add 10.2.0.50/32 dev core")
+    daemon = plant.lns(local_users=USERS, extra=bgp("update-source 10.2.0.50"))
+    router = plant.keep(Bird(plant.network.core, plant.folder("bird"), bird_conf(peer="10.2.0.50", options="passive;")))
+    router.wait_up(timeout=40)
+    lns.ip("addr del 10.2.0.50/32 dev core")
+    daemon.run("restart bgp")
+    wait_for(lambda: "Cannot assign" in shown(daemon)[0]["last_error"], "the reason")
+    lns.ip("addr add 10.2.0.50/32 dev core")
+    wait_for(lambda: shown(daemon)[0]["times_established"] == 2, "the second time", 40)
+    has(router, "10.9.0.0/24")
+    daemon.stop()
+
+
 def test_ibgp(site):
     daemon, router = site(theirs=AS)
     has(router, "10.9.0.0/24")
@@ -276,6 +314,16 @@ def test_wrong_password(plant):
     assert "s3cret" not in daemon.log and "wr0ng" not in daemon.log
 
 
+def test_password_that_cannot_be_set(plant):
+    """Nobody is heard unsigned because the kernel had no room for his key."""
+    plant.network.lns.sysctl("core.optmem_max", 64)
+    daemon = plant.lns(local_users=USERS, extra=bgp("password s3cret"))
+    daemon.wait_log("password: .*he cannot connect to us")
+    assert peer_of(daemon).ended()
+    assert daemon.counters()["bgp_refused"] == 1
+    daemon.stop()
+
+
 def test_hold_time(site):
     """A router that stands still is given up when the hold time is over, and heard again."""
     daemon, router = site("timers 1 3", bird=bird_conf(hold=3))
@@ -319,6 +367,10 @@ def test_suspend(site):
     has_not(router, "10.9.0.0/24", "10.1.0.1/32")
     now = shown(daemon)[0]
     assert now["suspended"] and not now["announced"] and now["state"] == "Established"
+    daemon.run("suspend bgp")
+    for line in "configure terminal", "router bgp 64512", "neighbour 10.2.0.3 remote-as 64514", "exit", "exit":
+        daemon.run(line)
+    assert [one["suspended"] for one in shown(daemon)] == [True, True], "who comes later is one of all"
     daemon.run("no suspend bgp")
     has(router, "10.9.0.0/24", "10.1.0.1/32")
     assert shown(daemon)[0]["times_established"] == 1
@@ -525,6 +577,20 @@ def test_silent(passive):
     assert peer.ended()
 
 
+def test_what_he_says(passive):
+    """A shutdown communication (RFC 9003) is shown, and no order to the operator's terminal."""
+    daemon = passive()
+    peer = peer_of(daemon)
+    peer.up()
+    words = b"\x1b[2Jgone for tea \xc3\xa9\xff" + b"." * 200
+    peer.send(message(NOTIFICATION, bytes([6, 2, len(words)]) + words))
+    assert peer.ended()
+    line = wait_for(lambda: [one for one in daemon.run("show bgp 10.2.0.2") if "tea" in one], "the words")[0]
+    assert "received Cease/Administrative Shutdown: \"\\x1b[2Jgone for tea \xe9\\xff..." in line and "\x1b" not in line
+    assert "tea" in shown(daemon)[0]["last_error"]
+    daemon.check()
+
+
 def test_old_neighbour(passive):
     """One that knows no capabilities: AS_TRANS in OPEN and path, the true path beside (RFC 6793)."""
     daemon = passive(ours=4200000001)
@@ -573,22 +639,23 @@ def test_strangers(passive):
     assert shown(daemon)[0]["state"] == "Established"
 
 
-@pytest.mark.parametrize("router_id", ["10.0.0.1", "10.250.0.1"])
-def test_collision(plant, router_id):
-    """RFC 4271 6.8: of two connections the one that the higher identifier opened stays."""
+@pytest.mark.parametrize("router_id,theirs,ours_stays", [("10.0.0.1", 64513, True), ("10.250.0.1", 64513, False),
+                                                         ("10.2.0.1", 64513, False), ("10.2.0.1", 64511, True)])
+def test_collision(plant, router_id, theirs, ours_stays):
+    """RFC 4271 6.8: of two connections the one that the higher identifier opened stays, else (RFC 6286) the higher AS."""
     listener = Peer(plant.network.core, connect=False)
-    daemon = plant.lns(local_users=USERS, extra=bgp())
+    daemon = plant.lns(IDENTIFIED, local_users=USERS, extra=bgp(theirs=theirs))
     ours = listener.accept()
-    theirs = Peer(plant.network.core)
+    his = Peer(plant.network.core)
     ours.expect(OPEN)
-    theirs.expect(OPEN)
-    ours.send(open_message(64513, router_id=router_id))
+    his.expect(OPEN)
+    ours.send(open_message(theirs, router_id=router_id))
     ours.expect(KEEPALIVE)
-    theirs.send(open_message(64513, router_id=router_id))
-    loser, winner = (theirs, ours) if router_id == "10.0.0.1" else (ours, theirs)
+    his.send(open_message(theirs, router_id=router_id))
+    loser, winner = (his, ours) if ours_stays else (ours, his)
     assert tuple(loser.expect(NOTIFICATION)[:2]) == (6, 7)
     assert loser.ended()
-    if winner is theirs:
+    if winner is his:
         winner.expect(KEEPALIVE)
     winner.send(message(KEEPALIVE))
     winner.table(2)
@@ -637,7 +704,7 @@ def test_tries_less_and_less(passive):
     daemon = passive(clock=True)
     for retries in range(1, 10):
         wait_for(lambda: shown(daemon)[0]["retries"] == retries, "attempt %d" % retries)
-        least = min(2 << retries, 120)
+        least = min(1 << retries, 120)
         assert least - 2 <= shown(daemon)[0]["retry_in_seconds"] <= least * 9 // 8 + 1
         assert "refused" in shown(daemon)[0]["last_error"]
         daemon.step(least * 9 // 8 + 1)
