@@ -24,8 +24,8 @@
 enum {
 	SLOT_MS = 10000, /* a nonce is good in its slot and the next */
 	SLOT_BYTES = 4,	 /* of the nonce; the rest is digest */
-	RATE = 100,	 /* challenges and proofs a second */
-	BURST = 64,	 /* and at once */
+	RATE = 10,	 /* challenges, or proofs, a second to those of a bucket */
+	BURST = 8,	 /* and at once */
 	TOKEN = 1000,
 };
 
@@ -35,8 +35,9 @@ clguard_init(struct clguard *g, uint64_t own, uint32_t address)
 	memset(g, 0, sizeof(*g));
 	g->own = own;
 	g->address = address;
-	g->challenges.left = g->proofs.left = BURST * TOKEN;
 	random_bytes(g->key, sizeof(g->key));
+	random_bytes(&g->spread, sizeof(g->spread));
+	g->spread |= 1;
 }
 
 /* --- peers --- */
@@ -201,10 +202,12 @@ is_our_nonce(const struct clguard *g, uint64_t incarnation, uint32_t from, uint6
 
 /* --- what to do with a message --- */
 
-/* Whether one more challenge or proof may be sent. */
+/* Whether one more challenge or proof may be sent to an address. A flood of one's own hinders only
+ * those who share its bucket. */
 static bool
-may_send(struct clguard_tokens *t, uint64_t now_ms)
+may_send(struct clguard *g, struct clguard_tokens *buckets, uint32_t to, uint64_t now_ms)
 {
+	struct clguard_tokens *t = &buckets[((to * g->spread) >> 32) % CLGUARD_BUCKETS];
 	uint64_t passed = MIN(now_ms - t->ms, 1000);
 
 	t->left = MIN(t->left + passed * TOKEN * RATE / 1000, BURST * TOKEN);
@@ -224,10 +227,10 @@ is_for(const struct clguard *g, const struct cl_head *head)
 
 /* A CHALLENGE is never longer than what it answers, nor comes oftener. */
 static bool
-is_asked(struct clguard *g, const struct cl_head *head, uint64_t now_ms)
+is_asked(struct clguard *g, const struct cl_head *head, uint32_t from, uint64_t now_ms)
 {
 	return head->kind == CL_HEARTBEAT && head->len >= CLMSG_CHALLENGE &&
-	       may_send(&g->challenges, now_ms);
+	       may_send(g, g->challenges, from, now_ms);
 }
 
 /* A message of the peer, who is known: whether to hear it. */
@@ -253,7 +256,7 @@ clguard_check(struct clguard *g, const struct cl_head *head, uint32_t from, uint
 		*peer = place_of(g, p);
 		return judge(p, head->counter, from, now_ms);
 	}
-	return is_asked(g, head, now_ms) ? CLGUARD_CHALLENGE : CLGUARD_IGNORE;
+	return is_asked(g, head, from, now_ms) ? CLGUARD_CHALLENGE : CLGUARD_IGNORE;
 }
 
 enum clguard_verdict
@@ -270,7 +273,7 @@ clguard_answers(struct clguard *g, const struct cl_head *head, const struct cl_p
 		return CLGUARD_BAD_PROOF;
 	if (p && judge(p, head->counter, from, now_ms) != CLGUARD_HEAR)
 		return CLGUARD_REPLAY;
-	return may_send(&g->proofs, now_ms) ? CLGUARD_HEAR : CLGUARD_IGNORE;
+	return may_send(g, g->proofs, from, now_ms) ? CLGUARD_HEAR : CLGUARD_IGNORE;
 }
 
 /* His counters begin here. */

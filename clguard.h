@@ -16,7 +16,8 @@
 
 enum {
 	CLGUARD_PEERS = 32,
-	CLGUARD_WINDOW = 1024,	      /* counters: one that is further behind is refused */
+	CLGUARD_WINDOW = 1024, /* counters: one that is further behind is refused */
+	CLGUARD_BUCKETS = 64,
 	CLGUARD_STALE_MS = 60 * 1000, /* who is silent for so long makes room for another */
 };
 
@@ -32,10 +33,12 @@ struct clguard {
 	uint64_t own;	  /* our own incarnation */
 	uint32_t address; /* and our address, network order */
 	uint8_t key[32];
+	uint64_t spread; /* of the hash: random, so that nobody can find who shares a bucket */
 	struct clguard_peer peers[CLGUARD_PEERS];
+	/* challenges and proofs that may be sent, by a keyed hash of the address */
 	struct clguard_tokens {
 		uint64_t left, ms;
-	} challenges, proofs; /* that may be sent */
+	} challenges[CLGUARD_BUCKETS], proofs[CLGUARD_BUCKETS];
 };
 
 enum clguard_verdict {

@@ -253,8 +253,8 @@ repl_next(struct rd *fields, struct repl_record *rec)
 	rec->id = rd_u32(&val);
 	rec->version = rd_u64(&val);
 	rec->fields = val;
-	fields->bad = val.bad;
-	return !val.bad;
+	fields->bad = val.bad || rec->version > INT64_MAX; /* nobody has counted so far */
+	return !fields->bad;
 }
 
 /* A record of that kind, with fields. */

@@ -11,8 +11,10 @@ import collections
 import hashlib
 import hmac
 import json
+import os
 import socket
 import struct
+import time
 
 import cluster
 
@@ -147,3 +149,57 @@ class Wire:
     def close(self):
         for sock in (*self.taps, self.out, self.sock):
             sock.close()
+
+
+class Rogue:
+    """Somebody at the stranger's address who has the key and has proven himself: a member that errs.
+
+    rogue = Rogue(wire, key)
+    rogue.join(3)                               # until he is known to so many members
+    rogue.say(RESEND, fields, to=member)
+    """
+
+    def __init__(self, wire, key):
+        self.wire, self.key = wire, key
+        self.incarnation, self.counter, self.term = int.from_bytes(os.urandom(8), "big") | 1, 0, 0
+        self.members = {}  # address: incarnation
+        self.heard = collections.Counter()  # octets by kind, of what was said to him
+
+    def say(self, kind, fields=b"", to=None, term=None):
+        """To the address of a member, who is named; or to all."""
+        self.counter += 1
+        self.wire.say(message(kind, self.incarnation, self.counter, self.term if term is None else term, fields, self.key,
+                              self.members.get(to, 0)), to or GROUP)
+
+    def heartbeat(self, role=0, flags=0, version=0, seq=0, master=0, base=0, to=None, term=None):
+        uptime = 1000 + self.counter
+        fields = (field(2, role) + field(3, flags) + field(4, uptime) + field(5, version) + field(6, seq)
+                  + field(7, socket.inet_aton(STRANGER)) + field(8, b"rogue") + field(9, b"0.0.0-of-a-rogue")
+                  + field(12, master) + field(28, base))
+        self.say(HEARTBEAT, fields, to, term)
+
+    def listen(self):
+        """Takes what was said to him; answers challenges."""
+        while True:
+            try:
+                data, (address, _) = self.wire.sock.recvfrom(65536)
+            except BlockingIOError:
+                return
+            head = head_of(data)
+            self.heard[head.kind] += len(data)
+            self.term = max(self.term, head.term)
+            if head.kind != CHALLENGE or head.receiver != self.incarnation:
+                continue
+            self.members[address] = head.incarnation
+            nonce = data[data.index(b"\x00\x0d\x00\x10") + 4:][:16]
+            self.say(PROOF, field(7, socket.inet_aton(STRANGER)) + field(13, nonce), address)
+
+    def join(self, many):
+        deadline = time.monotonic() + 10
+        while len(self.members) < many:
+            assert time.monotonic() < deadline, self.members
+            self.heartbeat()
+            time.sleep(0.05)
+            self.listen()
+        time.sleep(0.05)
+        self.listen()

@@ -255,7 +255,7 @@ fill_session(struct repl_session *s)
 	memset(s, 0, sizeof(*s));
 	fill(s, session_fields, ARRAY_LEN(session_fields));
 	s->id = 1 + any(MAX_SESSIONS_LIMIT);
-	s->version = (uint64_t)any(1 << 24) << 40;
+	s->version = (uint64_t)any(1 << 24) << 39;
 	s->rec.tunnel = 1 + any(MAX_TUNNELS_LIMIT);
 	s->rec.wire_sid = (uint16_t)(1 + any(65535));
 	s->rec.state = (uint8_t)(1 + any(SESS_CLOSING));
@@ -497,11 +497,25 @@ a_tombstone_is_no_object(void **state)
 	struct repl_record rec;
 
 	(void)state;
-	assert_true(repl_put_gone(&w, REPL_SESSION, 12, UINT64_MAX));
+	assert_true(repl_put_gone(&w, REPL_SESSION, 12, INT64_MAX));
 	rec = written();
 	assert_true(
-	    rec.gone && rec.kind == REPL_SESSION && rec.id == 12 && rec.version == UINT64_MAX);
+	    rec.gone && rec.kind == REPL_SESSION && rec.id == 12 && rec.version == INT64_MAX);
 	assert_false(repl_get_session(&rec, &s));
+}
+
+/* Behind it there would be no newer one. */
+static void
+a_version_near_its_end_is_malformed(void **state)
+{
+	struct repl_record rec;
+	struct rd fields;
+
+	(void)state;
+	assert_true(repl_put_gone(&w, REPL_SESSION, 12, (uint64_t)INT64_MAX + 1));
+	fields = rd_init(buf, wr_len(&w));
+	assert_false(repl_next(&fields, &rec));
+	assert_true(fields.bad);
 }
 
 static void
@@ -847,6 +861,7 @@ main(void)
 		cmocka_unit_test_setup(sums_of_counters_come_as_they_were_sent, set_up),
 		cmocka_unit_test_setup(what_has_no_room_leaves_no_trace, set_up),
 		cmocka_unit_test_setup(a_tombstone_is_no_object, set_up),
+		cmocka_unit_test_setup(a_version_near_its_end_is_malformed, set_up),
 		cmocka_unit_test_setup(other_fields_of_the_message_are_passed_over, set_up),
 		cmocka_unit_test_setup(values_that_cannot_be_are_refused, set_up),
 		cmocka_unit_test_setup(ids_that_cannot_be_are_refused, set_up),
