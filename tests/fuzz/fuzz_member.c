@@ -1,0 +1,866 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A whole member of a cluster, with all engines as the daemon has them, among three others whose
+ * words are the input: messages of every kind in any order, with the right key and head, or
+ * wrong ones, through the socket of clsock.c. System calls are stand-ins, and so is the clock.
+ *
+ * An input says whether the member is to be a slave at first; then it is a row of steps, an octet
+ * for what to do and its arguments. Behind each input all
+ * fall silent for longer than anybody is remembered: then the member must be master again,
+ * whatever it was told of terms, numbers and versions, and holds nothing. What it sends must be
+ * sound at all times, and it must never hand on what was handed to it.
+ *
+ * fuzz_member_open.c is the same without cluster_secret.
+ */
+int l2tpns_main(int argc, char **argv);
+#define main l2tpns_main
+#include "../../l2tpns.c"
+#undef main
+
+#include "clfield.h"
+#include "clguard.h"
+#include "clsock.h"
+
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <sys/select.h>
+#include <sys/syscall.h>
+
+#ifndef SECRET
+#define SECRET "a secret"
+#endif
+
+enum {
+	PEERS = 3,
+	TUNNEL_LIMIT = 8,
+	SESSION_LIMIT = 40,
+	PENDING = 64,
+	QUIET_MS = 61000, /* longer than anybody is thought of */
+};
+
+#define OURS	htonl(0x0a000001)
+#define SERVICE htonl(0x0a010001)
+
+#define MUST(what)                                                                                 \
+	do {                                                                                       \
+		if (!(what))                                                                       \
+			abort();                                                                   \
+	} while (0)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* --- the others, as far as they are needed --- */
+
+static struct peer {
+	uint64_t incarnation, counter;
+	uint32_t address;
+	uint32_t sync; /* number of the last SYNC_ASK it got */
+	uint32_t part;
+	uint64_t seq; /* of its last CHANGE */
+	uint8_t nonce[CLMSG_NONCE];
+	bool asked; /* it got a challenge */
+} peers[PEERS];
+
+static uint64_t ours; /* incarnation of the member, as it says */
+static uint32_t term; /* and its term */
+static uint64_t lives = 1000;
+
+/* --- what stands for the kernel --- */
+
+static struct {
+	uint32_t from;
+	size_t len;
+	uint8_t data[CLMSG_LARGEST];
+} pending[PENDING];
+static unsigned int n_pending;
+
+static uint64_t fake_ms = 1000000;
+static int cluster_fd = -1;
+static unsigned int no_room;		   /* so many messages are refused */
+static unsigned int quiet_turns, quiet_ms; /* before the next step */
+static struct rd input;			   /* steps to come */
+static struct clmsg_key right_key;
+
+static void do_step(void);
+
+int
+clock_gettime(clockid_t id, struct timespec *ts)
+{
+	if (id != CLOCK_MONOTONIC)
+		return (int)syscall(SYS_clock_gettime, id, ts);
+	ts->tv_sec = (time_t)(fake_ms / 1000);
+	ts->tv_nsec = (long)(fake_ms % 1000) * 1000000;
+	return 0;
+}
+
+int
+socket(int domain, int type, int protocol)
+{
+	(void)domain;
+	(void)type;
+	(void)protocol;
+	return open("/dev/null", O_RDWR | O_CLOEXEC);
+}
+
+int
+bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	(void)fd;
+	(void)addr;
+	(void)len;
+	return 0;
+}
+
+int
+setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	(void)value;
+	(void)len;
+	if (level == SOL_SOCKET && name == SO_BINDTODEVICE)
+		cluster_fd = fd;
+	return 0;
+}
+
+int
+getifaddrs(struct ifaddrs **list)
+{
+	static struct sockaddr_in addr = { .sin_family = AF_INET },
+				  mask = { .sin_family = AF_INET };
+	static char name[] = "fuzz0";
+	static struct ifaddrs one = { .ifa_name = name };
+
+	addr.sin_addr.s_addr = OURS;
+	mask.sin_addr.s_addr = htonl(0xffffff00);
+	one.ifa_addr = (struct sockaddr *)&addr;
+	one.ifa_netmask = (struct sockaddr *)&mask;
+	*list = &one;
+	return 0;
+}
+
+void
+freeifaddrs(struct ifaddrs *list)
+{
+	(void)list;
+}
+
+unsigned int
+if_nametoindex(const char *name)
+{
+	(void)name;
+	return 1;
+}
+
+int
+recvmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags, struct timespec *timeout)
+{
+	unsigned int i;
+
+	(void)flags;
+	(void)timeout;
+	if (fd != cluster_fd || n_pending == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	n = MIN(n, n_pending);
+	for (i = 0; i < n; i++) {
+		struct msghdr *m = &msgs[i].msg_hdr;
+		struct sockaddr_in from = { .sin_family = AF_INET };
+
+		from.sin_addr.s_addr = pending[i].from;
+		memcpy(m->msg_name, &from, sizeof(from));
+		msgs[i].msg_len = (unsigned int)MIN(pending[i].len, m->msg_iov->iov_len);
+		memcpy(m->msg_iov->iov_base, pending[i].data, msgs[i].msg_len);
+	}
+	n_pending -= n;
+	memmove(pending, pending + n, n_pending * sizeof(pending[0]));
+	return (int)n;
+}
+
+static struct peer *
+peer_at(uint32_t address)
+{
+	unsigned int i;
+
+	for (i = 0; i < PEERS; i++)
+		if (peers[i].address == address)
+			return &peers[i];
+	return NULL;
+}
+
+/* What the member says. */
+static void
+hear(uint32_t to, const uint8_t *data, size_t len)
+{
+	struct peer *p = peer_at(to);
+	struct cl_sync_ask ask;
+	struct cl_proof proof;
+	struct cl_head head;
+	struct rd fields;
+
+	MUST(clmsg_open(data, len, &right_key, &head, &fields) == CLMSG_OK);
+	MUST(head.kind < CLMSG_KINDS && (!clmsg_names_receiver(head.kind) || head.receiver));
+	MUST(head.kind != CL_FORWARD); /* nothing came that was not handed on once already */
+	ours = head.incarnation;
+	term = head.term;
+	if (head.kind == CL_CHALLENGE) {
+		MUST(head.len <= CLMSG_CHALLENGE && clmsg_get_proof(fields, &proof));
+		if (p) {
+			memcpy(p->nonce, proof.nonce, sizeof(p->nonce));
+			p->asked = true;
+		}
+	}
+	if (head.kind == CL_SYNC_ASK && p && clmsg_get_sync_ask(fields, &ask)) {
+		p->part = ask.sync == p->sync ? p->part : 0;
+		p->sync = ask.sync;
+	}
+}
+
+int
+sendmmsg(int fd, struct mmsghdr *msgs, unsigned int n, int flags)
+{
+	unsigned int i;
+
+	(void)flags;
+	for (i = 0; i < n; i++) {
+		const struct msghdr *m = &msgs[i].msg_hdr;
+		struct sockaddr_in to;
+
+		if (no_room > 0) {
+			no_room--;
+			errno = no_room % 2 ? EAGAIN : ENOBUFS;
+			return i ? (int)i : -1;
+		}
+		if (fd != cluster_fd)
+			continue;
+		memcpy(&to, m->msg_name, sizeof(to));
+		hear(to.sin_addr.s_addr, m->msg_iov->iov_base, m->msg_iov->iov_len);
+	}
+	return (int)n;
+}
+
+ssize_t
+sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	(void)fd;
+	(void)flags;
+	return (ssize_t)msg->msg_iov->iov_len;
+}
+
+ssize_t
+sendto(int fd, const void *data, size_t len, int flags, const struct sockaddr *to, socklen_t to_len)
+{
+	(void)fd;
+	(void)data;
+	(void)flags;
+	(void)to;
+	(void)to_len;
+	return (ssize_t)len;
+}
+
+/* The loop waits: the next step is due, or the input has come to its end. */
+int
+pselect(
+    int n, fd_set *r, fd_set *w, fd_set *e, const struct timespec *timeout, const sigset_t *mask)
+{
+	(void)n;
+	(void)e;
+	(void)timeout;
+	(void)mask;
+	FD_ZERO(r);
+	FD_ZERO(w);
+	if (n_pending == 0)
+		do_step();
+	if (n_pending == 0)
+		return 0;
+	FD_SET(cluster_fd, r);
+	return 1;
+}
+
+/* --- what comes --- */
+
+static uint8_t
+octet(void)
+{
+	return rd_u8(&input);
+}
+
+/* How many octets of the input are to be taken. */
+static size_t
+some(void)
+{
+	size_t n = octet();
+
+	return MIN(n, rd_left(&input));
+}
+
+static void
+deliver(uint32_t from, const void *data, size_t len)
+{
+	if (n_pending == PENDING || len > CLMSG_LARGEST)
+		return;
+	pending[n_pending].from = from;
+	pending[n_pending].len = len;
+	memcpy(pending[n_pending].data, data, len);
+	n_pending++;
+}
+
+/* A number near the one that would be right, or far off. */
+static uint64_t
+near(uint64_t right)
+{
+	static const uint64_t far[] = { 0, 1, UINT32_MAX, (uint64_t)1 << 40, INT64_MAX,
+		UINT64_MAX };
+	uint8_t how = octet();
+
+	if (how < 0x80)
+		return right + how % 16;
+	if (how < 0xc0)
+		return right - how % 16;
+	return far[how % ARRAY_LEN(far)];
+}
+
+static struct cl_head
+head_of(struct peer *p, uint8_t kind)
+{
+	uint8_t how = octet();
+	struct cl_head head = { .kind = kind, .incarnation = p->incarnation, .term = term };
+
+	head.counter = how & 1 ? near(p->counter) : ++p->counter;
+	p->counter = MAX(p->counter, head.counter < UINT32_MAX ? head.counter : 0);
+	head.receiver = clmsg_names_receiver(kind) || how & 2 ? ours : 0;
+	if (how & 4)
+		head.receiver = near(ours);
+	if (how & 8)
+		head.term = (uint32_t)near(term);
+	return head;
+}
+
+static void
+seal(struct peer *p, struct wr *w)
+{
+	uint8_t how = octet();
+	struct clmsg_key wrong;
+	size_t len;
+
+	clmsg_set_key(&wrong, how == 1 ? "" : "another");
+	len = clmsg_seal(w, how == 1 || how == 2 ? &wrong : &right_key);
+	if (how == 3 && len > 0)
+		len--;
+	if (how == 4 && len > 0)
+		w->buf[near(len) % len] ^= octet();
+	deliver(how == 5 ? htonl(0x0b000001) : p->address, w->buf, len);
+}
+
+static struct wr
+begin_of(struct peer *p, uint8_t kind)
+{
+	static uint8_t buf[CLMSG_LARGEST];
+	struct cl_head head = head_of(p, kind);
+
+	return clmsg_begin(buf, sizeof(buf), &head);
+}
+
+/* Fields as they come from the input. */
+static void
+put_octets(struct wr *w)
+{
+	size_t n = some();
+
+	if (n > 0)
+		wr_bytes(w, rd_bytes(&input, n), n);
+}
+
+static uint64_t
+incarnation_of(uint8_t who)
+{
+	return who < PEERS ? peers[who].incarnation : who == PEERS ? ours : who & 1 ? 0 : 99;
+}
+
+static void
+heartbeat(struct peer *p)
+{
+	struct wr w = begin_of(p, CL_HEARTBEAT);
+	struct cl_heartbeat hb = {
+		.role = octet() & 1,
+		.flags = octet() & 3,
+		.uptime_ms = near(p->counter * 100),
+		.version = near(change_table_version()),
+		.seq = near(p->seq),
+		.master = incarnation_of(octet() % 6),
+		.base = near(change_table_version()),
+		.before = incarnation_of(octet() % 6),
+		.address = p->address,
+	};
+
+	clmsg_put_heartbeat(&w, &hb);
+	seal(p, &w);
+}
+
+static void
+proof(struct peer *p, uint8_t kind)
+{
+	struct wr w = begin_of(p, kind);
+	struct cl_proof m = { .address = p->address };
+
+	memcpy(m.nonce, p->nonce, sizeof(m.nonce));
+	if (octet() & 1)
+		m.nonce[octet() % CLMSG_NONCE] ^= 1;
+	clmsg_put_proof(&w, &m);
+	seal(p, &w);
+}
+
+/* --- records --- */
+
+static void
+put_session(struct wr *w, uint32_t id, uint64_t version)
+{
+	static struct repl_session s;
+	struct note n = { .kind = (uint8_t)(octet() % NOTE_KINDS), .len = octet() % 32 };
+
+	repl_clear_session(&s);
+	s.id = id;
+	s.version = version;
+	s.rec.tunnel = octet() % (TUNNEL_LIMIT + 2);
+	s.rec.wire_sid = octet() % 16 + 1;
+	s.rec.peer_sid = octet() % 16 + 1;
+	s.rec.unique = octet() % 8;
+	s.rec.state = octet() % 4;
+	s.rec.phase = octet() % 5;
+	s.rec.cp[SESS_CP_LCP] = octet() % 10;
+	s.rec.cp[SESS_CP_IPCP] = octet() % 10;
+	s.rec.ip4 = htonl(0x0a090000u + octet() % 16);
+	s.rec.authed = octet() & 1;
+	s.rec.down = octet() & 1;
+	s.rec.garden = octet() & 1;
+	s.rec.rate_in = octet();
+	s.rec.snoop_ip = octet() & 1 ? htonl(0x0a020001) : 0;
+	s.rec.snoop_port = 9;
+	s.rec.auth = octet() % 4;
+	s.on = octet() & 1;
+	s.acct.state = octet() % 3;
+	s.ppp.announced = octet() & 1;
+	s.age_ds = (uint32_t)near(100);
+	snprintf(s.rec.user, sizeof(s.rec.user), "user%u", octet() % 4);
+	if (n.kind)
+		(void)repl_add_note(&s, &n);
+	(void)repl_put_session(w, &s);
+}
+
+static void
+put_tunnel(struct wr *w, uint32_t id, uint64_t version)
+{
+	struct repl_tunnel t = {
+		.id = id,
+		.version = version,
+		.state = octet() % 4,
+		.chan_open = octet() & 1,
+		.wire_tid = octet() % 8 + 1,
+		.peer_tid = octet() % 8 + 1,
+		.local_ip = octet() % 8 ? SERVICE : htonl(0x0a010002),
+		.peer_ip = htonl(0x0a030001),
+		.peer_port = 1701,
+		.peer_window = octet(),
+		.ns = (uint16_t)near(10),
+		.acked = (uint16_t)near(10),
+		.high = (uint16_t)near(10),
+		.nr = (uint16_t)near(10),
+	};
+
+	(void)repl_put_tunnel(w, &t);
+}
+
+static void
+put_small_record(struct wr *w, uint8_t kind, uint32_t id, uint64_t version)
+{
+	static struct repl_chan c;
+	static struct repl_acct a;
+	static struct repl_count n;
+
+	c = (struct repl_chan){
+		.version = version, .tunnel = (uint16_t)id, .ns = (uint16_t)near(10), .len = 12
+	};
+	a = (struct repl_acct){ .id = octet(),
+		.version = version,
+		.origin = incarnation_of(octet() % 6),
+		.done = octet() & 1,
+		.status = octet() % 9,
+		.session = id,
+		.key = octet(),
+		.len = 12,
+		.attrs = { 1, 6, 'u', 's', 'e', 'r', 4, 6, 10, 0, 0, 1 } };
+	n = (struct repl_count){ .id = id,
+		.version = version,
+		.unique = octet() % 8,
+		.rx_bytes = near(1000),
+		.n = 1,
+		.member[0] = { .incarnation = incarnation_of(octet() % 6),
+		    .rx_bytes = near(1000),
+		    .rx_packets = octet() } };
+	if (kind == REPL_CHAN)
+		(void)repl_put_chan(w, &c);
+	else if (kind == REPL_ACCT)
+		(void)repl_put_acct(w, &a);
+	else
+		(void)repl_put_count(w, &n);
+}
+
+static void
+put_record(struct wr *w)
+{
+	uint8_t kind = octet() % 8;
+	uint32_t id = octet() % (SESSION_LIMIT + 4);
+	uint64_t version = near(change_table_version());
+	size_t at = wr_len(w);
+
+	if (kind == 0)
+		(void)repl_put_gone(w, octet() % 8, id, version);
+	else if (kind == REPL_SESSION)
+		put_session(w, id, version);
+	else if (kind == REPL_TUNNEL)
+		put_tunnel(w, id % (TUNNEL_LIMIT + 2), version);
+	else
+		put_small_record(w, kind, id, version);
+	if (octet() == 1 && wr_len(w) > at)
+		w->buf[at + octet() % (wr_len(w) - at)] ^= octet();
+}
+
+static void
+put_records(struct wr *w)
+{
+	unsigned int n;
+
+	for (n = octet() % 8; n > 0; n--)
+		put_record(w);
+}
+
+static void
+change(struct peer *p)
+{
+	struct wr w = begin_of(p, CL_CHANGE);
+	struct cl_change m = { .seq = octet() & 1 ? near(p->seq) : ++p->seq };
+
+	clmsg_put_change(&w, &m);
+	put_records(&w);
+	seal(p, &w);
+}
+
+static void
+part(struct peer *p, uint8_t kind)
+{
+	struct wr w = begin_of(p, kind);
+	struct cl_sync m = {
+		.sync = octet() & 1 ? (uint32_t)near(p->sync) : p->sync,
+		.part = octet() & 1 ? (uint32_t)near(p->part) : ++p->part,
+		.last = octet() & 1,
+		.seq = near(p->seq),
+		.version = near(change_table_version()),
+	};
+
+	clmsg_put_sync(&w, &m);
+	put_records(&w);
+	seal(p, &w);
+}
+
+/* --- what slaves ask of a master --- */
+
+static void
+request(struct peer *p, uint8_t kind)
+{
+	struct wr w = begin_of(p, kind);
+	struct cl_resend resend = { .from = near(1), .to = near(10) };
+	struct cl_sync_ask ask = { .sync = octet() };
+	struct cl_sync_ack ack = { .sync = octet(), .part = (uint32_t)near(1) };
+	struct cl_leave leave = { .successor = incarnation_of(octet() % 6) };
+
+	if (kind == CL_RESEND)
+		clmsg_put_resend(&w, &resend);
+	else if (kind == CL_SYNC_ASK)
+		clmsg_put_sync_ask(&w, &ask);
+	else if (kind == CL_SYNC_ACK)
+		clmsg_put_sync_ack(&w, &ack);
+	else
+		clmsg_put_leave(&w, &leave);
+	seal(p, &w);
+}
+
+static void
+forward(struct peer *p)
+{
+	struct wr w = begin_of(p, CL_FORWARD);
+	struct cl_forward m = {
+		.what = octet() % 5,
+		.from_ip = htonl(0x0a030001),
+		.from_port = 1701,
+		.to_ip = octet() % 8 ? SERVICE : OURS,
+	};
+
+	m.len = some();
+	m.payload = rd_bytes(&input, m.len);
+	if (m.len > 0)
+		clmsg_put_forward(&w, &m);
+	seal(p, &w);
+}
+
+static void
+count(struct peer *p, uint8_t kind)
+{
+	struct wr w = begin_of(p, kind);
+	struct cl_count c = { .session = octet() % SESSION_LIMIT + 1, .unique = octet() % 8 };
+
+	if (kind == CL_COUNT) {
+		c.rx_bytes = near(1000);
+		c.rx_packets = octet();
+		c.data_ds = octet();
+	}
+	(void)clmsg_put_count(&w, &c);
+	put_octets(&w);
+	seal(p, &w);
+}
+
+/* --- steps --- */
+
+/* Started again. */
+static void
+revive(struct peer *p)
+{
+	*p = (struct peer){ .incarnation = ++lives,
+		.address = htonl(0x0a000002u + (uint32_t)(p - peers)) };
+}
+
+/* What is not signed, or not even a message. */
+static void
+noise(struct peer *p)
+{
+	size_t n = some();
+
+	if (n > 0)
+		deliver(p->address, rd_bytes(&input, n), n);
+}
+
+static void
+say(struct peer *p, uint8_t kind)
+{
+	struct wr w;
+
+	switch (kind) {
+	case CL_HEARTBEAT:
+		heartbeat(p);
+		return;
+	case CL_CHALLENGE:
+	case CL_PROOF:
+		proof(p, kind);
+		return;
+	case CL_CHANGE:
+		change(p);
+		return;
+	case CL_SYNC:
+	case CL_OFFER:
+		part(p, kind);
+		return;
+	case CL_FORWARD:
+		forward(p);
+		return;
+	case CL_COUNT:
+	case CL_COUNT_ASK:
+		count(p, kind);
+		return;
+	case CL_RESEND:
+	case CL_SYNC_ASK:
+	case CL_SYNC_ACK:
+	case CL_LEAVE:
+		request(p, kind);
+		return;
+	default:
+		w = begin_of(p, kind);
+		put_octets(&w);
+		seal(p, &w);
+	}
+}
+
+/* Bits 0-1: who; the rest: a kind of message, or something else. */
+static void
+do_step(void)
+{
+	struct peer *p;
+	uint8_t what;
+
+	if (quiet_turns > 0) {
+		quiet_turns--;
+		fake_ms += quiet_ms;
+		return;
+	}
+	what = octet();
+	p = &peers[what % 4 % PEERS];
+	if (input.bad) {
+		loop_stop();
+		return;
+	}
+	switch (what >> 2) {
+	case 0:
+		fake_ms += 10 * (uint64_t)octet();
+		break;
+	case 16:
+		noise(p);
+		break;
+	case 17:
+		no_room = octet();
+		break;
+	case 18:
+		revive(p);
+		break;
+	case 19:
+		fake_ms += 100;
+		break;
+	default:
+		say(p, what >> 2 & 15);
+	}
+}
+
+/* A member that may be heard from the start: most inputs have nothing to say otherwise. */
+static void
+admit_all(void)
+{
+	static const uint8_t hello[] = { 0 };
+	unsigned int i;
+
+	for (i = 0; i < PEERS; i++) {
+		revive(&peers[i]);
+		input = rd_init(hello, 0);
+		heartbeat(&peers[i]);
+	}
+	loop_run();
+	for (i = 0; i < PEERS; i++) {
+		MUST(peers[i].asked);
+		input = rd_init(hello, 0);
+		proof(&peers[i], CL_PROOF);
+	}
+	loop_run();
+}
+
+/* Turns in which nothing comes. */
+static void
+pass(unsigned int turns, unsigned int ms)
+{
+	quiet_turns = turns;
+	quiet_ms = ms;
+	input = rd_init("", 0);
+	loop_run();
+}
+
+/* The first one becomes master, and the member its slave. */
+static void
+follow_first(void)
+{
+	struct peer *p = &peers[0];
+	struct cl_head head = { .kind = CL_HEARTBEAT,
+		.incarnation = p->incarnation,
+		.counter = ++p->counter,
+		.term = term + 1 };
+	struct cl_heartbeat hb = { .role = CL_MASTER,
+		.flags = 3,
+		.uptime_ms = 100000,
+		.version = change_table_version() + 1,
+		.master = p->incarnation,
+		.address = p->address };
+	static uint8_t buf[CLMSG_PACKET];
+	struct wr w = clmsg_begin(buf, sizeof(buf), &head);
+
+	clmsg_put_heartbeat(&w, &hb);
+	deliver(p->address, buf, clmsg_seal(&w, &right_key));
+	pass(3, 100);
+	MUST(term == UINT32_MAX || !role_is_master());
+}
+
+/* All are silent; then it is alone, and must be the master. What it holds is taken away. */
+static void
+fall_silent(void)
+{
+	uint32_t id;
+
+	no_room = 0;
+	pass(1, QUIET_MS);
+	pass(10, 500);
+	MUST(role_is_master());
+	role_set(false, 0);
+	for (id = 1; id <= SESSION_LIMIT; id++)
+		(void)session_remove(id, change_version(CHANGE_SESSION, id) + 1);
+	for (id = 1; id <= TUNNEL_LIMIT; id++)
+		(void)tunnel_remove(id, change_version(CHANGE_TUNNEL, id) + 1);
+	role_set(true, 0);
+	MUST(session_count() == 0);
+	MUST(tunnel_count() == 0);
+}
+
+/* --- start --- */
+
+static void
+no_error(const char *line)
+{
+	fprintf(stderr, "%s\n", line);
+	abort();
+}
+
+static void
+read_settings(void)
+{
+	static const char lines[] =
+	    "set max_sessions 40\nset max_tunnels 8\nset cluster_interface fuzz0\n"
+	    "set bind_address 10.1.0.1\nset cluster_hb_interval 1\n"
+	    "set cluster_hb_timeout 10\nset state_dir /nonexistent\n"
+	    "set throttle_buckets 20\nset radius_secret x\n"
+	    "set cluster_secret \"" SECRET "\"\nset debug 0\n";
+	char path[] = "/tmp/fuzz_member.XXXXXX";
+	int fd = mkstemp(path);
+
+	MUST(fd >= 0 && write(fd, lines, sizeof(lines) - 1) == sizeof(lines) - 1);
+	config_init();
+	MUST(config_read(path, no_error) == 0);
+	unlink(path);
+	close(fd);
+}
+
+static void
+start(void)
+{
+	uint32_t service = SERVICE;
+	char why[512];
+
+	loop_clock();
+	timer_run(loop_now_ms());
+	log_set_level(-1);
+	read_settings();
+	config_share();
+	open_tables();
+	hook_init(&hooks);
+	MUST(udp_init(&service, 1, L2TP_PORT, data_from_lacs, why, sizeof(why)) == 0);
+	MUST(dae_start(&service, 1, why, sizeof(why)) == 0);
+	MUST(cluster_open(why, sizeof(why)) == 0 && cluster_fd >= 0);
+	clmsg_set_key(&right_key, SECRET);
+	loop_at_turn_end(clfwd_turn_end);
+	loop_at_turn_end(l2tp_chan_flush);
+	loop_at_turn_end(cluster_flush);
+	udp_before_flush(cluster_flush);
+	loop_at_turn_end(udp_flush);
+	acct_on_stop(clcount_final);
+	cluster_start();
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static bool started;
+
+	if (!started) {
+		start();
+		fall_silent();
+	}
+	started = true;
+	admit_all();
+	if (size > 0 && data[0] & 1)
+		follow_first();
+	input = rd_init(data + (size > 0), size - (size > 0));
+	loop_run();
+	fall_silent();
+	return 0;
+}
