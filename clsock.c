@@ -177,6 +177,9 @@ clsock_open(const struct clsock_config *c, char *why, size_t why_size)
 	if (sock < 0 || set_up(sock, c) < 0 || loop_add(sock, on_readable, NULL) < 0) {
 		snprintf(why, why_size, "cluster_port %u on %s: %s", (unsigned)c->port,
 		    c->interface, strerror(errno));
+		if (sock >= 0)
+			close(sock);
+		sock = -1;
 		return CLSOCK_FAILED;
 	}
 	lay_out_buffers();

@@ -43,6 +43,7 @@ enum {
 	SOON_MS = 20,	   /* behind a burst of changes a heartbeat follows */
 	LINGER_MS = 2000,  /* who draws traffic, and need or may no longer, goes on for so long */
 	FORGET_MS = 60000, /* a peer that is silent is thought of for so long */
+	GIVE_UP_MS = 2000, /* a master that leaves waits for the next one so long */
 	TENTH_MS = 100,
 };
 
@@ -62,8 +63,9 @@ static uint64_t heartbeats;
 static uint64_t places[CLGUARD_PEERS]; /* incarnations, as the guard had them */
 static struct cluster_sender sender;
 static struct timer beat_timer, soon_timer, step_timer, leave_timer;
-static void (*left)(void); /* we leave: to be called when we may end */
-static uint64_t leave_ms;  /* when that is */
+static void (*left)(bool handed_over); /* we leave: to be called when we may end */
+static uint64_t leave_ms;	       /* when that is */
+static bool hands_over;		       /* we were master */
 static uint64_t successor;
 static struct cluster_status *status;
 
@@ -718,21 +720,51 @@ say_leave(void)
 	post(0, &w);
 }
 
+/* Who was to follow us may leave itself, and all others too: the sessions are ours again then. */
+static void
+on_taken_back(void)
+{
+	left(false);
+}
+
+/* Nobody is there, or nobody has become master though there was time for it. */
+static bool
+in_vain(void)
+{
+	return hands_over && !election_other_master(&el, loop_now_ms()) &&
+	       (!cluster_peers_alive() || loop_now_ms() >= leave_ms + GIVE_UP_MS);
+}
+
+static void
+take_back(void)
+{
+	plog(LOG_WARNING, "cluster: nobody has taken over");
+	role_set(true, 0);
+	repl_state_adopt(on_taken_back);
+}
+
 /* Again, until another is master; then we go on forwarding until routers know better. */
 static void
 on_leave_timer(uint32_t unused)
 {
 	(void)unused;
-	if (loop_now_ms() >= leave_ms) {
-		left();
+	if (loop_now_ms() >= leave_ms && in_vain()) {
+		take_back();
 		return;
 	}
+	if (loop_now_ms() >= leave_ms &&
+	    (!hands_over || election_other_master(&el, loop_now_ms()))) {
+		left(true);
+		return;
+	}
+	if (hands_over && !peer_of(successor))
+		successor = election_successor(&el, loop_now_ms());
 	say_leave();
 	timer_set(&leave_timer, MS(STEP_MS));
 }
 
 bool
-cluster_leave(void (*done)(void))
+cluster_leave(void (*done)(bool handed_over))
 {
 	bool leads = role_is_master();
 
@@ -740,6 +772,7 @@ cluster_leave(void (*done)(void))
 	if (left || (leads ? !successor : !el.master))
 		return false;
 	left = done;
+	hands_over = leads;
 	leave_ms = loop_now_ms() + conf->shutdown_drain * (uint64_t)TENTH_MS;
 	timer_stop(&beat_timer);
 	plog(LOG_WARNING, "cluster: leaving%s%s", leads ? ", the next master is " : "",
@@ -817,19 +850,6 @@ drop_silent(void)
 			forget(el.peers[i].incarnation);
 }
 
-/* The election is asked in each turn; this makes turns. */
-static void
-on_step(uint32_t unused)
-{
-	(void)unused;
-	timer_set(&step_timer, alone ? SEC(1) : MS(STEP_MS));
-	drop_silent();
-	settle_routes();
-	publish();
-}
-
-/* --- start and end --- */
-
 static uint8_t
 allowed_ttl(void)
 {
@@ -840,6 +860,66 @@ allowed_ttl(void)
 	}
 	return (uint8_t)conf->cluster_mcast_ttl;
 }
+
+int
+cluster_open(char *why, size_t why_size)
+{
+	struct clsock_config c = {
+		.interface = conf->cluster_interface,
+		.group = conf->cluster_address,
+		.port = (uint16_t)conf->cluster_port,
+		.ttl = allowed_ttl(),
+		.input = on_input,
+	};
+	enum clsock_result result = clsock_open(&c, why, why_size);
+
+	alone = result != CLSOCK_OPEN;
+	return result == CLSOCK_FAILED ? -1 : 0;
+}
+
+/* The link is there. */
+static void
+begin_to_talk(void)
+{
+	if (!key.set)
+		plog(LOG_ERROR,
+		    "cluster_secret is not set: every host on %s can speak for a member of the "
+		    "cluster",
+		    conf->cluster_interface);
+	clguard_init(&guard, el.incarnation, clsock_address());
+	on_beat(0);
+}
+
+/* The interface, or its address, may come later than we. */
+static void
+look_for_link(void)
+{
+	char why[128];
+
+	if (cluster_open(why, sizeof(why)) < 0)
+		plog_limit(LOG_ERROR, "%s", why);
+	if (alone)
+		return;
+	plog(LOG_WARNING, "cluster: %s has the address %s now", conf->cluster_interface,
+	    ip4_text(clsock_address()));
+	election_join(&el, clsock_address(), loop_now_ms());
+	begin_to_talk();
+}
+
+/* The election is asked in each turn; this makes turns. */
+static void
+on_step(uint32_t unused)
+{
+	(void)unused;
+	if (alone)
+		look_for_link();
+	timer_set(&step_timer, alone ? SEC(1) : MS(STEP_MS));
+	drop_silent();
+	settle_routes();
+	publish();
+}
+
+/* --- start and end --- */
 
 static void
 apply_ttl(void)
@@ -879,34 +959,12 @@ new_incarnation(void)
 	return n;
 }
 
-int
-cluster_open(char *why, size_t why_size)
-{
-	struct clsock_config c = {
-		.interface = conf->cluster_interface,
-		.group = conf->cluster_address,
-		.port = (uint16_t)conf->cluster_port,
-		.ttl = allowed_ttl(),
-		.input = on_input,
-	};
-	enum clsock_result result = clsock_open(&c, why, why_size);
-
-	alone = result == CLSOCK_NOBODY;
-	return result == CLSOCK_FAILED ? -1 : 0;
-}
-
 static void
 begin_as_slave(void)
 {
-	if (!key.set)
-		plog(LOG_ERROR,
-		    "cluster_secret is not set: every host on %s can speak for a member of the "
-		    "cluster",
-		    conf->cluster_interface);
 	role_set(false, 0);
 	repl_state_yield(NULL);
-	clguard_init(&guard, el.incarnation, clsock_address());
-	on_beat(0);
+	begin_to_talk();
 }
 
 void

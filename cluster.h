@@ -72,10 +72,11 @@ bool cluster_send(uint32_t to, uint8_t kind, const void *fields, size_t len);
 
 /*
  * A planned stop (SIGTERM; SIGQUIT on a slave): hands the master's part to an up-to-date member,
- * which takes over at once, and withdraws the routes. True: others go on with the sessions, so no
- * Stop is to be made for them; `done` is called when this process may end.
+ * which takes over at once, and withdraws the routes. `done` is called when this process may end,
+ * with whether others go on with the sessions, so that no Stop is to be made for them: all of them
+ * may be leaving. False: there is nobody to begin with.
  */
-bool cluster_leave(void (*done)(void));
+bool cluster_leave(void (*done)(bool handed_over));
 
 /* ---- for `show cluster`, in a CLI child ---- */
 

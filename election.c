@@ -161,6 +161,13 @@ election_alone(struct election *e)
 	e->elect_ms = 0;
 }
 
+void
+election_join(struct election *e, uint32_t address, uint64_t now_ms)
+{
+	e->address = address;
+	e->stepped_ms = e->listens_ms = now_ms;
+}
+
 /* --- who comes before whom --- */
 
 struct claim {
@@ -540,6 +547,17 @@ election_successor(const struct election *e, uint64_t now_ms)
 		}
 	}
 	return e->role == CL_MASTER ? best : 0;
+}
+
+bool
+election_other_master(const struct election *e, uint64_t now_ms)
+{
+	const struct election_peer *p;
+
+	for (p = e->peers; p < e->peers + ELECTION_PEERS; p++)
+		if (p->incarnation && p->hb.role == CL_MASTER && is_fresh(e, p, now_ms))
+			return true;
+	return false;
 }
 
 void

@@ -81,6 +81,11 @@ struct election_step election_step(struct election *e, uint64_t now_ms);
 /* No other member can be there (no interface): master at the next step. */
 void election_alone(struct election *e);
 
+/* There can be others now, as we have an address. Who is master goes on as such until it meets
+ * another.
+ */
+void election_join(struct election *e, uint32_t address, uint64_t now_ms);
+
 /* A heartbeat of a peer the guard lets us hear; `term` is from its head. */
 void election_heard(struct election *e, uint64_t incarnation, uint32_t term,
     const struct cl_heartbeat *hb, uint64_t now_ms);
@@ -93,6 +98,9 @@ void election_forget(struct election *e, uint64_t incarnation);
 
 /* We leave: who is to be master after us, for LEAVE; 0: nobody can. */
 uint64_t election_successor(const struct election *e, uint64_t now_ms);
+
+/* Whether another one is master, as far as is heard. */
+bool election_other_master(const struct election *e, uint64_t now_ms);
 
 /* The part of our own heartbeat that is ours to say: role, flags, uptime, version, master. */
 void election_tell(const struct election *e, uint64_t now_ms, struct cl_heartbeat *hb);

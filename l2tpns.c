@@ -507,6 +507,13 @@ drain(void)
 }
 
 static void
+on_left(bool others_go_on)
+{
+	handed_over = others_go_on;
+	drain();
+}
+
+static void
 on_terminate(int signo)
 {
 	plog(LOG_WARNING, "stopping at signal %d; tunnels stay as they are", signo);
@@ -514,8 +521,7 @@ on_terminate(int signo)
 		loop_stop();
 		return;
 	}
-	handed_over = cluster_leave(drain);
-	if (!handed_over)
+	if (!cluster_leave(on_left))
 		drain();
 }
 

@@ -24,7 +24,7 @@ class Addresses:
 class Member:
     """One daemon in a namespace: `among` the members, `outer` towards the LAC."""
 
-    def __init__(self, trio, number, settings):
+    def __init__(self, trio, number, settings, clock=False):
         self.trio, self.number = trio, number
         self.address = LINK % number
         self.ns = trio.new("member%d" % number)
@@ -39,7 +39,7 @@ class Member:
                        {"cluster_interface": "among", "cluster_hb_interval": 1, "cluster_hb_timeout": 10,
                         "cluster_secret": "among us", "hostname": "lns%d" % number, "radius_authtypes": "pap",
                         **settings},
-                       ns=self.ns, pool=(POOL,), local_users={}, start=False)
+                       ns=self.ns, pool=(POOL,), local_users={}, start=False, clock=clock)
         self.lns.write("local_users", "joe * pw\nsue * pw\nann * pw 10.9.1.1\neve * pw 10.9.1.2\n")
 
     def start(self):
@@ -70,21 +70,21 @@ class Member:
 class Trio:
     """Three members and a LAC that reaches the address they share through one of them."""
 
-    def __init__(self, factory, settings=None):
+    def __init__(self, factory, settings=None, clock=False):
         self.factory = factory
         self.all = []
         self.switch, self.lac = self.new("switch"), self.new("lac")
         for ns in self.switch, self.lac:
             ns.ip("link add br0 type bridge forward_delay 0 mcast_snooping 0", "link set br0 up")
         self.lac.ip("addr add %s/24 dev br0" % LAC)
-        self.members = [Member(self, n, settings or {}) for n in (1, 2, 3)]
+        self.members = [Member(self, n, settings or {}, clock) for n in (1, 2, 3)]
 
     def new(self, name):
         self.all.append(Namespace(name))
         return self.all[-1]
 
     def folder(self, name):
-        return self.factory.mktemp(name)
+        return self.factory.mktemp(name, numbered=True)
 
     def through(self, member):
         """What the LAC sends goes to this member from now on."""
@@ -330,6 +330,60 @@ def test_two_masters_meet(trio, lac):
         for session in joe, ann, eve_session:
             session.ping(VIP)
     eve.close()
+
+
+def test_the_link_comes_later_than_the_member(trio, lac):
+    """Its interface has no address yet: it serves alone, and joins when it has one, with what it has."""
+    late = trio.members[2]
+    late.ns.ip("addr del %s/24 dev among" % late.address)
+    for m in trio.members:
+        m.start()
+    wait_for(lambda: late.show()["status"] == "master", "a master that is alone")
+    trio.through(late)
+    joe = lac.tunnel().session().up("joe", "pw")
+    late.ns.ip("addr add %s/24 dev among" % late.address)
+    trio.wait()
+    wait_all(trio, lambda m: bool(m.lns.session("joe")), True)
+    for m in trio.members:
+        trio.through(m)
+        joe.ping(VIP)
+
+
+@pytest.mark.parametrize("down, up", [("link set among down", "link set among up"),
+                                      ("addr del %s/24 dev among", "addr add %s/24 dev among")])
+def test_the_link_goes_and_comes(trio, lac, down, up):
+    """A slave's, then the master's."""
+    for who in "slave", "master":
+        master = all_up(trio) if who == "slave" else trio.wait()
+        trio.through(master)
+        session = lac.tunnel().session().up({"slave": "ann", "master": "eve"}[who], "pw")
+        victim = master if who == "master" else trio.slaves()[0]
+        others = [m for m in trio.members if m is not victim]
+        victim.ns.ip(down % victim.address if "%s" in down else down)
+        wait_for(lambda: all(victim.address not in [p["address"] for p in m.show()["peers"]] for m in others) and
+                 [m.show()["status"] for m in others].count("master") == 1, "the others without it")
+        trio.through(next(m for m in others if m.show()["status"] == "master"))
+        session.ping(VIP)
+        victim.ns.ip(up % victim.address if "%s" in up else up)
+        trio.wait()
+        for m in trio.members:
+            trio.through(m)
+            session.ping(VIP)
+
+
+def test_the_wall_clock_is_nothing_to_members(tmp_path_factory):
+    """Stepped by a day, ahead and back, at the master and at a slave: nothing happens."""
+    trio = Trio(tmp_path_factory, clock=True)
+    try:
+        master = all_up(trio)
+        for member in trio.members:
+            for day in 86400, -2 * 86400:
+                member.lns.step(0, day)
+                assert trio.wait() is master and master.show()["term"] == 1
+        assert all(m.counters()["cluster_frozen"] == 0 for m in trio.members)
+        assert "is gone" not in "".join(m.lns.log for m in trio.members)
+    finally:
+        trio.close()
 
 
 def test_members_without_the_key_are_ignored(trio):

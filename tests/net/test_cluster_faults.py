@@ -9,6 +9,7 @@ import collections
 import functools
 import json
 import random
+import signal
 import socket
 import struct
 import time
@@ -544,6 +545,68 @@ def test_books_behind_a_takeover(stage):
 
 
 HOLD = 3
+
+
+@pytest.mark.parametrize("seconds", [5, pytest.param(30, marks=pytest.mark.long)])
+def test_slave_frozen(own, seconds):
+    """It holds its routes and forwards nothing until the router misses it; when it wakes it is no longer what it was."""
+    scene = own(hold=HOLD)
+    site = scene.site
+    with Trial(scene, gap=HOLD + 1) as trial:
+        victim = site.slaves[0]
+        victim.freeze()
+        try:
+            wait_for(lambda: victim.outer not in site.nexthops(cluster.VIP), "the end of its routes")
+            run_on(seconds)
+        finally:
+            victim.thaw()
+        site.settle(30)
+    trial.stayed(*trial.others(victim))
+
+
+def test_two_members(own):
+    """The same cluster of two: each fault leaves one."""
+    scene = own(count=2, first=2)
+    site = scene.site
+    for what, gap in ("kill", TAKEOVER), ("stop", 0), ("freeze", TAKEOVER), ("part", TAKEOVER):
+        with Trial(scene, gap=gap):
+            victim = site.master
+            getattr(victim, what)()
+            print(what, "a new master after %.2f s" % new_master(site, victim))
+            {"freeze": victim.thaw, "part": victim.rejoin}.get(what, victim.start)()
+            site.settle()
+
+
+def test_all_stopped_at_once(own):
+    """Nobody takes over: the master keeps the Stops, once each, and it or nobody sends them."""
+    scene = own()
+    site = scene.site
+    for member in site.members:
+        member.lns.process.send_signal(signal.SIGTERM)
+    for member in site.members:
+        assert member.lns.process.wait(20) == 0
+    site.start_members()
+    balanced(site.radius, scene.sessions, scene.sessions)
+    assert site.radius.balance()[3] == 0
+    calls_again(site)
+
+
+def test_all_killed_at_once(own):
+    """What there was is lost; the cluster is there again, as on the first day."""
+    scene = own()
+    site = scene.site
+    for member in site.members:
+        member.kill()
+    site.start_members()
+    calls_again(site)
+
+
+def calls_again(site):
+    lac = CLac(site.lac, cluster.VIP)
+    assert lac.do("tunnel count=2 port=0")["ok"]
+    assert lac.do("session count=50 user=anew%d")["up"] == "50"
+    got = lac.do("ping session=all to=%s" % cluster.CORE)
+    assert got["received"] == "50", got
 
 
 def test_member_cut_off(own):
