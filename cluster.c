@@ -72,6 +72,8 @@ static struct cluster_status *status;
 static void (*handlers[CLMSG_KINDS])(uint32_t from, struct rd fields);
 static void (*route_watchers[WATCHERS])(bool raise);
 static void (*role_watchers[WATCHERS])(bool master);
+static void (*gone_watcher)(void);
+static unsigned int others; /* members, at the last step */
 
 /* --- asked by others --- */
 
@@ -231,6 +233,12 @@ cluster_on_role(void (*fn)(bool master))
 			role_watchers[i] = fn;
 			return;
 		}
+}
+
+void
+cluster_on_gone(void (*fn)(void))
+{
+	gone_watcher = fn;
 }
 
 static void
@@ -890,6 +898,19 @@ begin_to_talk(void)
 	on_beat(0);
 }
 
+static void
+count_others(void)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < ELECTION_PEERS; i++)
+		n += el.peers[i].incarnation &&
+		     loop_now_ms() - el.peers[i].heard_ms <= el.timeout_ms;
+	if (n < others && gone_watcher)
+		gone_watcher();
+	others = n;
+}
+
 /* The interface, or its address, may come later than we. */
 static void
 look_for_link(void)
@@ -915,6 +936,7 @@ on_step(uint32_t unused)
 		look_for_link();
 	timer_set(&step_timer, alone ? SEC(1) : MS(STEP_MS));
 	drop_silent();
+	count_others();
 	settle_routes();
 	publish();
 }

@@ -58,6 +58,9 @@ void cluster_on_routes(void (*fn)(bool raise));
 /* Called behind each change of role or of the master's address, with cluster_is_master(). */
 void cluster_on_role(void (*fn)(bool master));
 
+/* Called when another member has left, or has been silent for cluster_hb_timeout. */
+void cluster_on_gone(void (*fn)(void));
+
 /*
  * Messages of a kind go to `fn`, with a cursor over the fields and the address of the member,
  * admitted and verified, that they are from.

@@ -438,6 +438,14 @@ on_role(bool master)
 		say_serving();
 }
 
+/* The LAN may have sent to that one what is ours, too. */
+static void
+on_gone(void)
+{
+	if (cluster_is_master())
+		arp_announce();
+}
+
 /* --- signals and the clock --- */
 
 static struct timer second_timer, watchdog_timer, quit_timer, drain_timer;
@@ -641,6 +649,7 @@ main(int argc, char **argv)
 	pidfile_write();
 	warn_of_settings();
 	cluster_on_role(on_role);
+	cluster_on_gone(on_gone);
 	acct_on_stop(clcount_final);
 	cluster_start();
 	if (word >= 0)

@@ -386,6 +386,65 @@ def test_the_wall_clock_is_nothing_to_members(tmp_path_factory):
         trio.close()
 
 
+SHARED = "10.11.0.200"
+
+
+class SharedNetwork:
+    """What class pylac.Lac asks a network for, when the members' address is on the LAC's own LAN."""
+    LAC, LNS = LAC, SHARED
+
+    def __init__(self, trio):
+        self.lac = trio.lac
+
+
+def mac_of(member):
+    return json.loads(member.ns.run("ip", "-json", "link", "show", "outer"))[0]["address"]
+
+
+@pytest.mark.parametrize("how", ["kill", "stop", "freeze"])
+def test_a_lan_without_a_router_turns_to_the_master(tmp_path_factory, how):
+    """Two members with the same address on one LAN, and no BGP. A host there and the LAC have the address of one of
+    them in their ARP tables; whoever goes, master or slave, they turn to the other, and traffic goes on."""
+    trio = Trio(tmp_path_factory, {"bind_address": SHARED})
+    try:
+        trio.members = trio.members[:2]
+        for m in trio.members:
+            m.ns.ip("addr add %s/24 dev outer" % SHARED)
+            m.start()
+        trio.wait()
+        host = trio.new("host")
+        host.plug("lan", trio.lac, "host")
+        trio.lac.ip("link set host master br0")
+        host.ip("addr add 10.11.0.101/24 dev lan")
+
+        def turned(ns, device, member):
+            entries = json.loads(ns.run("ip", "-json", "neigh", "show", SHARED, "dev", device) or "[]")
+            return [e.get("lladdr") for e in entries] == [mac_of(member)]
+
+        for who in "master", "slave":
+            victim = trio.master() if who == "master" else trio.slaves()[0]
+            heir = next(m for m in trio.members if m is not victim)
+            for ns, device in (host, "lan"), (trio.lac, "br0"):  # whoever answered first, this one has been asked
+                ns.ip("neigh replace %s lladdr %s dev %s nud reachable" % (SHARED, mac_of(victim), device))
+            lac = pylac.Lac(SharedNetwork(trio))
+            session = lac.tunnel().session().up({"master": "ann", "slave": "eve"}[who], "pw")
+            wait_for(lambda: all(m.lns.session(session.user) for m in trio.members), "the session on both")
+            session.ping(SHARED)
+            before = heir.counters()["arp_sent"]
+            pid = victim.lns.process.pid
+            {"kill": victim.kill, "stop": victim.lns.stop, "freeze": lambda: os.kill(pid, signal.SIGSTOP)}[how]()
+            wait_for(lambda: heir.show()["status"] == "master" and heir.counters()["arp_sent"] > before, "its word")
+            for ns, device in (host, "lan"), (trio.lac, "br0"):
+                wait_for(lambda: turned(ns, device, heir), "%s's place in the ARP table" % heir.address)
+            session.ping(SHARED)
+            os.kill(pid, signal.SIGCONT) if how == "freeze" else victim.start()
+            trio.wait()
+            session.ping(SHARED)
+            lac.close()
+    finally:
+        trio.close()
+
+
 def test_members_without_the_key_are_ignored(trio):
     master = all_up(trio)
     stranger = next(m for m in trio.members if m is not master)
