@@ -45,10 +45,15 @@ OBJS = \
 	clfwd.o \
 	clguard.o \
 	bgp.o \
+	bgp_conn.o \
 	bgp_fsm.o \
+	bgp_input.o \
+	bgp_peer.o \
 	bgp_route.o \
+	bgp_self.o \
 	bgp_tcp.o \
 	bgp_tell.o \
+	bgp_view.o \
 	bgpmsg.o \
 	cli.o \
 	cli_acl.o \
