@@ -14,7 +14,7 @@
  * nearest to the head is told to go.
  *
  * The markers are records too, the first of the table. Owns the table, in memory that
- * children do not have. Called by addr.c and bgp.c.
+ * children do not have. Called by addr.c, bgp.c and bgp_tell.c.
  */
 #include "bgp_route.h"
 #include "counter.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sockets for bgp.c: connecting, accepting, RFC 2385 signatures (TCP_MD5SIG), and two
+ * Sockets for bgp_conn.c: connecting, accepting, RFC 2385 signatures (TCP_MD5SIG), and two
  * buffers a connection, of one message in and a few out, so that no peer makes us
  * keep more. Control traffic is marked as such (CS6, as RFC 4271's appendix E asks).
  *

@@ -5,7 +5,7 @@
  * withdrawn, once. To tell all again, or to withdraw all, is to put his marker in
  * front of the list. One message a call, withdrawals first, as many routes as fit.
  *
- * The owner of the struct is bgp.c, its caller.
+ * The owner of the struct is bgp_peer.c, its caller.
  */
 #include "bgp_tell.h"
 #include "counter.h"

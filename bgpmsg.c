@@ -12,7 +12,7 @@
  * Writing: MP_REACH_NLRI and MP_UNREACH_NLRI stand first (RFC 7606 5.1), so of IPv6 the
  * other attributes are kept until the routes are there.
  *
- * Called by bgp.c.
+ * Called by bgp_peer.c, bgp_input.c and bgp_tell.c.
  */
 #include "bgpmsg.h"
 #include "util.h"

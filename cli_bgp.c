@@ -2,7 +2,7 @@
 /*
  * `show bgp`, `suspend bgp`, `restart bgp`. The table's columns are those that operators'
  * scripts know; what is new stands below it, for one neighbour, and in the JSON form.
- * Runs in a CLI child, on the views that bgp.c shares.
+ * Runs in a CLI child, on the views that bgp_view.c shares.
  */
 #include "cli_bgp.h"
 #include "bgp.h"

@@ -2,7 +2,7 @@
 /*
  * A child that calls getaddrinfo() and writes the first address into a pipe; its end
  * of the pipe closing without one says that there is none. It gives itself LIMIT_SEC, and
- * dies with us. It is reaped as any child. Called by bgp.c.
+ * dies with us. It is reaped as any child. Called by bgp_conn.c.
  */
 #include "resolve.h"
 #include "loop.h"
