@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from lns import ROOT, Cli, binary, plugin_dir
+from machine import Machine, blocks
 from netns import wait_for
 from pylac import Lac
 
@@ -320,65 +321,6 @@ def test_names_in_texts(settings):
     watch = text_of("Docs", "manual.md").split("\n## Watching it\n")[1].split("\n## ")[0]
     for row in re.findall(r"(?m)^\| (`.*?) \|", watch):
         assert set(re.findall(r"`(\w+)`", row)) <= set(counters), row
-
-
-def blocks():
-    """The files that the manual gives whole, {path: text}. The paragraph before each has its path."""
-    found = {}
-    paragraph = ""
-    for part in re.split(r"(?s)(?:^|\n)```\n", text_of("Docs", "manual.md")):
-        if paragraph:
-            path, = re.findall(r"`(/\S+)`", paragraph)
-            found[path] = part + "\n"
-        paragraph = "" if paragraph else part.strip().split("\n\n")[-1]
-    return found
-
-
-class Machine:
-    """A program that runs where files lie at their absolute paths, as on a machine of its own. What it writes vanishes
-    with it."""
-
-    SCRIPT = """
-set -e
-mount -t tmpfs tmpfs "$1"
-for dir in etc usr/lib var; do
-    mkdir -p "$1/$dir" "$1/work/$dir"
-    mount -t overlay overlay -o "lowerdir=/$dir,upperdir=$1/$dir,workdir=$1/work/$dir" "/$dir"
-done
-mount -t tmpfs tmpfs /run
-cp -r "$2"/. /
-echo mounted
-read go
-eval "$3"
-"""
-
-    def __init__(self, ns, folder, files, script):
-        self.tree, room = os.path.join(str(folder), "tree"), os.path.join(str(folder), "room")
-        os.makedirs(room)
-        for path, text in files.items():
-            os.makedirs(os.path.dirname(self.tree + path), exist_ok=True)
-            with open(self.tree + path, "w") as f:
-                f.write(text)
-        self.process = ns.start("unshare", "--mount", "--propagation", "private", "sh", "-c", self.SCRIPT, "sh", room,
-                                self.tree, script, stdin=subprocess.PIPE)
-        self.process.wait_line("^mounted$")
-        self.root = os.open("/proc/%d/root" % self.process.pid, os.O_PATH)  # what it becomes may not let us
-        self.process.popen.stdin.write(b"go\n")
-        self.process.popen.stdin.close()
-
-    def path(self, path):
-        """A path of its, as we can open it."""
-        return "/proc/self/fd/%d%s" % (self.root, path)
-
-    def read(self, path):
-        try:
-            return text_of(self.path(path))
-        except OSError:
-            return ""
-
-    def close(self):
-        self.process.kill()
-        os.close(self.root)
 
 
 @pytest.fixture(scope="module")
