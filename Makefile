@@ -220,7 +220,7 @@ DEPS = gcc make libcli-dev nettle-dev libmnl-dev libcrypt-dev libsystemd-dev lib
        libcmocka-dev clang libclang-rt-14-dev llvm-14 clang-format clang-tidy bear pkg-config \
        freeradius freeradius-utils user-mode-linux kmod xl2tpd ppp iproute2 iptables iperf3 \
        iputils-ping ethtool tcpdump telnet procps python3 python3-pytest python3-pytest-xdist \
-       libcap2-bin mandoc systemd logrotate bird2 frr
+       libcap2-bin mandoc systemd logrotate bird2 frr ifupdown
 
 .PHONY: deps
 deps:
