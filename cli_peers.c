@@ -5,6 +5,7 @@
  * child.
  */
 #include "cli_peers.h"
+#include "cli_show.h"
 #include "cluster.h"
 #include "config.h"
 #include "ifaddr.h"
@@ -37,7 +38,7 @@ peer_line(struct cli_def *cli, const struct cluster_peer_status *p)
 	cli_print(cli, "%-15s %-6s %-13s %8llus %10llu %8llu %8u %7u %s", ip4_text(p->address),
 	    p->role == CL_MASTER ? "Master" : "Slave", member_state(p->role, p->flags),
 	    (unsigned long long)p->uptime_ms / 1000, (unsigned long long)p->version,
-	    (unsigned long long)p->lag, p->sessions, p->tunnels, p->host);
+	    (unsigned long long)p->lag, p->sessions, p->tunnels, cli_clean(p->host));
 }
 
 /* One at a time. False: it could not be read. */

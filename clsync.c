@@ -316,7 +316,7 @@ on_ask(uint32_t from, struct rd fields)
 		COUNT(cluster_malformed);
 		return;
 	}
-	plog(LOG_INFO, "cluster: %s asks for all there is", ip4_text(from));
+	plog_limit(LOG_INFO, "cluster: %s asks for all there is", ip4_text(from));
 	clstream_flush(); /* what the stream has told counts as told before */
 	begin(from, CL_SYNC, m.sync, 0);
 }

@@ -162,6 +162,7 @@ class Rogue:
     def __init__(self, wire, key):
         self.wire, self.key = wire, key
         self.incarnation, self.counter, self.term = int.from_bytes(os.urandom(8), "big") | 1, 0, 0
+        self.host = b"rogue"
         self.members = {}  # address: incarnation
         self.heard = collections.Counter()  # octets by kind, of what was said to him
 
@@ -174,7 +175,7 @@ class Rogue:
     def heartbeat(self, role=0, flags=0, version=0, seq=0, master=0, base=0, to=None, term=None):
         uptime = 1000 + self.counter
         fields = (field(2, role) + field(3, flags) + field(4, uptime) + field(5, version) + field(6, seq)
-                  + field(7, socket.inet_aton(STRANGER)) + field(8, b"rogue") + field(9, b"0.0.0-of-a-rogue")
+                  + field(7, socket.inet_aton(STRANGER)) + field(8, self.host) + field(9, b"0.0.0-of-a-rogue")
                   + field(12, master) + field(28, base))
         self.say(HEARTBEAT, fields, to, term)
 

@@ -199,6 +199,16 @@ def test_a_packet_is_handed_on_once(trio, rogue):
         assert not grown(m, was)["cluster_forwarded"]
 
 
+def test_a_name_is_no_terminal_control(trio, rogue):
+    """It is shown and logged, but not as it is."""
+    rogue.host = b"\x1b[2J\r\nnice"
+    rogue.heartbeat()
+    member = trio.members[0]
+    wait_for(lambda: "nice" in "\n".join(member.lns.run("show cluster")), "its name")
+    shown = "\n".join(member.lns.run("show cluster"))
+    assert "\x1b" not in shown and "\r" not in shown, repr(shown)
+
+
 @pytest.mark.parametrize("role, flags", [(0, 0), (0, 3), (1, 3)])
 def test_the_highest_term(trio, rogue, role, flags):
     """Somebody has the last term there is. Elections go on, and no session is lost."""
