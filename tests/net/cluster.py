@@ -173,6 +173,7 @@ class Member:
         self.outer, self.inner, self.link = OUTER % number, INNER % number, LINK % number
         self.ns = site.new("member%d" % number)
         self.lns = None
+        self.program = site.program
         self.frozen = self.apart = False
         site.router.plug("outer%d" % number, self.ns, "outer")
         site.router.plug("inner%d" % number, self.ns, "inner")
@@ -193,6 +194,7 @@ class Member:
             self.lns = Lns(Addresses, self.site.folder("member%d" % self.number), self.site.settings(self), ns=self.ns,
                            pool=(POOL,), extra=self.site.extra(self), start=False)
         self.lns._cli = None
+        self.lns.program = self.program
         self.lns.start()
         return self
 
@@ -282,9 +284,12 @@ class Member:
 class Site:
     """The plant. The factory makes folders; `close` ends everything."""
 
-    def __init__(self, folder, count=3, settings=None, extra=(), hold=90, router=Bird, second=None, radius=None):
-        """`second`: another router, which learns the same, and carries no traffic."""
+    def __init__(self, folder, count=3, settings=None, extra=(), hold=90, router=Bird, second=None, radius=None,
+                 program=None):
+        """`second`: another router, which learns the same, and carries no traffic. `program`: of all members at first;
+        None: the one to test."""
         self.folder = folder
+        self.program = program
         self.all = []
         self.more = dict(settings or {})
         self.lines = list(extra)
