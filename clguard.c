@@ -6,9 +6,11 @@
  *
  * A sender is known by his incarnation, a random number of each process. One that is new
  * to us must show that he is alive: we send him a nonce, which he sends back. The nonce is
- * a keyed digest of incarnation, address and a slot of our monotonic clock, with a key
+ * a keyed digest of incarnation, address and our monotonic clock, with a key
  * drawn at start; nothing is kept of those who only ask. Both messages tell the address
  * of who sends them, so that nobody in between can get himself bound in another's place.
+ * A proof that was asked for earlier than that of who is at the address now is one of an
+ * earlier life, sent again.
  *
  * From there on his counter tells: each value once, and none that lies CLGUARD_WINDOW or
  * more behind the highest. What he sent before his proof is not heard any more.
@@ -22,8 +24,8 @@
 #include "util.h"
 
 enum {
-	SLOT_MS = 10000, /* a nonce is good in its slot and the next */
-	SLOT_BYTES = 4,	 /* of the nonce; the rest is digest */
+	GOOD_MS = 10000, /* a nonce is good for so long */
+	TIME_BYTES = 4,	 /* of the nonce: when it was made; the rest is digest */
 	RATE = 10,	 /* challenges, or proofs, a second to those of a bucket */
 	BURST = 8,	 /* and at once */
 	TOKEN = 1000,
@@ -163,40 +165,42 @@ take(struct clguard_peer *p, uint64_t counter, uint64_t now_ms)
 /* --- nonces --- */
 
 static void
-make_nonce(const struct clguard *g, uint64_t incarnation, uint32_t from, uint32_t slot,
+make_nonce(const struct clguard *g, uint64_t incarnation, uint32_t from, uint32_t ms,
     uint8_t nonce[CLMSG_NONCE])
 {
 	uint8_t bound[4 + 8 + 4];
 	struct wr b = wr_init(bound, sizeof(bound)), w = wr_init(nonce, CLMSG_NONCE);
 	struct hmac_sha256_ctx ctx;
 
-	wr_u32(&b, slot);
+	wr_u32(&b, ms);
 	wr_u64(&b, incarnation);
 	wr_be32(&b, from);
-	wr_u32(&w, slot);
+	wr_u32(&w, ms);
 	hmac_sha256_set_key(&ctx, sizeof(g->key), g->key);
 	hmac_sha256_update(&ctx, sizeof(bound), bound);
-	hmac_sha256_digest(&ctx, CLMSG_NONCE - SLOT_BYTES, nonce + SLOT_BYTES);
+	hmac_sha256_digest(&ctx, CLMSG_NONCE - TIME_BYTES, nonce + TIME_BYTES);
 }
 
 void
 clguard_nonce(const struct clguard *g, uint64_t incarnation, uint32_t from, uint64_t now_ms,
     uint8_t nonce[CLMSG_NONCE])
 {
-	make_nonce(g, incarnation, from, (uint32_t)(now_ms / SLOT_MS), nonce);
+	make_nonce(g, incarnation, from, (uint32_t)now_ms, nonce);
 }
 
+/* *age: milliseconds since it was made. */
 static bool
 is_our_nonce(const struct clguard *g, uint64_t incarnation, uint32_t from, uint64_t now_ms,
-    const uint8_t nonce[CLMSG_NONCE])
+    const uint8_t nonce[CLMSG_NONCE], uint32_t *age)
 {
 	struct rd r = rd_init(nonce, CLMSG_NONCE);
-	uint32_t slot = rd_u32(&r), now = (uint32_t)(now_ms / SLOT_MS);
+	uint32_t ms = rd_u32(&r);
 	uint8_t ours[CLMSG_NONCE];
 
-	if (slot != now && slot + 1 != now)
+	*age = (uint32_t)now_ms - ms;
+	if (*age > GOOD_MS)
 		return false;
-	make_nonce(g, incarnation, from, slot, ours);
+	make_nonce(g, incarnation, from, ms, ours);
 	return secret_equal(ours, nonce, CLMSG_NONCE);
 }
 
@@ -276,10 +280,22 @@ clguard_answers(struct clguard *g, const struct cl_head *head, const struct cl_p
 	return may_send(g, g->proofs, from, now_ms) ? CLGUARD_HEAR : CLGUARD_IGNORE;
 }
 
+/* Who is at the address was asked no earlier: this one's proof has come from an earlier life. */
+static bool
+is_past(const struct clguard *g, uint64_t incarnation, uint32_t from, uint64_t asked_ms)
+{
+	unsigned int there = place_at(g, from);
+
+	return there < CLGUARD_PEERS && g->peers[there].incarnation != incarnation &&
+	       g->peers[there].asked_ms >= asked_ms;
+}
+
 /* His counters begin here. */
 static void
-admit(struct clguard_peer *p, const struct cl_head *head, uint32_t from, uint64_t now_ms)
+admit(struct clguard_peer *p, const struct cl_head *head, uint32_t from, uint64_t now_ms,
+    uint64_t asked_ms)
 {
+	p->asked_ms = asked_ms;
 	p->incarnation = head->incarnation;
 	p->address = from;
 	p->high = head->counter;
@@ -292,19 +308,22 @@ clguard_prove(struct clguard *g, const struct cl_head *head, const struct cl_pro
     uint32_t from, uint64_t now_ms, unsigned int *peer)
 {
 	struct clguard_peer *p;
+	uint32_t age;
 
 	if (head->incarnation == g->own)
 		return CLGUARD_OWN;
 	if (!is_for(g, head))
 		return CLGUARD_OTHERS;
-	if (m->address != from || !is_our_nonce(g, head->incarnation, from, now_ms, m->nonce))
+	if (m->address != from || !is_our_nonce(g, head->incarnation, from, now_ms, m->nonce, &age))
 		return CLGUARD_BAD_PROOF;
+	if (is_past(g, head->incarnation, from, now_ms - age))
+		return CLGUARD_REPLAY;
 	p = place_for(g, head->incarnation, from, now_ms);
 	if (!p)
 		return CLGUARD_FULL;
 	*peer = place_of(g, p);
 	if (p->incarnation == head->incarnation && p->address == from)
 		return judge(p, head->counter, from, now_ms);
-	admit(p, head, from, now_ms);
+	admit(p, head, from, now_ms, now_ms - age);
 	return CLGUARD_HEAR;
 }

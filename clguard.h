@@ -25,6 +25,7 @@ struct clguard_peer {
 	uint64_t incarnation;		    /* 0: free */
 	uint64_t high;			    /* highest counter seen */
 	uint64_t heard_ms;		    /* time of the last message that was heard */
+	uint64_t asked_ms;		    /* when the challenge was made that he has answered */
 	uint32_t address;		    /* network order */
 	uint64_t seen[CLGUARD_WINDOW / 64]; /* a bit for each counter up to `high` */
 };
@@ -64,7 +65,7 @@ void clguard_init(struct clguard *g, uint64_t own, uint32_t address);
 enum clguard_verdict clguard_check(struct clguard *g, const struct cl_head *head, uint32_t from,
     uint64_t now_ms, unsigned int *peer);
 
-/* What to put into a CHALLENGE; good for ten seconds at least. Nothing is kept of it. */
+/* What to put into a CHALLENGE; good for ten seconds. Nothing is kept of it. */
 void clguard_nonce(const struct clguard *g, uint64_t incarnation, uint32_t from, uint64_t now_ms,
     uint8_t nonce[CLMSG_NONCE]);
 

@@ -118,6 +118,30 @@ def test_unicast_to_a_former_life(trio, wire):
     still.check()
 
 
+def test_a_proof_of_a_former_life(trio, wire):
+    """It is a few seconds old, and its nonce still good: it does not put the dead in the place of the living."""
+    late = trio.slaves()[0]
+    late.kill()
+    wire.frames()
+    late.start()
+    trio.wait()
+    proofs = [f for f in wire.frames() if clwire.head_of(clwire.payload_of(f)).kind == clwire.PROOF
+              and clwire.ends_of(f)[0] == late.address]
+    assert len(proofs) >= 2
+    late.kill()
+    late.start()
+    trio.wait()
+    still = Still(trio)
+    others_ = [m for m in trio.members if m is not late]
+    logs = {m: len(m.lns.log) for m in others_}
+    for frame in proofs * 5:
+        wire.inject(frame)
+    for m in others_:
+        wait_for(lambda: still.grown(m)["cluster_replayed"] >= 5, "proofs that are too old")
+        assert "is gone" not in "".join(m.lns.log[logs[m]:])
+    still.check()
+
+
 # ---------------------------------------------------------------- a member that errs
 
 

@@ -123,11 +123,11 @@ a_nonce_is_for_one_member_at_one_address_for_a_while(void **state)
 	assert_int_equal(clguard_prove(&g, &head, &m, HERE, START_MS, &peer), CLGUARD_BAD_PROOF);
 	m.address = THERE;
 	assert_int_equal(
-	    clguard_prove(&g, &head, &m, THERE, START_MS + 20000, &peer), CLGUARD_BAD_PROOF);
+	    clguard_prove(&g, &head, &m, THERE, START_MS + 10001, &peer), CLGUARD_BAD_PROOF);
 	assert_int_equal(
 	    clguard_prove(&g, &head, &m, THERE, START_MS - 1, &peer), CLGUARD_BAD_PROOF);
 	assert_int_equal(
-	    clguard_prove(&g, &head, &m, THERE, START_MS + 19999, &peer), CLGUARD_HEAR);
+	    clguard_prove(&g, &head, &m, THERE, START_MS + 10000, &peer), CLGUARD_HEAR);
 	clguard_init(&g, OWN, HERE); /* another run of the daemon: another key */
 	assert_int_equal(clguard_prove(&g, &head, &m, THERE, START_MS, &peer), CLGUARD_BAD_PROOF);
 }
@@ -372,13 +372,31 @@ an_older_incarnation_at_the_address_gives_way(void **state)
 	unsigned int peer;
 
 	(void)state;
-	peer = admit(JOE, 900, THERE, START_MS);
+	peer = admit(JOE, 900, THERE, START_MS - 1);
 	assert_int_equal(clguard_incarnation_at(&g, THERE), JOE);
 	assert_int_equal(admit(JOE + 1, 1, THERE, START_MS), peer);
 	assert_int_equal(clguard_incarnation_at(&g, THERE), JOE + 1);
 	assert_int_equal(clguard_incarnation_at(&g, HERE), 0);
 	assert_int_equal(check(JOE, 901, THERE, START_MS), CLGUARD_CHALLENGE);
 	assert_int_equal(check(JOE + 1, 2, THERE, START_MS), CLGUARD_HEAR);
+}
+
+/* He has started again, and somebody has recorded the proof that he gave before that. */
+static void
+a_proof_of_an_earlier_life_is_old(void **state)
+{
+	struct cl_head head = to_us(CL_PROOF, JOE, 5);
+	struct cl_proof m = { .address = THERE };
+	unsigned int peer;
+
+	(void)state;
+	clguard_nonce(&g, JOE, THERE, START_MS, m.nonce);
+	assert_int_equal(clguard_prove(&g, &head, &m, THERE, START_MS, &peer), CLGUARD_HEAR);
+	admit(JOE + 1, 1, THERE, START_MS + 100);
+	assert_int_equal(
+	    clguard_prove(&g, &head, &m, THERE, START_MS + 200, &peer), CLGUARD_REPLAY);
+	assert_int_equal(clguard_incarnation_at(&g, THERE), JOE + 1);
+	assert_int_equal(check(JOE + 1, 2, THERE, START_MS + 200), CLGUARD_HEAR);
 }
 
 static void
@@ -422,6 +440,7 @@ main(void)
 		cmocka_unit_test_setup(a_second_proof_does_not_open_the_window_again, set_up),
 		cmocka_unit_test_setup(a_peer_is_heard_from_his_address_only, set_up),
 		cmocka_unit_test_setup(an_older_incarnation_at_the_address_gives_way, set_up),
+		cmocka_unit_test_setup(a_proof_of_an_earlier_life_is_old, set_up),
 		cmocka_unit_test_setup(there_are_so_many_peers, set_up),
 	};
 
