@@ -9,7 +9,7 @@ import pytest
 import clwire
 import pylac
 from netns import wait_for
-from test_cluster import LINK, VIP, Network, Trio, all_up, held, wait_all
+from test_cluster import OUTER, VIP, Network, Trio, all_up, held, wait_all
 
 KEY = "among us"
 
@@ -315,6 +315,21 @@ def test_another_format(trio, wire):
 
 
 # ---------------------------------------------------------------- without a secret
+
+
+def test_only_the_clusters_interface_is_heard(trio, wire):
+    """With or without a secret: not a word that comes by another one, to whichever of its addresses."""
+    member = trio.members[0]
+    before = member.counters()["cluster_bad_hmac"]
+    trio.through(member)
+    trio.lac.ip("route add %s/32 via %s" % (member.address, OUTER % member.number))
+    with trio.lac.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for address in OUTER % member.number, member.address, VIP:
+            for n in range(10):
+                sock.sendto(clwire.message(clwire.HEARTBEAT, 77, n + 1, 5, bytes(100)), (address, clwire.PORT))
+    wire.say(clwire.message(clwire.HEARTBEAT, 77, 99, 5, bytes(100)))
+    wait_for(lambda: member.counters()["cluster_bad_hmac"] > before, "what came by the right one")
+    assert member.counters()["cluster_bad_hmac"] == before + 1
 
 
 def heartbeat_frame(wire, trio):
