@@ -16,7 +16,9 @@
  * tells them. A new master sends the queue anew, but its numbers may lag behind what the old
  * one has told the peer. So the peer's first packet counts: what it acknowledges, we have sent;
  * and when a message of its stays missing, though it has had the time to repeat it, the old
- * master has had that.
+ * master has had that. When the members have lost each other there may be two masters, and the
+ * routers turn a peer from the one to the other and back: then this holds for all channels at all
+ * times, with more patience.
  *
  * Called by l2tp.c, which gets back what arrived through struct chan_events.
  */
@@ -46,7 +48,8 @@ enum {
 	MAX_RETRIES = 5,
 	FIRST_RETRY_SEC = 1,
 	LONGEST_RETRY_SEC = 8,
-	GAP_SEC = 4, /* in which a peer has repeated what was not acknowledged (1, 2 s behind) */
+	GAP_SEC = 4,   /* in which a peer has repeated what was not acknowledged (1, 2 s behind) */
+	DOUBT_SEC = 8, /* the same where that is less likely the reason (1, 2, 4 s behind) */
 };
 
 /* A queued message, out or ahead of its turn in. */
@@ -93,6 +96,7 @@ static struct pool early_pool;		   /* messages that came ahead of their turn */
 static const struct chan_events *events;
 static uint16_t *ack_list; /* tunn_ids */
 static uint32_t n_acks;
+static bool doubt; /* there may be two masters */
 
 static void on_retry(uint32_t t);
 static void on_gap(uint32_t t);
@@ -408,6 +412,14 @@ early_link(struct chan *c, uint16_t ns)
 	return link;
 }
 
+/* Messages are kept that wait for one in front of them. */
+static void
+watch_gap(struct chan *c)
+{
+	if (c->early && (c->nr_lags || doubt) && !timer_running(&c->gap))
+		timer_set(&c->gap, SEC(c->nr_lags ? GAP_SEC : DOUBT_SEC));
+}
+
 /*
  * Keeps a message whose turn has not come, in order of Ns; a second copy or one too many is
  * dropped: it will be sent again.
@@ -442,8 +454,7 @@ keep_early(tunn_id t, const struct l2tp_hdr *h, struct rd avps)
 	if (h->ns == c->nr)
 		return;
 	COUNT(control_reordered);
-	if (c->nr_lags && !timer_running(&c->gap))
-		timer_set(&c->gap, SEC(GAP_SEC));
+	watch_gap(c);
 }
 
 /* A peer that speaks but does not acknowledge what we say has to wait. */
@@ -508,7 +519,7 @@ on_gap(uint32_t t)
 {
 	struct chan *c = &chans[t];
 
-	if (!tunnel_get(t) || !c->early || !c->nr_lags || !role_is_master())
+	if (!tunnel_get(t) || !c->early || !(c->nr_lags || doubt) || !role_is_master())
 		return;
 	tlog(tunnel_get(t), LOG_INFO, "the peer's messages up to %u had another master",
 	    early_get(c->early)->ns);
@@ -519,8 +530,8 @@ on_gap(uint32_t t)
 		show(t);
 }
 
-/* The first packet behind a takeover: what it acknowledges beyond our numbers, the old master had
- * sent. */
+/* The first packet behind a takeover, any while there may be two masters: what it acknowledges
+ * beyond our numbers, the other one had sent. */
 static void
 catch_up(tunn_id t, uint16_t nr)
 {
@@ -528,6 +539,8 @@ catch_up(tunn_id t, uint16_t nr)
 	uint16_t ahead = (uint16_t)(nr - c->high);
 	uint32_t id;
 
+	if (!c->lags)
+		c->inherited = c->acked; /* what waits is our own */
 	c->lags = false;
 	if (ahead == 0 || ahead > QUEUE_MAX)
 		return;
@@ -549,7 +562,7 @@ l2tp_chan_input(tunn_id t, const struct l2tp_hdr *h, struct rd avps)
 
 	if (!c->open)
 		return;
-	if (c->lags)
+	if (c->lags || doubt)
 		catch_up(t, h->nr);
 	if (l2tp_chan_judge(t, h, empty) == CHAN_OUTSIDE) {
 		COUNT(control_outside_window);
@@ -570,8 +583,10 @@ l2tp_chan_input(tunn_id t, const struct l2tp_hdr *h, struct rd avps)
 	if (h->ns == c->nr) {
 		c->nr_lags = false;
 		c->nr++;
+		timer_stop(&c->gap);
 		events->message(t, h->wire_sid, avps);
 		deliver_kept(t);
+		watch_gap(c);
 	} else if ((int16_t)(h->ns - c->nr) > 0) {
 		keep_early(t, h, avps);
 	} else {
@@ -594,6 +609,12 @@ l2tp_chan_settled(tunn_id t)
 }
 
 /* --- the cluster --- */
+
+void
+l2tp_chan_doubt(bool yes)
+{
+	doubt = yes;
+}
 
 void
 l2tp_chan_export(tunn_id t, struct chan_state *st)

@@ -63,6 +63,12 @@ void l2tp_chan_install(tunn_id t, const struct chan_state *st);
 int l2tp_chan_keep(tunn_id t, uint16_t ns, const uint8_t *data, uint16_t len);
 
 /*
+ * There may be another master, which takes part of a peer's messages and answers them: from here on
+ * every channel can be behind, at any time. False: not so any more.
+ */
+void l2tp_chan_doubt(bool yes);
+
+/*
  * It goes on: sends its queue again, and takes over from the peer's first packet what the record
  * had not told. And it is passive once more.
  */

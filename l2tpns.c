@@ -434,14 +434,17 @@ on_role(bool master)
 		arp_announce();
 	else
 		arp_stop();
+	if (!master)
+		l2tp_chan_doubt(false); /* it begins anew with what the master says */
 	if (!serving && (master || cluster_master_address()))
 		say_serving();
 }
 
-/* The LAN may have sent to that one what is ours, too. */
+/* The LAN may have sent to that one what is ours, too; and it may live and be a master. */
 static void
 on_gone(void)
 {
+	l2tp_chan_doubt(true);
 	if (cluster_is_master())
 		arp_announce();
 }

@@ -91,7 +91,8 @@ class Watch:
             return None
         if word["status"].lower() == "slave":
             return None if word["master"] == "0.0.0.0" else word["up_to_date"]
-        slaves = sum(p["state"] == "up to date" for p in word["peers"])
+        lately = 3 * 100 * int(self.site.more.get("cluster_hb_interval", 1)) + 100  # ms; it is written down each 100
+        slaves = sum(p["state"] == "up to date" and p["silent_ms"] <= lately for p in word["peers"])
         return slaves < max(1, int(self.site.more.get("cluster_master_min_adv", 1)))
 
     def _look(self):

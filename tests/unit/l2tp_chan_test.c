@@ -522,6 +522,39 @@ masters_that_die_untold(void **state)
 	}
 }
 
+/* The peer turns to another master, and back: what the other one has had is not waited for. */
+static void
+two_masters(void **state)
+{
+	(void)state;
+	say(t, 1, 0);
+	hear(t, 0, 1, 1);
+	assert_int_equal(n_delivered, 1);
+	say(t, 2, 0); /* and the other master has said two things */
+	hear(t, 3, 3, 4);
+	pass(20000);
+	assert_int_equal(n_delivered, 1); /* a peer would have repeated what is missing */
+	l2tp_chan_doubt(true);
+	n_sent = 0;
+	hear(t, 4, 3, 5);
+	assert_int_equal(n_sent, 1);
+	assert_int_equal(sent[0].ns, 3); /* ours, with a number that the peer takes */
+	assert_int_equal(sent[0].number, 2);
+	pass(9000);
+	assert_int_equal(n_delivered, 2);
+	assert_int_equal(delivered[1], 5);
+	hear(t, 5, 4, 6);
+	assert_int_equal(n_delivered, 3);
+	hear(t, 7, 4, 8); /* the peer's own loss, repeated in time */
+	pass(1000);
+	hear(t, 6, 4, 7);
+	hear(t, 9, 4, 10);
+	pass(7500);
+	hear(t, 8, 4, 9);
+	assert_int_equal(n_delivered, 7);
+	l2tp_chan_doubt(false);
+}
+
 int
 main(void)
 {
@@ -540,6 +573,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(random_loss, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(changing_masters, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(masters_that_die_untold, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(two_masters, set_up, tear_down),
 	};
 
 	config_init();
