@@ -188,6 +188,15 @@ clstream_flush(void)
 	send_message();
 }
 
+/* One that nobody has, and that is not kept either. */
+void
+clstream_break(void)
+{
+	out.seq++;
+	out.oldest = out.seq;
+	open_message();
+}
+
 /* --- accounting records --- */
 
 static void

@@ -21,6 +21,10 @@ uint64_t clstream_base(void);
 /* We are master now: a new stream begins. */
 void clstream_lead(void);
 
+/* There is nobody to tell of changes from here on: who comes back and has all up to now misses one.
+ */
+void clstream_break(void);
+
 /* Multicasts what has changed: at the end of a turn, and in front of packets that leave earlier. */
 void clstream_flush(void);
 

@@ -528,6 +528,8 @@ forget(uint64_t incarnation)
 		}
 	election_forget(&el, incarnation);
 	change_subscribe(cluster_has_peers());
+	if (role_is_master() && !cluster_has_peers())
+		clstream_break();
 }
 
 static void

@@ -445,6 +445,35 @@ def test_a_lan_without_a_router_turns_to_the_master(tmp_path_factory, how):
         trio.close()
 
 
+def test_a_member_that_was_forgotten_synchronises(tmp_path_factory):
+    """The master has not heard its only slave for longer than it thinks of it, and there was nobody to tell of changes; the
+    slave heard the master all the time."""
+    trio = Trio(tmp_path_factory, {"cluster_hb_timeout": 20}, clock=True)
+    try:
+        trio.members = trio.members[:2]
+        master = all_up(trio)
+        slave = trio.slaves()[0]
+        trio.through(master)
+        lac = pylac.Lac(Network(trio))
+        tunnel = lac.tunnel()
+        tunnel.session().up("ann", "pw")
+        eve = tunnel.session().up("eve", "pw")
+        wait_all(trio, lambda m: bool(m.lns.session("eve")), True)
+        slave.ns.run("iptables", "-A", "OUTPUT", "-o", "among", "-j", "DROP")
+        for _ in range(65):
+            master.lns.step(1)
+        master.lns.wait_log("cluster: %s is gone" % slave.address)
+        eve.hangup()
+        wait_for(lambda: not master.lns.session("eve"), "the end of a session")
+        slave.ns.run("iptables", "-F", "OUTPUT")
+        trio.wait()
+        wait_all(trio, lambda m: bool(m.lns.session("eve")), False)
+        assert slave.lns.session("ann")
+        lac.close()
+    finally:
+        trio.close()
+
+
 def test_members_without_the_key_are_ignored(trio):
     master = all_up(trio)
     stranger = next(m for m in trio.members if m is not master)
