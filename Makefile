@@ -69,9 +69,14 @@ OBJS = \
 	cli_stats.o \
 	cli_tree.o \
 	clmsg.o \
+	clleave.o \
+	clpeers.o \
 	clpending.o \
+	clpost.o \
 	clrec.o \
+	clroutes.o \
 	clsock.o \
+	clstatus.o \
 	clstream.o \
 	clsync.o \
 	cluster.o \

@@ -3,8 +3,8 @@
  * The cluster as the rest of the daemon sees it: whether this member is the master,
  * where the master is, and who wants to hear when that changes. A server that stands
  * alone is the master of a cluster of one. What members say to each other is in
- * Docs/cluster-protocol.md. The lower part is for the group clstream.c, clsync.c,
- * clcount.c alone.
+ * Docs/cluster-protocol.md. The lower part is for the group alone: clcount.c, clleave.c, clpeers.c,
+ * clpost.c, clroutes.c, clstatus.c, clstream.c, clsync.c.
  */
 #ifndef CLUSTER_H
 #define CLUSTER_H
@@ -127,6 +127,9 @@ uint64_t cluster_incarnation(void);
 
 /* Milliseconds since this member's mastership began. */
 uint64_t cluster_master_age_ms(void);
+
+/* Something has changed that decides whether we draw traffic. */
+void cluster_settle_routes(void);
 
 /* A full synchronisation has ended, or begins since something is missing. */
 void cluster_synced(bool yes);

@@ -75,6 +75,17 @@ find(struct election *e, uint64_t incarnation)
 	return NULL;
 }
 
+const struct election_peer *
+election_peer(const struct election *e, uint64_t incarnation)
+{
+	const struct election_peer *p;
+
+	for (p = e->peers; incarnation && p < e->peers + ELECTION_PEERS; p++)
+		if (p->incarnation == incarnation)
+			return p;
+	return NULL;
+}
+
 static uint32_t
 place_bit(const struct election *e, const struct election_peer *p)
 {

@@ -90,6 +90,9 @@ void election_join(struct election *e, uint32_t address, uint64_t now_ms);
 void election_heard(struct election *e, uint64_t incarnation, uint32_t term,
     const struct cl_heartbeat *hb, uint64_t now_ms);
 
+/* What is known of that member; NULL: nothing. */
+const struct election_peer *election_peer(const struct election *e, uint64_t incarnation);
+
 /* Its LEAVE; `successor` as that says. */
 void election_left(struct election *e, uint64_t incarnation, uint64_t successor, uint64_t now_ms);
 

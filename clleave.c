@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A planned stop. A slave says that it leaves, and forwards for shutdown_drain more while routers
+ * turn away. A master names who takes over, an up-to-date slave, and is slave itself from there on;
+ * it waits until another is master. The one it has named may leave too: then it names the next.
+ * When there is nobody, the sessions are its own again, so that their Stops are kept.
+ *
+ * LEAVE is said again and again, for it may be lost.
+ */
+#include "clleave.h"
+#include "clmsg.h"
+#include "clpost.h"
+#include "clstream.h"
+#include "cluster.h"
+#include "config.h"
+#include "log.h"
+#include "loop.h"
+#include "repl_state.h"
+#include "role.h"
+#include "timer.h"
+#include "util.h"
+
+enum {
+	AGAIN_MS = 100,
+	TENTH_MS = 100,
+	GIVE_UP_MS = 2000, /* the next master is waited for so long */
+};
+
+static const struct election *el;
+static struct timer leave_timer;
+static void (*left)(bool handed_over); /* we leave: to be called when we may end */
+static uint64_t leave_ms;	       /* when that is */
+static bool hands_over;		       /* we were master */
+static uint64_t successor;
+
+bool
+clleave_begun(void)
+{
+	return left != NULL;
+}
+
+static void
+say_leave(void)
+{
+	struct cl_leave m = { .successor = successor };
+	struct wr w;
+
+	w = clpost_begin(CL_LEAVE, 0);
+	clmsg_put_leave(&w, &m);
+	clpost_send(0, &w);
+}
+
+/* Who was to follow us may leave itself, and all others too: the sessions are ours again then. */
+static void
+on_taken_back(void)
+{
+	left(false);
+}
+
+/* Nobody is there, or nobody has become master though there was time for it. */
+static bool
+in_vain(void)
+{
+	return hands_over && !election_other_master(el, loop_now_ms()) &&
+	       (!cluster_peers_alive() || loop_now_ms() >= leave_ms + GIVE_UP_MS);
+}
+
+static void
+take_back(void)
+{
+	plog(LOG_WARNING, "cluster: nobody has taken over");
+	role_set(true, 0);
+	repl_state_adopt(on_taken_back);
+}
+
+/* Again, until another is master; then we go on forwarding until routers know better. */
+static void
+on_leave_timer(uint32_t unused)
+{
+	(void)unused;
+	if (loop_now_ms() >= leave_ms && in_vain()) {
+		take_back();
+		return;
+	}
+	if (loop_now_ms() >= leave_ms &&
+	    (!hands_over || election_other_master(el, loop_now_ms()))) {
+		left(true);
+		return;
+	}
+	if (hands_over && !election_peer(el, successor))
+		successor = election_successor(el, loop_now_ms());
+	say_leave();
+	timer_set(&leave_timer, MS(AGAIN_MS));
+}
+
+static uint32_t
+successor_address(void)
+{
+	const struct election_peer *p = election_peer(el, successor);
+
+	return p ? p->hb.address : 0;
+}
+
+bool
+cluster_leave(void (*done)(bool handed_over))
+{
+	bool leads = role_is_master();
+
+	successor = leads && cluster_own_address() ? election_successor(el, loop_now_ms()) : 0;
+	if (left || (leads ? !successor : !el->master))
+		return false;
+	left = done;
+	hands_over = leads;
+	leave_ms = loop_now_ms() + conf->shutdown_drain * (uint64_t)TENTH_MS;
+	plog(LOG_WARNING, "cluster: leaving%s%s", leads ? ", the next master is " : "",
+	    leads ? ip4_text(successor_address()) : "");
+	if (leads) {
+		clstream_flush();
+		say_leave();
+		role_set(false, successor_address());
+		repl_state_yield(NULL);
+	}
+	cluster_settle_routes();
+	timer_set(&leave_timer, MS(TIMER_TICK_MS));
+	return true;
+}
+
+void
+clleave_end(void)
+{
+	successor = 0;
+	say_leave();
+}
+
+void
+clleave_init(const struct election *election)
+{
+	el = election;
+	timer_init(&leave_timer, on_leave_timer, 0);
+}

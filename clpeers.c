@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The other members: heard of by their heartbeats, missed, and forgotten. The list itself is the
+ * election's (election.h), which decides by it who is master; here is what else hangs on a
+ * member's coming and going: changes are told only while there is somebody to hear them, and
+ * who shares our addresses on a LAN has to know when one goes.
+ *
+ * Called by cluster.c, which owns the election.
+ */
+#include "clpeers.h"
+#include "change.h"
+#include "clmsg.h"
+#include "clpost.h"
+#include "clstream.h"
+#include "cluster.h"
+#include "counter.h"
+#include "log.h"
+#include "loop.h"
+#include "role.h"
+#include "util.h"
+
+enum { FORGET_MS = 60000 }; /* one that is silent is thought of for so long */
+
+static struct election *el;
+static void (*gone_watcher)(void);
+static unsigned int others; /* that were heard lately, at the last look */
+
+/* --- asked by others --- */
+
+bool
+cluster_has_peers(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ELECTION_PEERS; i++)
+		if (el->peers[i].incarnation)
+			return true;
+	return false;
+}
+
+unsigned int
+cluster_peers_alive(void)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < ELECTION_PEERS; i++)
+		n += el->peers[i].incarnation &&
+		     loop_now_ms() - el->peers[i].heard_ms <= 3 * (uint64_t)el->interval_ms;
+	return n;
+}
+
+bool
+cluster_master_acknowledges(void)
+{
+	const struct election_peer *master = election_peer(el, el->master);
+
+	return master && master->hb.flags & CL_ACKNOWLEDGES;
+}
+
+bool
+clpeers_hold_state(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ELECTION_PEERS; i++)
+		if (el->peers[i].incarnation && (el->peers[i].hb.flags & CL_HOLDS_STATE))
+			return true;
+	return false;
+}
+
+/* Numbers that we give are above all that anybody has. */
+void
+clpeers_count_above(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ELECTION_PEERS; i++)
+		if (el->peers[i].incarnation)
+			change_seen_version(el->peers[i].hb.version);
+}
+
+/* --- they come and go --- */
+
+void
+clpeers_forget(uint64_t incarnation)
+{
+	const struct election_peer *p = election_peer(el, incarnation);
+
+	if (p)
+		plog(LOG_WARNING, "cluster: %s is gone", ip4_text(p->hb.address));
+	clpost_forget(incarnation);
+	election_forget(el, incarnation);
+	change_subscribe(cluster_has_peers());
+	if (role_is_master() && !cluster_has_peers())
+		clstream_break();
+}
+
+static void
+on_heartbeat(uint32_t from, struct rd fields)
+{
+	struct cl_heartbeat hb;
+	bool known = election_peer(el, cluster_sender()->incarnation);
+
+	if (!clmsg_get_heartbeat(fields, &hb)) {
+		COUNT(cluster_malformed);
+		return;
+	}
+	hb.address = from;
+	election_heard(
+	    el, cluster_sender()->incarnation, cluster_sender()->term, &hb, loop_now_ms());
+	if (!known) {
+		plog(LOG_WARNING, "cluster: hearing %s (%s)", ip4_text(from), hb.host);
+		change_subscribe(true);
+	}
+	if (role_is_master())
+		change_seen_version(hb.version);
+	else if (cluster_sender()->incarnation == el->master && cluster_sender()->term == el->term)
+		clstream_heard(hb.seq);
+	cluster_settle_routes();
+}
+
+static void
+drop_silent(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ELECTION_PEERS; i++)
+		if (el->peers[i].incarnation && loop_now_ms() - el->peers[i].heard_ms > FORGET_MS)
+			clpeers_forget(el->peers[i].incarnation);
+}
+
+void
+cluster_on_gone(void (*fn)(void))
+{
+	gone_watcher = fn;
+}
+
+static void
+count_others(void)
+{
+	unsigned int i, n = 0;
+
+	for (i = 0; i < ELECTION_PEERS; i++)
+		n += el->peers[i].incarnation &&
+		     loop_now_ms() - el->peers[i].heard_ms <= el->timeout_ms;
+	if (n < others && gone_watcher)
+		gone_watcher();
+	others = n;
+}
+
+void
+clpeers_look(void)
+{
+	drop_silent();
+	count_others();
+}
+
+void
+clpeers_init(struct election *election)
+{
+	el = election;
+	cluster_on_message(CL_HEARTBEAT, on_heartbeat);
+}

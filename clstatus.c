@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The cluster as `show cluster` has it: written down ten times a second in shared memory, where
+ * the CLI's children read it. Called by cluster.c.
+ */
+#include "clstatus.h"
+#include "change.h"
+#include "clroutes.h"
+#include "clstream.h"
+#include "cluster.h"
+#include "loop.h"
+#include "role.h"
+#include "seq.h"
+#include "shm.h"
+#include "util.h"
+
+static struct cluster_status *status;
+
+void
+clstatus_init(void)
+{
+	status = shm_map("cluster status", sizeof(*status));
+}
+
+static void
+fill_peer(struct cluster_peer_status *s, const struct election_peer *p)
+{
+	uint64_t seq = clstream_seq();
+
+	*s = (struct cluster_peer_status){
+		.address = p->hb.address,
+		.role = p->hb.role,
+		.flags = p->hb.flags,
+		.silent_ms = (uint32_t)MIN(loop_now_ms() - p->heard_ms, UINT32_MAX),
+		.uptime_ms = p->hb.uptime_ms,
+		.version = p->hb.version,
+		.lag = role_is_master() && seq > p->hb.seq ? seq - p->hb.seq : 0,
+		.sessions = p->hb.sessions,
+		.tunnels = p->hb.tunnels,
+	};
+	str_copy(s->host, sizeof(s->host), p->hb.host);
+	str_copy(s->software, sizeof(s->software), p->hb.software);
+}
+
+void
+clstatus_publish(const struct election *el, bool up_to_date, uint64_t heartbeats)
+{
+	unsigned int i;
+
+	seq_begin(&status->seq);
+	status->role = el->role;
+	status->alone = cluster_own_address() == 0;
+	status->up_to_date = up_to_date;
+	status->routes = clroutes_draws();
+	status->term = el->term;
+	status->own = cluster_own_address();
+	status->master = cluster_master_address();
+	status->version = change_table_version();
+	status->heartbeat = heartbeats;
+	status->queued = role_is_master() ? 0 : clstream_complete() ? 0 : 1;
+	status->n = 0;
+	for (i = 0; i < ELECTION_PEERS; i++)
+		if (el->peers[i].incarnation &&
+		    loop_now_ms() - el->peers[i].heard_ms <= el->timeout_ms)
+			fill_peer(&status->peers[status->n++], &el->peers[i]);
+	seq_end(&status->seq);
+}
+
+bool
+cluster_snapshot(struct cluster_status *copy)
+{
+	return seq_copy(&status->seq, copy, status, sizeof(*copy));
+}
