@@ -474,6 +474,39 @@ def test_a_member_that_was_forgotten_synchronises(tmp_path_factory):
         trio.close()
 
 
+def test_a_member_with_another_configuration(trio, lac):
+    """Another pool and slower heartbeats: it holds and forwards what the master says, and when it is master itself
+    the sessions live on, and new ones get addresses of its own pool."""
+    odd = trio.members[2]
+    odd.lns.settings.update(cluster_hb_interval=3, cluster_hb_timeout=20)
+    odd.lns.write_config()
+    odd.lns.write("ip_pool", "10.8.0.0/24\n")
+    master = all_up(trio)
+    if master is odd:
+        odd.lns.stop()
+        odd.start()
+        trio.wait()
+    trio.through(odd)
+    tunnel = lac.tunnel()
+    joe = tunnel.session().up("joe", "pw")
+    joe.ping(VIP)
+    wait_all(trio, lambda m: held(m, "joe"), held(odd, "joe"))
+    for m in trio.members[:2]:
+        m.kill()
+    wait_for(lambda: odd.show()["status"] == "master", "the last one as master")
+    joe.ping(VIP)
+    sue = tunnel.session().up("sue", "pw")
+    assert sue.address.startswith("10.8.0.")
+    sue.ping(VIP)
+    for m in trio.members[:2]:
+        m.start()
+    trio.wait()
+    for m in trio.members:
+        trio.through(m)
+        joe.ping(VIP)
+        sue.ping(VIP)
+
+
 def test_members_without_the_key_are_ignored(trio):
     master = all_up(trio)
     stranger = next(m for m in trio.members if m is not master)

@@ -674,11 +674,49 @@ def test_joins_many_sessions(own, many):
     assert got["received"] == str(many), got
 
 
+DEFAULT = {"cluster_hb_interval": 5, "cluster_hb_timeout": 150}
+
+
+@pytest.mark.long
+def test_default_timers_planned(own):
+    """Each member in turn is stopped and started again, and a slave is killed: no packet is lost by a stop."""
+    scene = own(settings=DEFAULT)
+    site = scene.site
+    for member in site.members:
+        with Trial(scene, gap=0):
+            member.stop()
+            site.settle(60)
+            member.start()
+            site.settle(60)
+    with Trial(scene) as trial:
+        victim = site.slaves[0]
+        victim.kill()
+        site.settle(60)
+        victim.start()
+        site.settle(60)
+    trial.stayed(*trial.others(victim))
+
+
+@pytest.mark.long
+def test_default_timers_loss(own):
+    scene = own(settings=DEFAULT)
+    site = scene.site
+    with Trial(scene, gap=0) as trial:
+        for member in site.members:
+            member.lose(20)
+        run_on(60)
+        for member in site.members:
+            member.lose(0)
+        site.settle(60)
+    assert trial.watch.changes <= 4
+    trial.stayed(1, 2, 3)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("fault", ["kill", "freeze", "part"])
 def test_default_timers(own, fault):
     """The master is missed after 15 s; traffic goes on through the slaves all the time."""
-    scene = own(settings={"cluster_hb_interval": 5, "cluster_hb_timeout": 150})
+    scene = own(settings=DEFAULT)
     site = scene.site
     with Trial(scene) as trial:
         victim = site.master
