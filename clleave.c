@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A planned stop. A slave says that it leaves, and forwards for shutdown_drain more while routers
- * turn away. A master names who takes over, an up-to-date slave, and is slave itself from there on;
- * it waits until another is master. The one it has named may leave too: then it names the next.
- * When there is nobody, the sessions are its own again, so that their Stops are kept.
+ * turn away. A master names who takes over, an up-to-date slave - one that lags at this moment is
+ * given a little time -, and is slave itself from there on; it waits until another is master. The
+ * one it has named may leave too: then it names the next. When there is nobody, the sessions are
+ * its own again, so that their Stops are kept.
  *
  * LEAVE is said again and again, for it may be lost.
  */
@@ -24,12 +25,17 @@ enum {
 	AGAIN_MS = 100,
 	TENTH_MS = 100,
 	GIVE_UP_MS = 2000, /* the next master is waited for so long */
+	LAG_MS = 2000,	   /* a slave that lags, too */
+	LAG_POLL_MS = 20,
 };
 
 static const struct election *el;
-static struct timer leave_timer;
-static void (*left)(bool handed_over); /* we leave: to be called when we may end */
+static struct timer leave_timer, lag_timer;
+static void (*wants)(
+    bool handed_over); /* somebody wants us to leave: to be called when we may end */
+static void (*left)(bool handed_over); /* the same, and we are on our way */
 static uint64_t leave_ms;	       /* when that is */
+static uint64_t lag_ms;		       /* no slave that lags is waited for any more */
 static bool hands_over;		       /* we were master */
 static uint64_t successor;
 
@@ -101,15 +107,10 @@ successor_address(void)
 	return p ? p->hb.address : 0;
 }
 
-bool
-cluster_leave(void (*done)(bool handed_over))
+static void
+leave(bool leads)
 {
-	bool leads = role_is_master();
-
-	successor = leads && cluster_own_address() ? election_successor(el, loop_now_ms()) : 0;
-	if (left || (leads ? !successor : !el->master))
-		return false;
-	left = done;
+	left = wants;
 	hands_over = leads;
 	leave_ms = loop_now_ms() + conf->shutdown_drain * (uint64_t)TENTH_MS;
 	plog(LOG_WARNING, "cluster: leaving%s%s", leads ? ", the next master is " : "",
@@ -122,6 +123,47 @@ cluster_leave(void (*done)(bool handed_over))
 	}
 	cluster_settle_routes();
 	timer_set(&leave_timer, MS(TIMER_TICK_MS));
+}
+
+/* Whether there will be somebody to go on with the sessions, as far as we can see. */
+static bool
+others_can(void)
+{
+	if (!role_is_master())
+		return el->master != 0;
+	successor = cluster_own_address() ? election_successor(el, loop_now_ms()) : 0;
+	return successor != 0;
+}
+
+static bool
+one_lags(void)
+{
+	return role_is_master() && cluster_own_address() && loop_now_ms() < lag_ms &&
+	       election_up_to_date(el, LAG_MS, loop_now_ms()) > 0;
+}
+
+static void
+on_lag_timer(uint32_t unused)
+{
+	(void)unused;
+	if (others_can())
+		leave(role_is_master());
+	else if (one_lags())
+		timer_set(&lag_timer, MS(LAG_POLL_MS));
+	else
+		wants(false);
+}
+
+bool
+cluster_leave(void (*done)(bool handed_over))
+{
+	if (wants)
+		return false;
+	lag_ms = loop_now_ms() + LAG_MS;
+	if (!others_can() && !one_lags())
+		return false;
+	wants = done;
+	on_lag_timer(0);
 	return true;
 }
 
@@ -137,4 +179,5 @@ clleave_init(const struct election *election)
 {
 	el = election;
 	timer_init(&leave_timer, on_leave_timer, 0);
+	timer_init(&lag_timer, on_lag_timer, 0);
 }

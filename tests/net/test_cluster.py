@@ -474,6 +474,26 @@ def test_a_member_that_was_forgotten_synchronises(tmp_path_factory):
         trio.close()
 
 
+def test_a_master_that_is_stopped_waits_for_one_that_lags(trio, lac):
+    """Changes to both slaves are lost at the moment of SIGTERM; they get them, and one takes over with all sessions."""
+    master = all_up(trio)
+    trio.through(master)
+    slaves = trio.slaves()
+    for m in slaves:  # by the kind of message, behind the UDP header
+        m.ns.run("iptables", "-A", "INPUT", "-i", "among", "-p", "udp", "-m", "u32", "--u32", "0>>22&0x3C@8&0xFF=4",
+                 "-j", "DROP")
+    joe = lac.tunnel().session().up("joe", "pw")
+    wait_for(lambda: not any(m.show()["up_to_date"] for m in slaves), "slaves that lag")
+    master.lns.process.send_signal(signal.SIGTERM)
+    master.lns.wait_log("stopping at signal")
+    for m in slaves:
+        m.ns.run("iptables", "-F", "INPUT")
+    assert master.lns.process.wait() == 0
+    trio.through(trio.wait())
+    joe.ping(VIP)
+    assert all(m.lns.session("joe") for m in slaves)
+
+
 def test_a_member_with_another_configuration(trio, lac):
     """Another pool and slower heartbeats: it holds and forwards what the master says, and when it is master itself
     the sessions live on, and new ones get addresses of its own pool."""
