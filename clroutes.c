@@ -14,7 +14,7 @@
 
 enum {
 	WATCHERS = 8,
-	LINGER_MS = CLROUTES_LINGER_MS,
+	LINGER_MS = 2000,
 };
 
 static bool routes;

@@ -8,8 +8,6 @@
 
 #include "l2tpns.h"
 
-enum { CLROUTES_LINGER_MS = 2000 };
-
 enum clroutes_rule {
 	CLROUTES_DRAW,
 	CLROUTES_DO_NOT,   /* in a while */

@@ -99,11 +99,12 @@ up_to_date(void)
 	return role_is_master() || (synced && clstream_complete());
 }
 
+static void send_heartbeat(uint32_t to);
+
 static bool
 too_few_slaves(void)
 {
-	return alone || election_up_to_date(&el, CLROUTES_LINGER_MS, loop_now_ms()) <
-			    MAX(conf->cluster_master_min_adv, 1);
+	return alone || election_drawing(&el, loop_now_ms()) < MAX(conf->cluster_master_min_adv, 1);
 }
 
 void
@@ -133,7 +134,11 @@ rule(void)
 void
 cluster_settle_routes(void)
 {
+	bool drew = clroutes_draws();
+
 	clroutes_settle(rule());
+	if (drew && !clroutes_draws() && !role_is_master() && !alone)
+		send_heartbeat(0); /* the master may have to do it */
 }
 
 static void
@@ -182,7 +187,7 @@ send_heartbeat(uint32_t to)
 	el.version = change_table_version();
 	el.up_to_date = up_to_date();
 	election_tell(&el, loop_now_ms(), &hb);
-	hb.flags |= CL_ACKNOWLEDGES;
+	hb.flags |= CL_ACKNOWLEDGES | (clroutes_draws() ? CL_DRAWS : 0);
 	str_copy(hb.host, sizeof(hb.host), conf->hostname);
 	str_copy(hb.software, sizeof(hb.software), L2TPNS_VERSION);
 	w = clpost_begin(CL_HEARTBEAT, to);

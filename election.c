@@ -583,6 +583,24 @@ election_tell(const struct election *e, uint64_t now_ms, struct cl_heartbeat *hb
 	hb->address = e->address;
 }
 
+static bool
+follows_us(const struct election *e, const struct election_peer *p, uint64_t now_ms)
+{
+	return p->incarnation && is_fresh(e, p, now_ms) && p->hb.role == CL_SLAVE &&
+	       p->hb.master == e->incarnation;
+}
+
+unsigned int
+election_drawing(const struct election *e, uint64_t now_ms)
+{
+	const struct election_peer *p;
+	unsigned int n = 0;
+
+	for (p = e->peers; p < e->peers + ELECTION_PEERS; p++)
+		n += follows_us(e, p, now_ms) && p->hb.flags & (CL_UP_TO_DATE | CL_DRAWS);
+	return n;
+}
+
 unsigned int
 election_up_to_date(const struct election *e, uint64_t linger_ms, uint64_t now_ms)
 {
@@ -590,9 +608,7 @@ election_up_to_date(const struct election *e, uint64_t linger_ms, uint64_t now_m
 	unsigned int n = 0;
 
 	for (p = e->peers; p < e->peers + ELECTION_PEERS; p++)
-		if (p->incarnation && is_fresh(e, p, now_ms) && p->hb.role == CL_SLAVE &&
-		    p->hb.master == e->incarnation && p->current_ms &&
-		    since(p->current_ms, now_ms) <= linger_ms)
-			n++;
+		n += follows_us(e, p, now_ms) && p->current_ms &&
+		     since(p->current_ms, now_ms) <= linger_ms;
 	return n;
 }

@@ -108,8 +108,11 @@ bool election_other_master(const struct election *e, uint64_t now_ms);
 /* The part of our own heartbeat that is ours to say: role, flags, uptime, version, master. */
 void election_tell(const struct election *e, uint64_t now_ms, struct cl_heartbeat *hb);
 
-/* Slaves that are heard of lately, and that are up to date or were so within `linger_ms`: for
+/* Slaves that are heard of lately, and that are up to date or draw traffic: for
  * cluster_master_min_adv. */
+unsigned int election_drawing(const struct election *e, uint64_t now_ms);
+
+/* Slaves that are heard of lately, and that are up to date or were so within `linger_ms`. */
 unsigned int election_up_to_date(const struct election *e, uint64_t linger_ms, uint64_t now_ms);
 
 #endif

@@ -92,7 +92,9 @@ class Watch:
         if word["status"].lower() == "slave":
             return None if word["master"] == "0.0.0.0" else word["up_to_date"]
         lately = 3 * 100 * int(self.site.more.get("cluster_hb_interval", 1)) + 100  # ms; it is written down each 100
-        slaves = sum(p["state"] == "up to date" and p["silent_ms"] <= lately for p in word["peers"])
+        drawing = {m.link for m, other in self.words.items() if other["draws_traffic"]}
+        slaves = sum(p["role"] == "slave" and p["silent_ms"] <= lately and (
+            p["state"] == "up to date" or p["address"] in drawing) for p in word["peers"])
         return slaves < max(1, int(self.site.more.get("cluster_master_min_adv", 1)))
 
     def _look(self):

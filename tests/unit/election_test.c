@@ -542,6 +542,10 @@ nobody_is_named_who_is_not_up_to_date(void **state)
 	assert_int_equal(election_up_to_date(&master_of(0)->e, 0, clock_of(master_of(0))), 0);
 	assert_int_equal(
 	    election_up_to_date(&master_of(0)->e, 4 * INTERVAL, clock_of(master_of(0))), 2);
+	assert_int_equal(election_drawing(&master_of(0)->e, clock_of(master_of(0))), 0);
+	for (i = 0; i < ELECTION_PEERS; i++)
+		master_of(0)->e.peers[i].hb.flags |= CL_DRAWS;
+	assert_int_equal(election_drawing(&master_of(0)->e, clock_of(master_of(0))), 2);
 }
 
 /* --- a member stands still --- */
