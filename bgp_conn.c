@@ -43,6 +43,10 @@ connect_now(struct bgp_peer *p)
 		bgp_conn_fails(p, BGP_OURS, "we have no address to be known by");
 		return;
 	}
+	if (bgp_addr_is_link_local(&p->addr) && !p->addr.in6.sin6_scope_id) {
+		bgp_conn_fails(p, BGP_OURS, "there is no such interface");
+		return;
+	}
 	if (bgp_tcp_connect(&c->tcp, &p->addr, bound ? &source : NULL, p->conf.password) < 0) {
 		bgp_conn_fails(p, BGP_OURS, strerror(errno));
 		return;
@@ -95,6 +99,7 @@ bgp_conn_begin(struct bgp_peer *p)
 	union bgp_addr addr, source;
 
 	if (bgp_addr_parse(p->conf.name, &addr)) {
+		p->addr = addr; /* its interface may be another by now */
 		connect_now(p);
 		return;
 	}
@@ -136,7 +141,7 @@ on_connection(int listener, void *unused)
 {
 	union bgp_addr from = { 0 };
 	int fd = bgp_tcp_accept(listener, &from);
-	char text[INET6_ADDRSTRLEN];
+	char text[BGP_ADDR_TEXT];
 	struct bgp_peer *p;
 
 	(void)unused;

@@ -8,6 +8,7 @@
  * overtakes our NOTIFICATION: what has come is read first.
  */
 #include "bgp_tcp.h"
+#include "util.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,22 +21,47 @@ enum { TOS = 0xc0, BACKLOG = 16, DRAIN_READS = 16 };
 bool
 bgp_addr_parse(const char *text, union bgp_addr *a)
 {
+	const char *zone = strchr(text, '%');
+	char addr[INET6_ADDRSTRLEN];
+
 	memset(a, 0, sizeof(*a));
-	if (inet_pton(AF_INET, text, &a->in.sin_addr) == 1)
+	if (inet_pton(AF_INET, text, &a->in.sin_addr) == 1) {
 		a->sa.sa_family = AF_INET;
-	else if (inet_pton(AF_INET6, text, &a->in6.sin6_addr) == 1)
+	} else if (str_copy_n(addr, sizeof(addr), text, strcspn(text, "%")) &&
+		   inet_pton(AF_INET6, addr, &a->in6.sin6_addr) == 1) {
 		a->sa.sa_family = AF_INET6;
+		a->in6.sin6_scope_id = zone ? if_nametoindex(zone + 1) : 0;
+	}
 	return a->sa.sa_family != 0;
 }
 
+bool
+bgp_addr_is_link_local(const union bgp_addr *a)
+{
+	return a->sa.sa_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&a->in6.sin6_addr);
+}
+
+static void
+add_zone(const union bgp_addr *a, char text[BGP_ADDR_TEXT])
+{
+	size_t len = strlen(text);
+
+	if (!bgp_addr_is_link_local(a))
+		return;
+	text[len] = '%';
+	if (!if_indextoname(a->in6.sin6_scope_id, text + len + 1))
+		text[len] = '\0';
+}
+
 const char *
-bgp_addr_text(const union bgp_addr *a, char text[INET6_ADDRSTRLEN])
+bgp_addr_text(const union bgp_addr *a, char text[BGP_ADDR_TEXT])
 {
 	const void *addr = a->sa.sa_family == AF_INET6 ? (const void *)&a->in6.sin6_addr
 						       : (const void *)&a->in.sin_addr;
 
 	if (!a->sa.sa_family || !inet_ntop(a->sa.sa_family, addr, text, INET6_ADDRSTRLEN))
 		strcpy(text, "-");
+	add_zone(a, text);
 	return text;
 }
 
@@ -46,7 +72,8 @@ bgp_addr_equal(const union bgp_addr *a, const union bgp_addr *b)
 		return false;
 	if (a->sa.sa_family == AF_INET)
 		return a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
-	return memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, sizeof(a->in6.sin6_addr)) == 0;
+	return a->in6.sin6_scope_id == b->in6.sin6_scope_id &&
+	       memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, sizeof(a->in6.sin6_addr)) == 0;
 }
 
 static socklen_t
@@ -110,6 +137,8 @@ prepare(int fd, const union bgp_addr *to, const union bgp_addr *source, const ch
 	if (!source)
 		return 0;
 	from = with_port(source, 0);
+	if (bgp_addr_is_link_local(&from) && !from.in6.sin6_scope_id)
+		from.in6.sin6_scope_id = to->in6.sin6_scope_id;
 	return bind(fd, &from.sa, length(&from));
 }
 

@@ -9,9 +9,10 @@
 #include "bgpmsg.h"
 #include "loop.h"
 
+#include <net/if.h>
 #include <sys/socket.h>
 
-enum { BGP_OUT = 3 * BGP_MAX };
+enum { BGP_OUT = 3 * BGP_MAX, BGP_ADDR_TEXT = INET6_ADDRSTRLEN + IF_NAMESIZE };
 
 union bgp_addr {
 	struct sockaddr sa;
@@ -20,9 +21,13 @@ union bgp_addr {
 	struct sockaddr_storage room;
 };
 
-/* IPv4 or IPv6 text; false when it is none. */
+/*
+ * IPv4 or IPv6 text; false when it is none. A link-local address has its interface behind
+ * a % (RFC 4007 11); while there is no such interface its scope is 0.
+ */
 bool bgp_addr_parse(const char *text, union bgp_addr *a);
-const char *bgp_addr_text(const union bgp_addr *a, char text[INET6_ADDRSTRLEN]);
+bool bgp_addr_is_link_local(const union bgp_addr *a);
+const char *bgp_addr_text(const union bgp_addr *a, char text[BGP_ADDR_TEXT]);
 bool bgp_addr_equal(const union bgp_addr *a, const union bgp_addr *b);
 
 struct bgp_tcp {

@@ -17,6 +17,7 @@
 #include "util.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -273,11 +274,33 @@ read_options(const struct conf_words *w, struct conf_peer *peer)
 	return 0;
 }
 
+/* A link-local address has its interface behind it: fe80::1%eth0 (RFC 4007 11). */
+static bool
+is_zoned(const char *name)
+{
+	char addr[INET6_ADDRSTRLEN];
+	size_t len = strcspn(name, "%");
+	struct in6_addr in6;
+
+	return str_copy_n(addr, sizeof(addr), name, len) && inet_pton(AF_INET6, addr, &in6) == 1 &&
+	       IN6_IS_ADDR_LINKLOCAL(&in6) && name[len] && name[len + 1] &&
+	       strlen(name + len + 1) < IF_NAMESIZE &&
+	       !name[len + 1 + strspn(name + len + 1, name_chars)];
+}
+
+static bool
+needs_zone(const char *name)
+{
+	struct in6_addr in6;
+
+	return inet_pton(AF_INET6, name, &in6) == 1 && IN6_IS_ADDR_LINKLOCAL(&in6);
+}
+
 static bool
 is_name(const char *name)
 {
 	return name[0] && strlen(name) < HOSTNAME_LEN &&
-	       (is_address(name) || !name[strspn(name, name_chars)]);
+	       (is_address(name) || is_zoned(name) || !name[strspn(name, name_chars)]);
 }
 
 static int
@@ -289,6 +312,9 @@ take_peer(struct config *c, const struct conf_words *w)
 
 	if (!is_name(name))
 		return conf_refuse(w, "expected: neighbour PEER remote-as AS");
+	if (needs_zone(name))
+		return conf_refuse(
+		    w, "neighbour %.64s: on which interface? (%.64s%%eth0)", name, name);
 	if (i == CONF_PEERS)
 		return conf_refuse(w, "neighbour: there may be %d at most", CONF_PEERS);
 	if (i < c->n_peers)

@@ -278,6 +278,13 @@ bgp(void **state)
 	    " neighbour 2001:db8::1 community 7:1 no-export 12\n# end\n");
 	assert_non_null(strstr(lists(false), "\n# neighbour 2001:db8::1 password ****\n"));
 	assert_int_equal(line("neighbour 2001:DB8:0::1 med 4"), 0); /* the same in other words */
+	assert_int_equal(line("neighbour fe80::1 remote-as 7"), -1);
+	assert_string_equal(remark, "neighbour fe80::1: on which interface? (fe80::1%eth0)");
+	assert_int_equal(line("neighbour fe80::1%%eth0.100 remote-as 7"), 0);
+	assert_int_equal(line("no neighbour FE80::1%%eth0.100"), 0);
+	assert_int_equal(line("neighbour fe80::1%% remote-as 7"), -1);
+	assert_int_equal(line("neighbour fe80::1%%a-name-that-is-long remote-as 7"), -1);
+	assert_int_equal(line("neighbour 2001:db8::1%%eth0 remote-as 7"), -1);
 	assert_int_equal(line("neighbour Peer.Example med 5"), 0);
 	assert_int_equal(conf->n_peers, 2);
 	assert_string_equal(conf->peers[1].name, "2001:db8::1");
