@@ -293,7 +293,11 @@ build/fuzz/%: tests/fuzz/%.c $(patsubst %.o,%.c,$(filter-out l2tpns.o,$(OBJS)))
 # --- tools of the tests: a LAC, a RADIUS responder, a traffic generator, a clock ---
 
 .PHONY: tools
-tools: tests/lac/lac tests/lac/radresp tests/lac/traffic build/tests/net/stepclock.so
+tools: tests/lac/lac tests/lac/radresp tests/lac/traffic build/tests/net/stepclock.so \
+       build/tests/net/speaker
+
+build/tests/net/speaker: build/tests/net/speaker.o $(LIB)
+	$(CC) $(ALLLINK) -o $@ $^ $(LIBS)
 
 build/tests/net/stepclock.so: tests/net/stepclock.c
 	@mkdir -p $(@D)

@@ -115,6 +115,96 @@ def test_frr(plant):
     daemon.stop()
 
 
+@pytest.fixture
+def frr(plant):
+    """The daemon and FRR, met."""
+    def make(*lines, more=(), theirs=THEIRS, ours=AS):
+        daemon = plant.lns(local_users=USERS, extra=bgp(*lines, theirs=theirs, ours=ours))
+        router = plant.keep(Frr(plant.network.core, plant.folder("frr"), frr_conf(ours, theirs, more=more)))
+        router.wait_up(timeout=40)
+        wait_for(lambda: set(router.routes()) == {"10.1.0.1/32", "10.9.0.0/24"}, "the routes")
+        return daemon, router
+    return make
+
+
+def way(router):
+    return router.route("10.9.0.0/24")["paths"][0]
+
+
+def test_frr_attributes(frr):
+    """MED and communities, and their change; suspend and resume; End-of-RIB has come of both families."""
+    daemon, router = frr("med 70", "community 64512:1 no-peer")
+    assert way(router)["metric"] == 70
+    assert way(router)["community"]["string"] in ("64512:1 no-peer", "64512:1 65535:65284")
+    wait_for(lambda: all(router.neighbours()["10.2.0.1"]["gracefulRestartInfo"][family]["endOfRibStatus"]["endOfRibRecv"]
+                         for family in ("ipv4Unicast", "ipv6Unicast")), "End-of-RIB")
+    for line in ("configure terminal", "router bgp 64512", "neighbour 10.2.0.2 med 0",
+                 "neighbour 10.2.0.2 community none", "exit", "exit"):
+        daemon.run(line)
+    wait_for(lambda: way(router).get("metric") == 0, "the new MED")
+    assert "community" not in way(router)
+    daemon.run("suspend bgp")
+    wait_for(lambda: not router.routes(), "the end of the routes")
+    daemon.run("no suspend bgp")
+    wait_for(lambda: len(router.routes()) == 2, "the routes again")
+    told = shown(daemon)[0]["routes_announced"]
+    router.vtysh("clear bgp ipv4 unicast 10.2.0.1 in")
+    wait_for(lambda: shown(daemon)[0]["routes_announced"] == told + 2, "what it asks for again")
+    assert shown(daemon)[0]["times_established"] == 1
+    daemon.stop()
+    router.wait_down()
+    assert router.neighbours()["10.2.0.1"]["lastShutdownDescription"] == "l2tpns stops"
+
+
+def test_frr_password(frr):
+    daemon, router = frr("password s3cret", more=["neighbor 10.2.0.1 password s3cret"])
+    daemon.run("restart bgp")
+    wait_for(lambda: shown(daemon)[0]["times_established"] == 2, "the second time", 40)
+    daemon.stop()
+
+
+@pytest.mark.parametrize("ours,theirs", [(4200000001, 64513), (4200000001, 4200000002), (64512, 64512)])
+def test_frr_as(frr, ours, theirs):
+    daemon, router = frr(ours=ours, theirs=theirs)
+    assert way(router)["aspath"]["string"] == ("Local" if ours == theirs else str(ours))
+    if ours == theirs:
+        assert way(router)["locPrf"] == 100
+    daemon.stop()
+
+
+def test_frr_our_death(frr):
+    """A router that helps those who restart keeps nothing of ours: we have promised no family."""
+    daemon, router = frr(more=["bgp graceful-restart", "bgp graceful-restart stalepath-time 300"])
+    daemon.process.kill()
+    wait_for(lambda: not router.routes(), "the end of the routes", 5)
+
+
+def test_bird_our_death(site):
+    daemon, router = site(bird=bird_conf(options="graceful restart; graceful restart time 300; long lived graceful restart;"))
+    has(router, "10.9.0.0/24", "10.1.0.1/32")
+    daemon.process.kill()
+    wait_for(lambda: not router.routes(), "the end of the routes", 5)
+
+
+def test_frr_two_members(plant):
+    """ECMP: both paths are used, and the one that is left when a member goes."""
+    network = plant.network
+    second = second_member(network)
+    one = plant.lns(local_users=USERS, extra=bgp())
+    other = plant.lns(local_users=USERS, extra=bgp(peer="10.3.0.2"), ns=second)
+    router = plant.keep(Frr(network.core, plant.folder("frr"), frr_conf(more=[
+        "neighbor 10.3.0.1 remote-as 64512", "neighbor 10.3.0.1 timers connect 1", "maximum-paths 4"])))
+
+    def hops():
+        return sorted(p["nexthops"][0]["ip"] for p in router.route("10.9.0.0/24").get("paths", ()) if p.get("multipath") or
+                      p.get("bestpath", {}).get("overall"))
+    wait_for(lambda: hops() == ["10.2.0.1", "10.3.0.1"], "two next hops", 40)
+    one.stop()
+    wait_for(lambda: hops() == ["10.3.0.1"], "the other alone")
+    other.stop()
+    wait_for(lambda: not router.routes(), "the end of the route")
+
+
 def test_attributes(site):
     """MED and communities as configured; a change is announced on the connection there is."""
     daemon, router = site("med 70", "community 64512:1 no-peer")
@@ -711,13 +801,19 @@ def test_tries_less_and_less(passive):
     daemon.stop()
 
 
-def test_two_members_one_router(plant):
-    """Two daemons announce one pool; the router uses both (ECMP), and the one that is left when the other stops."""
-    network = plant.network
+def second_member(network):
+    """A namespace for another daemon, 10.3.0.1 towards the core."""
     second = network._new("lns2")
     second.plug("core", network.core, "lns2")
     second.ip("addr add 10.3.0.1/24 dev core", "addr add %s/32 dev lo" % network.LNS)
     network.core.ip("addr add 10.3.0.2/24 dev lns2")
+    return second
+
+
+def test_two_members_one_router(plant):
+    """Two daemons announce one pool; the router uses both (ECMP), and the one that is left when the other stops."""
+    network = plant.network
+    second = second_member(network)
     body = bird_conf() + bird_conf(local="10.3.0.2", peer="10.3.0.1").replace("bgp lns", "bgp lns2")
     body += "protocol kernel { merge paths on; ipv4 { export all; }; }\n"
     router = plant.keep(Bird(network.core, plant.folder("bird"), body))
