@@ -136,7 +136,6 @@ addr_commit_pool(void)
 			if (installed[s] == ROUTE_NETS)
 				host_route(s);
 	route_pool();
-	bgp_route_uncover();
 }
 
 static bool

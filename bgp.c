@@ -15,6 +15,7 @@
 
 static bool all_suspended;
 static uint64_t seen_changes;
+static struct timer uncover_timer;
 
 /* ---- neighbours come and go ---- */
 
@@ -131,11 +132,19 @@ hold_back(unsigned int reader)
 
 /* ---- the doors ---- */
 
+/* The end of the turn does the work. */
+static void
+on_uncover(uint32_t unused)
+{
+	(void)unused;
+}
+
 void
 bgp_init(void)
 {
 	bgp_peer_init();
 	bgp_view_init();
+	timer_init(&uncover_timer, on_uncover, 0);
 	bgp_route_on_full(hold_back);
 	config_on_change("bgp", reconfigure);
 	config_on_change("nexthop_address", next_hop_changed);
@@ -252,7 +261,11 @@ void
 bgp_turn_end(void)
 {
 	struct bgp_peer *p;
-	bool news = seen_changes != bgp_route_changes();
+	bool news;
+
+	if (bgp_route_uncover())
+		timer_set(&uncover_timer, MS(TIMER_TICK_MS));
+	news = seen_changes != bgp_route_changes();
 
 	if (!bgp_self_as() && !bgp_router_id())
 		return;

@@ -32,6 +32,7 @@ enum {
 	MARKERS = BGP_READERS * BGP_AFIS * BGP_LISTS,
 	SHORTEST = 8,
 	COLLECT = 64,
+	UNCOVER = 4096, /* a turn: a millisecond or two */
 	LISTS = BGP_LISTS + 1
 };
 enum { HIDDEN = BGP_LISTS, NOWHERE };
@@ -50,6 +51,7 @@ static struct hash by_prefix;
 static struct id_list lists[BGP_AFIS][LISTS];
 static uint32_t n_announced[BGP_AFIS];
 static uint32_t n_whole[BGP_AFIS][129]; /* by length: most have none, and need no look */
+static uint32_t to_uncover[BGP_AFIS];	/* so many of the hidden may be covered no longer */
 static uint64_t changes;
 static bool reading[BGP_READERS][BGP_AFIS];
 static void (*on_full)(unsigned int reader);
@@ -310,8 +312,12 @@ place(uint32_t id)
 static void
 count_whole(struct record *r, int n)
 {
+	uint8_t afi = r->prefix.afi;
+
 	r->whole = (uint16_t)(r->whole + n);
-	n_whole[r->prefix.afi][r->prefix.len] += (uint32_t)n;
+	n_whole[afi][r->prefix.len] += (uint32_t)n;
+	if (n < 0 && r->whole == 0)
+		to_uncover[afi] = lists[afi][HIDDEN].count;
 }
 
 void
@@ -366,17 +372,28 @@ bgp_route_del4(uint32_t addr, unsigned int len, bool whole)
 	bgp_route_del(&p, whole);
 }
 
-void
+/* The first of the hidden comes out, or goes behind all others. */
+static void
+look_again(enum bgp_afi afi)
+{
+	uint32_t id = lists[afi][HIDDEN].head;
+
+	if (!id)
+		return;
+	leave_list(id);
+	place(id);
+}
+
+bool
 bgp_route_uncover(void)
 {
-	uint32_t id, next;
+	unsigned int n = 0;
 	int afi;
 
 	for (afi = 0; afi < BGP_AFIS; afi++)
-		for (id = lists[afi][HIDDEN].head; id; id = next) {
-			next = records[id].link.next;
-			place(id);
-		}
+		for (; n < UNCOVER && to_uncover[afi] > 0; n++, to_uncover[afi]--)
+			look_again(afi);
+	return to_uncover[BGP_IP4] > 0 || to_uncover[BGP_IP6] > 0;
 }
 
 uint32_t

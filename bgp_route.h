@@ -25,8 +25,11 @@ void bgp_route_del(const struct bgp_prefix *p, bool whole);
 void bgp_route_add4(uint32_t addr, unsigned int len, bool whole);
 void bgp_route_del4(uint32_t addr, unsigned int len, bool whole);
 
-/* Behind a change of networks that are whole: what they no longer cover comes out. */
-void bgp_route_uncover(void);
+/*
+ * When a network that is whole has gone: some of what it no longer covers comes out. True
+ * while there is more to look at. To be called each turn.
+ */
+bool bgp_route_uncover(void);
 
 /* Routes that are announced now. */
 uint32_t bgp_route_count(enum bgp_afi afi);

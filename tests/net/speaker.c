@@ -4,9 +4,11 @@
  * routes what standard input says, which are more than a test can make sessions for, and IPv6.
  *
  *	speaker FILE
- *	add PREFIX | del PREFIX | many N | few N | serve | withdraw
+ *	add PREFIX | del PREFIX | cover PREFIX | uncover PREFIX
+ *	many N | few N | serve | withdraw
  *
- * `many` adds, `few` deletes N addresses from 10.64.0.0 on. Each line is answered by one: the
+ * `cover` adds a network as a whole, which covers those inside, as the pool's do;
+ * `many` adds and `few` deletes N addresses from 10.64.0.0 on. Each line is answered by one: the
  * IPv4 routes that are announced, what the first neighbour has been sent and had withdrawn,
  * whether something waits for him, how often he was Established, the longest turn in us.
  */
@@ -61,6 +63,10 @@ obey(const char *word, const char *value)
 		bgp_route_add(&p, false);
 	else if (strcmp(word, "del") == 0 && parse_prefix(value, &p))
 		bgp_route_del(&p, false);
+	else if (strcmp(word, "cover") == 0 && parse_prefix(value, &p))
+		bgp_route_add(&p, true);
+	else if (strcmp(word, "uncover") == 0 && parse_prefix(value, &p))
+		bgp_route_del(&p, true);
 	else if (strcmp(word, "serve") == 0 || strcmp(word, "withdraw") == 0)
 		bgp_serve(word[0] == 's');
 }

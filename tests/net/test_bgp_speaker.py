@@ -181,6 +181,25 @@ def test_many_routes(network, tmp_path):
     speaker.stop()
 
 
+def test_many_inside_a_pool(network, tmp_path):
+    """What a network of the pool covers comes out when it goes, a part a turn."""
+    router = Bird(network.core, tmp_path, bird_conf())
+    speaker = Speaker(network, tmp_path, *bgp())
+    router.wait_up(timeout=40)
+    speaker.ask("cover 10.64.0.0/10")
+    speaker.ask("cover 10.64.0.0/18")
+    speaker.ask("many %d" % MANY)
+    assert speaker.ask()["announced"] == 3
+    first = speaker.ask("uncover 10.64.0.0/10")["announced"]
+    assert first < MANY // 2, "all of it in one turn"
+    wait_for(lambda: count(router) == 2 + MANY - (1 << 14), "what was covered by that alone", 60)
+    print("longest turn %d us" % speaker.ask()["longest_us"])
+    speaker.ask("cover 10.64.0.0/10")
+    speaker.ask("uncover 10.64.0.0/18")
+    wait_for(lambda: count(router) == 2 + MANY - (1 << 14), "no more than that")
+    speaker.stop()
+
+
 def test_a_million_routes(network, tmp_path):
     """What he announces is looked through and forgotten: no memory, and others are served meanwhile."""
     speaker = Speaker(network, tmp_path, *bgp())
