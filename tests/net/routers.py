@@ -46,7 +46,7 @@ protocol device {{ }}
 
     def configure(self, body):
         self.write(body)
-        assert "Reconfigured" in self.ctl("configure")
+        assert "Reconfigur" in self.ctl("configure")  # or is in progress
 
     def up(self, name="lns"):
         return re.search(r"^%s +BGP .*Established" % name, self.ctl("show protocols"), re.M) is not None

@@ -483,6 +483,36 @@ def test_neighbour_changed(site):
     assert shown_config(daemon) == []
 
 
+def test_neighbours_of_a_new_file(site):
+    """SIGHUP: a password that is new, a neighbour more and one less; who is not meant notices nothing."""
+    daemon, router = site("password one", bird=bird_conf(options='password "one";'))
+
+    def read(*lines):
+        daemon.extra = [*(bgp(*lines) if lines else bgp()[:1]), *bgp(peer="10.2.0.3")[1:]]
+        daemon.write_config()
+        daemon.process.send_signal(signal.SIGHUP)
+
+    def times():
+        return [(one["name"], one["times_established"]) for one in shown(daemon)]
+    read("password one")
+    wait_for(lambda: len(times()) == 2, "another neighbour")
+    other = peer_of(daemon, source="10.2.0.3")
+    other.up(hold=0, router_id="10.2.0.3")
+    other.table(2)
+    read("password two")
+    wait_for(lambda: not router.up(), "the end of the first")
+    router.configure(bird_conf(options='password "two";'))
+    router.wait_up(timeout=40)
+    read("password two", "med 9")
+    wait_for(lambda: router.routes()["10.9.0.0/24"]["med"] == "9", "the new MED")
+    assert times() == [("10.2.0.2", 2), ("10.2.0.3", 1)]
+    read()
+    router.wait_down()
+    assert times() == [("10.2.0.3", 1)]
+    assert "Peer de-configured" in router.ctl("show protocols all lns")
+    daemon.check()
+
+
 def shown_config(daemon):
     """In whatever mode the command line is."""
     cli = daemon.open_cli()

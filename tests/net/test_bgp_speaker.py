@@ -31,11 +31,11 @@ def network():
 class Speaker:
     """build/tests/net/speaker, and what it answers."""
 
-    def __init__(self, network, folder, *lines):
+    def __init__(self, network, folder, *lines, before=()):
         self.config = os.path.join(str(folder), "startup-config")
         with open(self.config, "w") as f:
             f.write("set bind_address 10.1.0.1\nset cluster_interface core\n" + "\n".join(lines) + "\n")
-        self.process = network.lns.start(TOOL, self.config, stdin=subprocess.PIPE)
+        self.process = network.lns.start(*before, TOOL, self.config, stdin=subprocess.PIPE)
 
     def ask(self, line=""):
         """What it says of itself after the order."""
@@ -145,6 +145,27 @@ def test_link_local_from_outside(network, tmp_path):
             return len(sock.recv(19)) == 19
     assert not answers(network.lac, "br0")
     assert answers(network.core, "lns")
+    speaker.stop()
+
+
+# ---------------------------------------------------------------------------- names
+
+def test_name_that_moves(network, tmp_path):
+    """A neighbour's name has no address, then one, then another; his password goes with him, both ways round."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.1 localhost\n")
+    sign = 'password "s3cret";'
+    router = Bird(network.core, tmp_path, bird_conf(options=sign))
+    speaker = Speaker(network, tmp_path, *bgp("password s3cret", peer="router.example"), before=(
+        "unshare", "-m", "sh", "-c", 'mount --bind %s /etc/hosts && exec "$@"' % hosts, "sh"))
+    speaker.ask()
+    hosts.write_text("10.2.0.2 router.example\n")
+    router.wait_up(timeout=60)
+    hosts.write_text("10.2.0.3 router.example\n")
+    router.configure(bird_conf(local="10.2.0.3", options=sign))
+    wait_for(lambda: speaker.ask()["ups"] == 2 and router.up(), "the other address", 60)
+    router.configure(bird_conf(local="10.2.0.3", options=sign + "passive;"))
+    wait_for(lambda: speaker.ask()["ups"] == 3 and router.up(), "our connection", 60)
     speaker.stop()
 
 
