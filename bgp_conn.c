@@ -4,8 +4,9 @@
  * and accepting, and the signatures of RFC 2385 on both sides. What becomes of them is told
  * to the automaton (bgp_peer.c).
  *
- * Names are looked up anew each time we connect; until that is done for the first time the
- * neighbour cannot connect to us either. Called by bgp_peer.c and bgp.c.
+ * Names are looked up anew each time we connect, and their addresses are tried in turn; until that
+ * is done for the first time the neighbour cannot connect to us either. Called by bgp_peer.c and
+ * bgp.c.
  */
 #include "bgp_peer.h"
 #include "bgp_self.h"
@@ -104,7 +105,7 @@ bgp_conn_begin(struct bgp_peer *p)
 		return;
 	}
 	bgp_addr_parse(p->conf.update_source, &source);
-	p->lookup = resolve_start(p->conf.name, source.sa.sa_family, on_address, p);
+	p->lookup = resolve_start(p->conf.name, source.sa.sa_family, p->failures, on_address, p);
 	if (p->lookup < 0)
 		bgp_conn_fails(p, BGP_OURS, "the name cannot be looked up now");
 }

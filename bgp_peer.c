@@ -115,7 +115,7 @@ fill_attrs(struct bgp_peer *p)
 	p->tell.attrs.as = bgp_self_as();
 	p->tell.attrs.ibgp = p->conf.as == bgp_self_as();
 	p->tell.attrs.as4 = p->up->open.as4;
-	bgp_tell_attrs(&p->tell.attrs, &p->conf, &own.sa, bgp_router_id());
+	bgp_tell_attrs(&p->tell.attrs, &p->conf, &own.sa, bgp_self_next_hop(&own));
 }
 
 /* Whether he is to have our routes may be different now. */

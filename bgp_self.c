@@ -78,3 +78,14 @@ bgp_self_source(const char *update_source, const union bgp_addr *to, union bgp_a
 	source->in.sin_addr.s_addr = own;
 	return own != 0;
 }
+
+uint32_t
+bgp_self_next_hop(const union bgp_addr *own)
+{
+	uint32_t addr;
+
+	if (own->sa.sa_family == AF_INET)
+		return own->in.sin_addr.s_addr;
+	addr = ifaddr_beside6(&own->in6.sin6_addr, tells_nothing);
+	return addr ? addr : bgp_router_id();
+}

@@ -24,4 +24,7 @@ bool bgp_self_has_id(bool known);
  */
 bool bgp_self_source(const char *update_source, const union bgp_addr *to, union bgp_addr *source);
 
+/* The next hop to us for IPv4, when our end of the connection is this. */
+uint32_t bgp_self_next_hop(const union bgp_addr *own);
+
 #endif

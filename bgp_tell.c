@@ -65,20 +65,15 @@ fill_communities(struct bgp_attrs *a, const struct conf_peer *c)
 
 void
 bgp_tell_attrs(
-    struct bgp_attrs *a, const struct conf_peer *c, const struct sockaddr *own, uint32_t router_id)
+    struct bgp_attrs *a, const struct conf_peer *c, const struct sockaddr *own, uint32_t next_hop)
 {
-	struct sockaddr_in in = { 0 };
 	struct sockaddr_in6 in6 = { 0 };
 
-	if (own->sa_family == AF_INET)
-		memcpy(&in, own, sizeof(in));
-	else
+	if (own->sa_family == AF_INET6)
 		memcpy(&in6, own, sizeof(in6));
 	a->med = c->has_med ? c->med : DEFAULT_MED;
 	fill_communities(a, c);
-	a->next_hop = conf->nexthop_address;
-	if (!a->next_hop)
-		a->next_hop = own->sa_family == AF_INET ? in.sin_addr.s_addr : router_id;
+	a->next_hop = conf->nexthop_address ? conf->nexthop_address : next_hop;
 	a->next_hop6 = conf->nexthop6_address;
 	if (IN6_IS_ADDR_UNSPECIFIED(&a->next_hop6))
 		a->next_hop6 = in6.sin6_addr;

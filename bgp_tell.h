@@ -18,9 +18,12 @@ struct bgp_tell {
 	uint64_t sent, withdrawn, updates; /* routes, routes, messages: on this connection */
 };
 
-/* MED, communities and next hops as configured; `own` is our end of the connection. */
+/*
+ * MED, communities and next hops as configured; otherwise `next_hop` for IPv4, and for IPv6
+ * our end of the connection, `own`, if it is an IPv6 address.
+ */
 void bgp_tell_attrs(
-    struct bgp_attrs *a, const struct conf_peer *c, const struct sockaddr *own, uint32_t router_id);
+    struct bgp_attrs *a, const struct conf_peer *c, const struct sockaddr *own, uint32_t next_hop);
 
 /* A connection begins: his OPEN says which families, and whether he knows End-of-RIB. */
 void bgp_tell_begin(struct bgp_tell *t, const struct bgp_open *his);

@@ -303,6 +303,18 @@ is_name(const char *name)
 	       (is_address(name) || is_zoned(name) || !name[strspn(name, name_chars)]);
 }
 
+/* Addresses of two families do not connect. */
+static bool
+other_family(const struct conf_peer *peer)
+{
+	bool is_address_4 = strspn(peer->name, "0123456789.") == strlen(peer->name);
+	bool is_address_6 = strchr(peer->name, ':') != NULL;
+	bool source_6 = strchr(peer->update_source, ':') != NULL;
+
+	return peer->update_source[0] &&
+	       ((is_address_4 && source_6) || (is_address_6 && !source_6));
+}
+
 static int
 take_peer(struct config *c, const struct conf_words *w)
 {
@@ -325,6 +337,9 @@ take_peer(struct config *c, const struct conf_words *w)
 		return -1;
 	if (peer.as == 0)
 		return conf_refuse(w, "neighbour %.64s: its remote-as comes first", name);
+	if (other_family(&peer))
+		return conf_refuse(w, "neighbour %.64s: update-source %.40s is of another family",
+		    name, peer.update_source);
 	c->peers[i] = peer;
 	c->n_peers = MAX(c->n_peers, i + 1);
 	return 0;

@@ -65,8 +65,29 @@ ifaddr_first(const char *interface, bool (*is_shared)(uint32_t addr))
 	return found;
 }
 
-uint32_t
-ifaddr_beside(uint32_t addr, bool (*is_shared)(uint32_t addr))
+static bool
+has_address(const struct ifaddrs *i, const void *addr)
+{
+	uint32_t other = address_of(i);
+
+	return other && memcmp(&other, addr, sizeof(other)) == 0;
+}
+
+static bool
+has_address6(const struct ifaddrs *i, const void *addr)
+{
+	struct sockaddr_in6 in6;
+
+	if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET6)
+		return false;
+	memcpy(&in6, i->ifa_addr, sizeof(in6));
+	return memcmp(&in6.sin6_addr, addr, sizeof(in6.sin6_addr)) == 0;
+}
+
+/* The first on an interface of which `has` says so. */
+static uint32_t
+beside(bool (*has)(const struct ifaddrs *i, const void *addr), const void *addr,
+    bool (*is_shared)(uint32_t addr))
 {
 	char name[IF_NAMESIZE];
 	struct ifaddrs *list, *i;
@@ -75,13 +96,25 @@ ifaddr_beside(uint32_t addr, bool (*is_shared)(uint32_t addr))
 	if (getifaddrs(&list) < 0)
 		return 0;
 	for (i = list; i && !found; i = i->ifa_next) {
-		if (address_of(i) != addr)
+		if (!has(i, addr))
 			continue;
 		str_copy_n(name, sizeof(name), i->ifa_name, strcspn(i->ifa_name, ":"));
 		found = first_of(list, name, is_shared);
 	}
 	freeifaddrs(list);
 	return found;
+}
+
+uint32_t
+ifaddr_beside(uint32_t addr, bool (*is_shared)(uint32_t addr))
+{
+	return beside(has_address, &addr, is_shared);
+}
+
+uint32_t
+ifaddr_beside6(const struct in6_addr *addr, bool (*is_shared)(uint32_t addr))
+{
+	return beside(has_address6, addr, is_shared);
 }
 
 static bool

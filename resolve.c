@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A child that calls getaddrinfo() and writes the first address into a pipe; its end
+ * A child that calls getaddrinfo() and writes one address into a pipe; its end
  * of the pipe closing without one says that there is none. It gives itself LIMIT_SEC, and
  * dies with us. It is reaped as any child. Called by bgp_conn.c.
  */
@@ -24,11 +24,25 @@ static struct {
 	void *arg;
 } waiting[HANDLES];
 
+static const struct addrinfo *
+choose(const struct addrinfo *found, unsigned int turn)
+{
+	const struct addrinfo *i;
+	unsigned int n = 0;
+
+	for (i = found; i; i = i->ai_next)
+		n++;
+	for (turn %= n; turn > 0; turn--)
+		found = found->ai_next;
+	return found;
+}
+
 static __attribute__((noreturn)) void
-look_up(const char *name, int family, int fd)
+look_up(const char *name, int family, unsigned int turn, int fd)
 {
 	const struct addrinfo hints = { .ai_family = family, .ai_socktype = SOCK_STREAM };
 	struct sockaddr_storage addr = { 0 };
+	const struct addrinfo *one;
 	struct addrinfo *found;
 
 	loop_child();
@@ -36,8 +50,9 @@ look_up(const char *name, int family, int fd)
 	dup2(fd, STDERR_FILENO + 1);
 	close_range(STDERR_FILENO + 2, ~0U, 0);
 	alarm(LIMIT_SEC);
-	if (getaddrinfo(name, NULL, &hints, &found) == 0 && found->ai_addrlen <= sizeof(addr)) {
-		memcpy(&addr, found->ai_addr, found->ai_addrlen);
+	if (getaddrinfo(name, NULL, &hints, &found) == 0) {
+		one = choose(found, turn);
+		memcpy(&addr, one->ai_addr, MIN(one->ai_addrlen, sizeof(addr)));
 		if (write(STDERR_FILENO + 1, &addr, sizeof(addr)) < 0)
 			_exit(1);
 	}
@@ -60,7 +75,7 @@ on_answer(int fd, void *unused)
 }
 
 int
-resolve_start(const char *name, int family, resolve_fn done, void *arg)
+resolve_start(const char *name, int family, unsigned int turn, resolve_fn done, void *arg)
 {
 	char copy[HOSTNAME_LEN]; /* the name's memory may be such that children do not have it */
 	int fds[2];
@@ -71,7 +86,7 @@ resolve_start(const char *name, int family, resolve_fn done, void *arg)
 		return -1;
 	pid = fds[0] < HANDLES && loop_add(fds[0], on_answer, NULL) == 0 ? fork() : -1;
 	if (pid == 0)
-		look_up(copy, family, fds[1]);
+		look_up(copy, family, turn, fds[1]);
 	close(fds[1]);
 	if (pid < 0) {
 		if (fds[0] < HANDLES)

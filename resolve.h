@@ -11,10 +11,11 @@
 typedef void (*resolve_fn)(void *arg, const struct sockaddr_storage *addr);
 
 /*
- * Looks a host name up, of a family or AF_UNSPEC; `done` is called from the loop, once.
- * Returns a handle (a descriptor), or -1 when it cannot begin.
+ * Looks a host name up, of a family or AF_UNSPEC; `done` is called from the loop, once. Of
+ * several addresses it gets number `turn`, modulo their number. Returns a handle (a
+ * descriptor), or -1 when it cannot begin.
  */
-int resolve_start(const char *name, int family, resolve_fn done, void *arg);
+int resolve_start(const char *name, int family, unsigned int turn, resolve_fn done, void *arg);
 
 /* `done` is not to be called any more. */
 void resolve_cancel(int handle);

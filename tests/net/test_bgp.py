@@ -300,12 +300,13 @@ def test_four_octets(site, ours, theirs):
     assert router.routes()["10.9.0.0/24"]["as_path"] == str(ours)
 
 
-def test_over_ipv6(plant):
-    """A neighbour met over IPv6 hears of IPv4 routes by an IPv4 next hop."""
+@pytest.mark.parametrize("settings", [IDENTIFIED, {"cluster_interface": "lac"}])
+def test_over_ipv6(plant, settings):
+    """A neighbour met over IPv6 hears of IPv4 routes by an IPv4 next hop that he can reach, whatever our identifier."""
     network = plant.network
     network.lns.ip("addr add 2001:db8::1/64 dev core nodad")
     network.core.ip("addr add 2001:db8::2/64 dev lns nodad")
-    daemon = plant.lns(IDENTIFIED, local_users=USERS, extra=bgp(peer="2001:db8::2"))
+    daemon = plant.lns(settings, local_users=USERS, extra=bgp(peer="2001:db8::2"))
     router = plant.keep(Bird(network.core, plant.folder("bird"), bird_conf(local="2001:db8::2", peer="2001:db8::1")))
     router.wait_up()
     wait_for(lambda: shown(daemon)[0]["ipv6"], "IPv6")
@@ -510,6 +511,13 @@ def test_neighbours_of_a_new_file(site):
     router.wait_down()
     assert times() == [("10.2.0.3", 1)]
     assert "Peer de-configured" in router.ctl("show protocols all lns")
+    router.configure(bird_conf(ours=64999))
+    daemon.extra = bgp(ours=64999)
+    daemon.write_config()
+    daemon.process.send_signal(signal.SIGHUP)
+    assert tuple(other.expect(NOTIFICATION, skip=(KEEPALIVE, UPDATE))[:2]) == (6, 6)
+    router.wait_up(timeout=40)
+    assert router.routes()["10.9.0.0/24"]["as_path"] == "64999"
     daemon.check()
 
 
@@ -798,6 +806,16 @@ def test_many_routes_to_a_slow_reader(passive):
     wait_for(lambda: not shown(daemon)[0]["pending"], "the end")
     assert daemon.counters()["loop_longest_us"] < 2000000
     daemon.stop()
+
+
+def test_stop_before_one_who_takes_nothing(passive):
+    """SIGTERM waits for him a few seconds, and no longer."""
+    pool = ["%d.%d.%d.%d/30" % (10, 64 + (i >> 14), (i >> 6) & 255, (i & 63) * 4) for i in range(60000)]
+    daemon = passive(pool=pool)
+    slow = peer_of(daemon, rcvbuf=4096)
+    slow.up()
+    wait_for(lambda: shown(daemon)[0]["pending"], "a reader that is behind")
+    daemon.stop(timeout=10)
 
 
 def test_one_who_takes_nothing(passive):

@@ -285,7 +285,11 @@ bgp(void **state)
 	assert_int_equal(line("neighbour fe80::1%% remote-as 7"), -1);
 	assert_int_equal(line("neighbour fe80::1%%a-name-that-is-long remote-as 7"), -1);
 	assert_int_equal(line("neighbour 2001:db8::1%%eth0 remote-as 7"), -1);
-	assert_int_equal(line("neighbour Peer.Example med 5"), 0);
+	assert_int_equal(line("neighbour 2001:db8::1 update-source 10.0.0.1"), -1);
+	assert_int_equal(line("neighbour 10.0.0.9 remote-as 1 update-source 2001:db8::1"), -1);
+	assert_string_equal(
+	    remark, "neighbour 10.0.0.9: update-source 2001:db8::1 is of another family");
+	assert_int_equal(line("neighbour Peer.Example update-source 10.0.0.1 med 5"), 0);
 	assert_int_equal(conf->n_peers, 2);
 	assert_string_equal(conf->peers[1].name, "2001:db8::1");
 	assert_int_equal(conf->peers[1].med, 4);
