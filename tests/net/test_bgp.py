@@ -13,7 +13,8 @@ import pytest
 import pylac
 from bgppeer import (AS_PATH, GOOD, KEEPALIVE, NEXT_HOP, NOTIFICATION, OPEN, ORIGIN, REFRESH, UPDATE, Peer, attribute,
                      capabilities, capability, message, open_message, parse_update, update)
-from fakeradius import FRAMED_IP, FRAMED_ROUTE
+from clac import CLac
+from fakeradius import FRAMED_IP, FRAMED_ROUTE, FakeRadius
 from fakeradius import attribute as attr
 from netns import wait_for
 from routers import Bird, Frr
@@ -806,6 +807,53 @@ def test_many_routes_to_a_slow_reader(passive):
     wait_for(lambda: not shown(daemon)[0]["pending"], "the end")
     assert daemon.counters()["loop_longest_us"] < 2000000
     daemon.stop()
+
+
+PER_SESSION, SESSIONS = 62, 3300
+
+
+def framed_routes(server, request):
+    """userN has 62 networks behind him."""
+    n = int(request.get(1)[4:])
+    nets = [socket.inet_ntoa(struct.pack("!I", 0x0a800000 + 4 * (n * PER_SESSION + i))) for i in range(PER_SESSION)]
+    return [server.accept(request, attr(FRAMED_IP, struct.pack("!I", 0x0a640000 + n)),
+                          *(attr(FRAMED_ROUTE, "%s/30" % net) for net in nets))]
+
+
+@pytest.mark.long
+def test_framed_routes_by_the_hundred_thousand(plant):
+    """204,600 networks of subscribers and their addresses come and go, before BIRD and before one who reads nothing."""
+    network, total = plant.network, SESSIONS * (PER_SESSION + 1) + 2
+    server = plant.keep(FakeRadius(network.core, network.CORE, secret="radsecret"))
+    server.answer = framed_routes
+    daemon = plant.lns({"primary_radius": network.CORE, "primary_radius_port": 1812, "radius_secret": "radsecret",
+                        "peer_address": "10.9.255.1", "debug": 2}, extra=bgp() + bgp("timers 0 0", peer="10.2.0.3")[1:])
+    router = plant.keep(Bird(network.core, plant.folder("bird"), bird_conf()))
+    router.wait_up()
+    slow = peer_of(daemon, source="10.2.0.3", rcvbuf=4096)
+    slow.up(router_id="10.2.0.3")
+    lac = CLac(network.lac, network.LNS)
+
+    def count():
+        return int(router.ctl("show route count table master4").split(" of ")[0].split()[-1])
+    assert lac.do("tunnel count=4")["ok"]
+    answer = lac.do("session count=%d parallel=50 timeout=120" % SESSIONS, 150)
+    assert (answer["up"], answer["failed"]) == (str(SESSIONS), "0"), answer
+    wait_for(lambda: count() == total, "all routes", 60)
+    before = daemon.memory()
+    assert shown(daemon, "10.2.0.3")[0]["pending"], "the slow one has read all of it"
+    assert lac.do("close session=0-%d" % (SESSIONS // 2 - 1))["ok"]
+    wait_for(lambda: count() == total - SESSIONS // 2 * (PER_SESSION + 1), "half of them", 60)
+    have = set()
+    while len(have) != count() or shown(daemon, "10.2.0.3")[0]["pending"]:
+        withdrawn, _, announced = parse_update(slow.expect(UPDATE))
+        have.difference_update(withdrawn)
+        have.update(announced)
+    assert have == set(router.routes())
+    assert [one["times_established"] for one in shown(daemon)] == [1, 1]
+    print("longest turn %d us; memory %d kB, at the end %d kB" % (
+        daemon.counters()["loop_longest_us"], before >> 10, daemon.memory() >> 10))
+    daemon.stop(timeout=30)
 
 
 def test_stop_before_one_who_takes_nothing(passive):
