@@ -268,6 +268,8 @@ rtnl_route_add(uint32_t addr, unsigned int len)
 		return;
 	}
 	routes[id].wanted++;
+	if (routes[id].state == ROUTE_REFUSED) /* perhaps it is not by now */
+		routes[id].state = ROUTE_ABSENT;
 	place(id);
 }
 

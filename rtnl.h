@@ -26,7 +26,7 @@ int rtnl_link_mtu(unsigned int mtu, char *why, size_t why_size);
 /*
  * A route to a network through the device is wanted by one more, or one less. The kernel
  * hears of it by rtnl_flush(). One that it refuses, as it has such a route not from us,
- * is logged and counted as netlink_errors.
+ * is logged and counted as netlink_errors; the next who wants it makes us ask again.
  */
 void rtnl_route_add(uint32_t addr, unsigned int len);
 void rtnl_route_del(uint32_t addr, unsigned int len);

@@ -69,6 +69,18 @@ def test_network_removed(plant):
 
 
 @pytest.mark.san
+def test_network_that_was_the_machines(plant):
+    """A route of the machine's own to a network of the pool stays; when it is gone, SIGHUP gives us ours."""
+    plant.network.lns.ip("route add 10.9.0.0/24 dev core metric 0")
+    daemon = plant.lns(local_users=USERS, pool=("10.9.0.0/24", "10.8.0.0/24"))
+    daemon.wait_log(r"route 10\.9\.0\.0/24 is the machine's already")
+    plant.network.lns.ip("route del 10.9.0.0/24 dev core")
+    assert "10.9.0.0/24" not in routes(plant.network)
+    new_pool(daemon, "10.9.0.0/24", "10.8.0.0/24")
+    wait_route(plant.network, "10.9.0.0/24")
+    daemon.check()
+
+
 def test_session_outside_gets_inside(site):
     """A route added for an address outside the pool goes with its session, wherever the pool is by then."""
     session = accepted(site, attribute(FRAMED_IP, socket.inet_aton("10.66.1.2"))).up()
