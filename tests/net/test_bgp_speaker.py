@@ -106,11 +106,13 @@ def test_ipv6_frr(network, tmp_path_factory, over_ipv6):
     speaker.stop()
 
 
-def test_link_local(network, tmp_path):
-    """A neighbour by his link-local address, whose interface comes when we run already."""
+@pytest.mark.parametrize("password", [True, False])
+def test_link_local(network, tmp_path, password):
+    """A neighbour by his link-local address, whose interface comes when we run already; signed, too."""
+    options, lines = ('passive; password "x";', ["password x"]) if password else ("passive;", [])
     network.core.ip("addr add fe80::b/64 dev lns nodad")
-    router = Bird(network.core, tmp_path, bird_conf(local="fe80::b", peer="fe80::a%lns", options="passive;"))
-    speaker = Speaker(network, tmp_path, "set nexthop6_address " + OURS6, *bgp(peer="fe80::b%later"))
+    router = Bird(network.core, tmp_path, bird_conf(local="fe80::b", peer="fe80::a%lns", options=options))
+    speaker = Speaker(network, tmp_path, "set nexthop6_address " + OURS6, *bgp(*lines, peer="fe80::b%later"))
     tell(speaker)
     network.lns.ip("link set core down", "link set core name later", "link set later up",
                    "addr add fe80::a/64 dev later nodad", "addr add %s/64 dev later nodad" % OURS6)
