@@ -128,6 +128,20 @@ def link_local(ns, device):
                     "a link-local address")[1]
 
 
+def test_link_local_next_hop(network, tmp_path):
+    """Without nexthop6_address it is our end of the connection; IPv4 routes go by the address of that interface."""
+    network.core.ip("addr add fe80::b/64 dev lns nodad")
+    network.lns.ip("addr add fe80::a/64 dev core nodad")
+    router = Bird(network.core, tmp_path, bird_conf(local="fe80::b", peer="fe80::a%lns"))
+    speaker = Speaker(network, tmp_path, *bgp(peer="fe80::b%core"))
+    tell(speaker)
+    router.wait_up(timeout=60)
+    wait_for(lambda: set(router.routes("master6")) == PREFIXES, "the routes")
+    assert {route["next_hop"].split()[-1] for route in router.routes("master6").values()} == {"fe80::a"}
+    assert router.routes()["10.9.0.0/24"]["next_hop"] == "10.2.0.1"
+    speaker.stop()
+
+
 def test_link_local_from_outside(network, tmp_path):
     """He connects to us over the link; a host of the same address on another link is a stranger."""
     network.core.ip("addr add fe80::b/64 dev lns nodad")
