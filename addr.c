@@ -178,6 +178,19 @@ covers_server(uint32_t net, uint8_t len)
 	return covers(net, len, conf->primary_radius) || covers(net, len, conf->secondary_radius);
 }
 
+/* Nor must what is said to a router: it would think us dead. */
+static bool
+covers_neighbour(uint32_t net, uint8_t len)
+{
+	unsigned int i;
+	uint32_t addr;
+
+	for (i = 0; i < conf->n_peers; i++)
+		if (ip4_parse(conf->peers[i].name, &addr) && covers(net, len, addr))
+			return true;
+	return false;
+}
+
 static bool
 covers_own(uint32_t net, uint8_t len)
 {
@@ -205,6 +218,8 @@ not_routable(sess_id s, uint32_t net, uint8_t len)
 		return "an address of ours is in it";
 	if (covers_server(net, len))
 		return "a RADIUS server is in it";
+	if (covers_neighbour(net, len))
+		return "a BGP neighbour is in it";
 	if (covers(net, len, tunnel_get(session_get(s)->tunnel)->peer_ip))
 		return "his LAC is in it";
 	return NULL;

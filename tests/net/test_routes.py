@@ -125,11 +125,14 @@ def test_default_route_refused(site):
 @pytest.mark.parametrize("refused, why", [
     ("0.0.0.0/1", "so much of the net"), ("128.0.0.0/1", "so much of the net"), ("10.0.0.0/7", "so much of the net"),
     ("10.1.0.0/16", "an address of ours"), ("1.1.0.0/16", "an address of ours"), ("10.2.0.0/24", "a RADIUS server"),
-    ("10.2.0.2", "a RADIUS server"), ("10.1.0.2", "his LAC"), ("127.0.0.0/8", "cannot be anybody's"),
+    ("10.2.0.2", "a RADIUS server"), ("10.1.0.2", "his LAC"), ("10.2.7.0/24", "a BGP neighbour"),
+    ("127.0.0.0/8", "cannot be anybody's"),
     ("224.0.0.0/8", "cannot be anybody's"), ("0.0.0.0/8", "cannot be anybody's")])
 def test_route_that_takes_the_machines_traffic(plant, refused, why):
     """What the machine itself says - to servers, the LAC, all the world - is not led into a tunnel."""
     site = Site(plant, iftun_address="1.1.1.1")
+    for line in "configure terminal", "router bgp 64512", "neighbour 10.2.7.7 remote-as 64513", "exit", "exit":
+        site.lns.run(line)
     before = site.network.lns.run("ip", "route")
     session = accepted(site, attribute(FRAMED_ROUTE, refused + " 0.0.0.0 1"),
                        attribute(FRAMED_ROUTE, "10.78.0.0/24 0.0.0.0 1")).up()
