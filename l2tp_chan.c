@@ -751,5 +751,5 @@ l2tp_chan_yield(tunn_id t)
 	drop_early(c);
 	c->opens = c->open;
 	c->open = c->ack_due = false;
-	c->unsent = 0;
+	c->unsent = c->untold = 0; /* records of the next master may free the messages */
 }

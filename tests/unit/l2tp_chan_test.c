@@ -433,6 +433,30 @@ peer_speaks(tunn_id master, uint16_t most, unsigned int *seed)
 	}
 }
 
+/* What was still to be told when we stepped down has long been acknowledged when we are master
+ * again: another channel's message lies in its place. */
+static void
+nothing_untold_behind_a_step_down(void **state)
+{
+	tunn_id other = tunnel_new(htonl(2), 1701, PEER_TID, 0);
+	struct chan_state st;
+	const uint8_t *data;
+	uint16_t ns, len;
+
+	(void)state;
+	tunnel_set_state(other, TUNNEL_OPEN);
+	l2tp_chan_open(other);
+	say(t, 1, 0);
+	l2tp_chan_export(t, &st);
+	l2tp_chan_yield(t);
+	st.acked = st.high = st.ns;
+	l2tp_chan_install(t, &st);
+	say(other, 2, 0);
+	assert_false(l2tp_chan_untold(t, &ns, &data, &len));
+	l2tp_chan_close(other);
+	tunnel_free(other);
+}
+
 /* What the stream tells at the end of a turn, in front of the packets. */
 static void
 tell_slave(tunn_id master, tunn_id slave)
@@ -570,6 +594,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(early_messages_are_few, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(greedy_peer_waits, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(pools_come_back, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    nothing_untold_behind_a_step_down, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(random_loss, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(changing_masters, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(masters_that_die_untold, set_up, tear_down),
