@@ -96,6 +96,7 @@ struct call {
 	struct id_link link; /* in its tunnel's `waiting` */
 	bool waits;
 	bool counted; /* in set_up */
+	bool carried; /* in its carrier's sessions */
 };
 
 static struct control *controls;
@@ -383,6 +384,42 @@ set_up_over(sess_id s)
 	answer_waiting();
 }
 
+/* --- sessions of a carrier: each that is ours counts, however it has come --- */
+
+static void
+carry(sess_id s)
+{
+	struct control *c = &controls[session_get(s)->tunnel];
+
+	if (calls[s].carried)
+		return;
+	calls[s].carried = true;
+	carrier_sessions[c->carrier]++;
+	c->carried++;
+}
+
+static void
+carry_no_more(sess_id s)
+{
+	struct control *c = &controls[session_get(s)->tunnel];
+
+	if (!calls[s].carried)
+		return;
+	calls[s].carried = false;
+	carrier_sessions[c->carrier]--;
+	c->carried--;
+}
+
+static void
+set_carrier(tunn_id t)
+{
+	struct control *c = &controls[t];
+
+	carrier_sessions[c->carrier] -= c->carried;
+	c->carrier = carrier_of(tunnel_get(t));
+	carrier_sessions[c->carrier] += c->carried;
+}
+
 static void
 stop_timers(struct control *c)
 {
@@ -498,8 +535,7 @@ l2tp_session(sess_id s, enum sess_event ev)
 	timer_stop(&calls[s].timer);
 	stop_waiting(s);
 	set_up_over(s);
-	carrier_sessions[c->carrier]--;
-	c->carried--;
+	carry_no_more(s);
 	if (c->move_next == s)
 		c->move_next = session_next_of_tunnel(s);
 }
@@ -685,7 +721,7 @@ take_sccrq(tunn_id t)
 	tunnel_set_peer(t, name, vendor,
 	    CTL_HAS(&msg, AVP_RECEIVE_WINDOW_SIZE) ? msg.window : DEFAULT_WINDOW,
 	    msg.framing_capabilities);
-	controls[t].carrier = carrier_of(tun);
+	set_carrier(t);
 	why = sccrq_refusal(tun, &result, &error);
 	if (why) {
 		end_tunnel(t, result, error, why, false);
@@ -775,8 +811,7 @@ take_icrq(tunn_id t)
 		refuse_call(t, CDN_NO_FACILITY, 0, "no room for more sessions");
 		return;
 	}
-	carrier_sessions[controls[t].carrier]++;
-	controls[t].carried++;
+	carry(s);
 	text_of(called, sizeof(called), &msg.called);
 	text_of(calling, sizeof(calling), &msg.calling);
 	session_set_numbers(s, called, calling, msg.call_serial);
@@ -1302,9 +1337,7 @@ adopt_tunnel(tunn_id t)
 	timer_init(&c->life, on_life, t);
 	if (!timer_running(&c->move))
 		timer_init(&c->move, on_move, t);
-	c->carrier = carrier_of(tun);
-	c->carried = tun->sessions.count;
-	carrier_sessions[c->carrier] += c->carried;
+	set_carrier(t);
 	l2tp_chan_adopt(t);
 	if (tun->state == TUNNEL_OPENING)
 		timer_set(&c->life, SEC(OPEN_SEC));
@@ -1321,8 +1354,6 @@ yield_tunnel(tunn_id t)
 
 	timer_stop(&c->hello);
 	timer_stop(&c->life);
-	carrier_sessions[c->carrier] -= c->carried;
-	c->carried = 0;
 	l2tp_chan_yield(t);
 }
 
@@ -1332,6 +1363,7 @@ adopt_call(sess_id s)
 	const struct session *sess = session_get(s);
 
 	timer_init(&calls[s].timer, on_call_timer, s);
+	carry(s);
 	if (sess->state != SESS_OPENING)
 		return;
 	if (sess->answered)
@@ -1348,6 +1380,7 @@ yield_call(sess_id s)
 	if (calls[s].counted)
 		set_up--;
 	calls[s].counted = false;
+	carry_no_more(s);
 }
 
 static void

@@ -862,6 +862,60 @@ user_of(uint32_t ip)
 	return s ? session_get(s)->user : "";
 }
 
+static void
+hear_call(tunn_id t, uint16_t ns, uint16_t nr, uint16_t peer_sid)
+{
+	const struct tunnel *tun = tunnel_get(t);
+	struct pkt pkt = { .from_ip = tun->peer_ip, .from_port = tun->peer_port };
+	struct l2tp_hdr h = { .wire_tid = tun->wire_tid, .ns = ns, .nr = nr };
+	uint8_t buf[64];
+	struct wr w = wr_init(buf, sizeof(buf));
+
+	ctl_begin(&w, CTL_ICRQ);
+	avp_put_u16(&w, AVP_MANDATORY, AVP_ASSIGNED_SESSION_ID, peer_sid);
+	avp_put_u32(&w, AVP_MANDATORY, AVP_CALL_SERIAL_NUMBER, 1);
+	hook_control(
+	    &pkt, &h, rd_init(buf + L2TP_CONTROL_HEADER, wr_len(&w) - (size_t)L2TP_CONTROL_HEADER));
+}
+
+static void
+configure(const char *line)
+{
+	struct config_mode mode = { 0 };
+	char why[256];
+
+	assert_int_equal(config_line(&mode, line, why, sizeof(why)), 0);
+}
+
+/* Sessions that came by an offer are the carrier's as others are: so many, and no more. */
+static void
+offered_sessions_are_carried(void **state)
+{
+	(void)state;
+	configure("lac 10.9.0.2 secret s max-sessions 2");
+	be_slave();
+	put_tunnels();
+	be_master();
+	make_session(1, 2, 11, 5);
+	assert_int_equal(session_offer(&rec), INSTALL_DONE);
+	hear_call(2, 30, 20, 600);
+	assert_int_equal(sent_messages(CTL_ICRP), 1);
+	hear_call(2, 31, 21, 601); /* there are two */
+	assert_int_equal(sent_messages(CTL_CDN), 1);
+	hear_control(2, 32, 22, 11, CTL_CDN);
+	assert_int_equal(session_count(), 1);
+	hear_call(2, 33, 22, 602);
+	assert_int_equal(sent_messages(CTL_ICRP), 2);
+	be_slave(); /* and again, with what has been ours before */
+	be_master();
+	n_sent = 0;
+	hear_call(2, 34, 23, 603);
+	assert_int_equal(sent_messages(CTL_CDN), 1);
+	configure("no lac 10.9.0.2");
+	be_slave();
+	drop_all();
+}
+
 /* What the other one made of a place that we have given to another meanwhile: under another id. */
 static void
 offers_are_taken(void **state)
@@ -1001,6 +1055,7 @@ main(void)
 		cmocka_unit_test(calls_in_between),
 		cmocka_unit_test(channels_catch_up),
 		cmocka_unit_test(who_is_spoken_to_is_first),
+		cmocka_unit_test(offered_sessions_are_carried),
 		cmocka_unit_test(offers_are_taken),
 		cmocka_unit_test(the_older_one_keeps_the_address),
 		cmocka_unit_test(the_younger_one_gets_another),
