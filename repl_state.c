@@ -506,6 +506,41 @@ settle_address(const struct repl_session *r)
 	return true;
 }
 
+/* Length of the route in a note when another session has it; 0: it has not, or it is none. */
+static uint8_t
+anothers_route(const struct note *n, sess_id s)
+{
+	struct note_route route;
+	sess_id owner;
+
+	if (n->kind != NOTE_ROUTE)
+		return 0;
+	memcpy(&route, n->data, sizeof(route));
+	owner = iptab_exact(route.addr, route.len);
+	return owner && owner != s ? route.len : 0;
+}
+
+/* Routes that are another session's here: what is offered waits for them, but does not for one of a
+ * single address (addr.c). */
+static void
+wait_for_routes(struct repl_session *r)
+{
+	uint16_t pos = 0, at = 0, kept = 0;
+	struct note n;
+	uint8_t len;
+
+	for (; repl_next_note(r, &pos, &n); at = pos) {
+		len = anothers_route(&n, r->id);
+		if (len == 32)
+			continue;
+		if (len)
+			r->notes[at] = NOTE_WAITS;
+		memmove(r->notes + kept, r->notes + at, pos - (size_t)at);
+		kept = (uint16_t)(kept + pos - at);
+	}
+	r->notes_len = kept;
+}
+
 /* What is offered under the id and tunnel it has here; false: there is nothing to take. */
 static bool
 here(const struct repl_session *r, struct repl_session *copy)
@@ -540,6 +575,7 @@ session_offer(const struct repl_session *r)
 		copy.rec.ip4 = 0;
 		copy.on = 0;
 	}
+	wait_for_routes(&copy);
 	yield_session(copy.id);
 	if (place(&copy) < 0)
 		return INSTALL_REFUSED;

@@ -990,6 +990,39 @@ the_older_one_keeps_the_address(void **state)
 	drop_all();
 }
 
+/* Nor does one who is offered take a route: he waits for it, and has it when the other leaves. */
+static void
+who_has_a_route_keeps_it(void **state)
+{
+	struct note_route net = { .addr = htonl(0xc0a80900), .len = 24 };
+	struct note_route single = { .addr = htonl(0xc0a80a01), .len = 32 };
+
+	(void)state;
+	be_slave();
+	put_tunnels();
+	make_session(1, 1, 11, 5);
+	add_note(NOTE_ROUTE, &net, sizeof(net));
+	add_note(NOTE_ROUTE, &single, sizeof(single));
+	assert_int_equal(session_install(&rec), INSTALL_DONE);
+	be_master();
+	make_session(7, 2, 12, 6);
+	add_note(NOTE_CLASS, "first", 5);
+	add_note(NOTE_ROUTE, &single, sizeof(single));
+	add_note(NOTE_ROUTE, &net, sizeof(net));
+	add_note(NOTE_CLASS, "last", 4);
+	assert_int_equal(session_offer(&rec), INSTALL_DONE);
+	assert_int_equal(iptab_lookup(net.addr), 1);
+	assert_int_equal(iptab_lookup(single.addr), 1);
+	assert_true(session_export(7, &again));
+	assert_int_equal(again.notes_len, 4 * 3 + 5 + sizeof(net) + 4);
+	assert_memory_equal(again.notes + again.notes_len - 4, "last", 4);
+	hear_control(1, 30, 20, 11, CTL_CDN);
+	assert_int_equal(iptab_lookup(net.addr), 7);
+	assert_int_equal(iptab_lookup(single.addr), 0);
+	be_slave();
+	drop_all();
+}
+
 /* In the pool there is another one for who has to leave his. */
 static void
 the_younger_one_gets_another(void **state)
@@ -1058,6 +1091,7 @@ main(void)
 		cmocka_unit_test(offered_sessions_are_carried),
 		cmocka_unit_test(offers_are_taken),
 		cmocka_unit_test(the_older_one_keeps_the_address),
+		cmocka_unit_test(who_has_a_route_keeps_it),
 		cmocka_unit_test(the_younger_one_gets_another),
 	};
 
