@@ -20,7 +20,7 @@
 #include "role.h"
 #include "util.h"
 
-enum { LOGIN_SEC = 60, LOOK_SEC = 60 };
+enum { LOGIN_SEC = 60, LOOK_SEC = 60, SPREAD_DS = 100 };
 
 static struct ppp *ppps;
 
@@ -424,18 +424,21 @@ install(sess_id s, const struct repl_session *r)
 	str_copy(p->pool, sizeof(p->pool), from->pool);
 }
 
-/* He could not be heard while there was no master: he has as long as anybody who is asked now. */
+/*
+ * He could not be heard while there was no master: he has as long as anybody who is asked now. All
+ * sessions come here at once, so each is asked in a moment of its own.
+ */
 static void
 go_on(sess_id s)
 {
 	struct sess_fast *f = session_fast(s);
-	struct ppp *p = &ppps[s];
 	uint32_t now = loop_now_ds(), echo_ds = echo_after_ds();
+	uint32_t wait_ds = 1 + random_u32() % MIN(echo_ds, (uint32_t)SPREAD_DS);
 
-	if (now - f->last_rx > echo_ds)
-		f->last_rx = now - echo_ds;
-	p->echoed_ds = f->last_rx;
-	timer_set_jitter(&p->watch, SEC(1));
+	if (now - f->last_rx > echo_ds - wait_ds)
+		f->last_rx = now - (echo_ds - wait_ds);
+	ppps[s].echoed_ds = now - (echo_ds - wait_ds);
+	timer_set(&ppps[s].watch, MS(100) * wait_ds);
 }
 
 static void

@@ -176,8 +176,18 @@ on_output(sess_id s, enum tbf_dir dir, uint8_t *data, size_t len)
 	(void)len;
 }
 
-static uint64_t clock_ms;
+static uint64_t clock_ms = 1000000;
 static uint64_t version = 1000; /* of the master, as far as records say */
+
+/* The loop's clock, too. */
+int
+clock_gettime(clockid_t id, struct timespec *ts)
+{
+	(void)id;
+	ts->tv_sec = (time_t)(clock_ms / 1000);
+	ts->tv_nsec = (long)(clock_ms % 1000) * 1000000;
+	return 0;
+}
 
 static void
 pass(unsigned int ms)
@@ -186,6 +196,7 @@ pass(unsigned int ms)
 
 	for (i = 0; i < ms; i += TIMER_TICK_MS) {
 		clock_ms += TIMER_TICK_MS;
+		loop_clock();
 		timer_run(clock_ms);
 		l2tp_chan_flush();
 	}
@@ -679,6 +690,32 @@ an_established_link_goes_on(void **state)
 	drop_all();
 }
 
+/* Whoever has said nothing for long is asked whether he is there, but not all in the same moment.
+ */
+static void
+all_are_asked_in_time(void **state)
+{
+	uint32_t id;
+
+	(void)state;
+	be_slave();
+	put_tunnels();
+	for (id = 1; id <= 100; id++) {
+		make_session(id, 1, (uint16_t)id, id);
+		assert_int_equal(session_install(&rec), INSTALL_DONE);
+	}
+	for (id = 1; id <= 100; id++)
+		session_fast(id)->last_rx -= 300 * 10;
+	be_master();
+	pass(2000);
+	assert_in_range(sent_frames(PPP_LCP, CP_ECHO_REQ), 1, 60);
+	pass(8000);
+	assert_int_equal(sent_frames(PPP_LCP, CP_ECHO_REQ), 100);
+	assert_int_equal(session_count(), 100);
+	be_slave();
+	drop_all();
+}
+
 /* A link that was not up yet is negotiated from where its record says. */
 static void
 others_begin_anew(void **state)
@@ -1083,6 +1120,7 @@ main(void)
 		cmocka_unit_test(misfits_are_refused),
 		cmocka_unit_test(tunnel_ids_are_used_again),
 		cmocka_unit_test(an_established_link_goes_on),
+		cmocka_unit_test(all_are_asked_in_time),
 		cmocka_unit_test(others_begin_anew),
 		cmocka_unit_test(accepted_and_no_more),
 		cmocka_unit_test(calls_in_between),
@@ -1097,7 +1135,6 @@ main(void)
 
 	srandom(4711);
 	loop_clock();
-	clock_ms = loop_now_ms();
 	timer_run(clock_ms);
 	config_init();
 	counter_init();
