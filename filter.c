@@ -12,8 +12,9 @@
  *
  * Lists come from the configuration by name. One that leaves it while sessions use it
  * stays as it was until the last of them has gone or got another one; the command line
- * refuses to remove such a list, a file that is read anew does not. Rules that stay in
- * a changed list keep their hits.
+ * refuses to remove such a list, a file that is read anew does not. Under a cluster one that
+ * other members' sessions use and that is not configured here yet is there likewise, without
+ * rules. Rules that stay in a changed list keep their hits.
  *
  * Owns the table of lists in force, in shared memory. Called by data.c for sessions with
  * SF_FILTER, by policy.c, and for show.
@@ -180,6 +181,24 @@ filter_find(const char *name)
 	uint8_t list = name[0] ? find(table, name) : 0;
 
 	return list && table->lists[list].configured ? list : 0;
+}
+
+uint8_t
+filter_of_name(const char *name)
+{
+	uint8_t list = name[0] ? find(table, name) : 0;
+
+	if (list || name[0] == '\0')
+		return list;
+	list = find(table, "");
+	plog_limit(LOG_ERROR, "access-list %s is not configured, but sessions use it: %s", name,
+	    list ? "it denies all" : "there are too many, and they have none");
+	if (!list)
+		return 0;
+	seq_begin(&shared->seq);
+	str_copy(table->lists[list].name, sizeof(table->lists[list].name), name);
+	seq_end(&shared->seq);
+	return list;
 }
 
 /* A rule that was in the list before goes on counting; rules mostly keep their order, so the

@@ -21,6 +21,13 @@ bool filter_permits(uint8_t list, const struct ip4 *ip);
 void filter_attach(uint8_t in, uint8_t out);
 void filter_detach(uint8_t in, uint8_t out);
 
+/*
+ * The list of that name for a session that has it already, with another member of a cluster: also
+ * one that has left the configuration. One that was never configured here is made: it denies all
+ * until the configuration has it. 0: no name, or too many lists. To be attached at once.
+ */
+uint8_t filter_of_name(const char *name);
+
 /* Session events: gives back what a session used. */
 void filter_session(sess_id s, enum sess_event ev);
 

@@ -246,18 +246,6 @@ install_notes(const struct repl_session *r)
 		session_add_note(r->id, n.kind, n.tag, n.data, n.len);
 }
 
-static uint8_t
-list_of(const char *name)
-{
-	uint8_t list = filter_find(name);
-
-	if (name[0] && !list)
-		plog_limit(LOG_ERROR,
-		    "access-list %s is not configured here, but sessions of the master's use it",
-		    name);
-	return list;
-}
-
 /* -1: its place is not free, or its tunnel's ids are used otherwise. */
 static int
 place(const struct repl_session *r)
@@ -266,17 +254,19 @@ place(const struct repl_session *r)
 	uint8_t in = 0, out = 0;
 	struct sess_rec rec = r->rec;
 
-	rec.filter_in = list_of(r->filter_in);
-	rec.filter_out = list_of(r->filter_out);
+	rec.filter_in = filter_of_name(r->filter_in);
+	rec.filter_out = filter_of_name(r->filter_out);
+	filter_attach(rec.filter_in, rec.filter_out);
 	if (!anew) {
 		in = session_get(r->id)->filter_in;
 		out = session_get(r->id)->filter_out;
 	}
 	if (!anew && moves)
 		addr_unmirror(r->id);
-	if (session_place(r->id, &rec, r->age_ds, r->login) < 0)
+	if (session_place(r->id, &rec, r->age_ds, r->login) < 0) {
+		filter_detach(rec.filter_in, rec.filter_out);
 		return -1;
-	filter_attach(rec.filter_in, rec.filter_out);
+	}
 	filter_detach(in, out);
 	if (anew || !same_notes(r))
 		install_notes(r);

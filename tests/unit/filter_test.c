@@ -485,6 +485,37 @@ hits_of_another(void **state)
 }
 
 /* As many sessions as there may be use one list: it costs a number. */
+/* By name, for who has it with another member: configured, left, or never seen. */
+static void
+lists_of_others(void **state)
+{
+	struct packet p = { .src = "1.1.1.1", .dst = "2.2.2.2", .protocol = UDP };
+	struct filter_row row;
+	uint8_t a, b;
+
+	(void)state;
+	assert_int_equal(filter_of_name(""), 0);
+	read_file("ip access-list standard a\npermit any\n");
+	a = filter_find("a");
+	assert_int_equal(filter_of_name("a"), a);
+	filter_attach(a, 0);
+	read_file("");
+	assert_int_equal(filter_find("a"), 0);
+	assert_int_equal(filter_of_name("a"), a);
+	assert_true(passes(a, &p));
+	b = filter_of_name("b");
+	assert_true(b && b != a);
+	filter_attach(0, b);
+	assert_false(passes(b, &p));
+	assert_true(filter_row(b, &row) && !row.configured && row.sessions == 1);
+	read_file("ip access-list standard b\npermit any\n");
+	assert_int_equal(filter_find("b"), b);
+	assert_true(passes(b, &p));
+	filter_detach(a, b);
+	assert_false(filter_row(a, &row));
+	read_file("");
+}
+
 static void
 many_sessions(void **state)
 {
@@ -533,6 +564,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lists_in_use),
 		cmocka_unit_test(hits_of_another),
+		cmocka_unit_test(lists_of_others),
 		cmocka_unit_test(many_sessions),
 		cmocka_unit_test(each_construct),
 		cmocka_unit_test(order_and_rest),

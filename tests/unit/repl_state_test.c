@@ -559,6 +559,48 @@ all_comes_back(void **state)
 	drop_all();
 }
 
+static void
+configure(const char *line)
+{
+	struct config_mode mode = { 0 };
+	char why[256];
+
+	assert_int_equal(config_line(&mode, line, why, sizeof(why)), 0);
+}
+
+/* A list that is not configured here denies all, and one that has left the configuration goes on:
+ * nobody loses his, nor does a later record or the next master know less of it. */
+static void
+lists_go_by_their_names(void **state)
+{
+	static uint8_t packet[20] = { 0x45, 0, 0, 20 };
+	struct ip4 ip;
+	uint8_t list;
+
+	(void)state;
+	assert_true(ip4_decode(packet, sizeof(packet), &ip));
+	be_slave();
+	put_tunnels();
+	make_session(1, 1, 10, 5);
+	str_copy(rec.filter_in, sizeof(rec.filter_in), "late");
+	assert_int_equal(session_install(&rec), INSTALL_DONE);
+	list = session_get(1)->filter_in;
+	assert_true(session_fast(1)->flags & SF_FILTER);
+	assert_false(filter_permits(list, &ip));
+	assert_int_equal(filter_find("late"), 0);
+	configure("ip access-list standard late");
+	assert_int_equal(filter_find("late"), list);
+	rec.version = ++version;
+	assert_int_equal(session_install(&rec), INSTALL_DONE);
+	assert_int_equal(session_get(1)->filter_in, list);
+	assert_true(session_export(1, &again));
+	assert_string_equal(again.filter_in, "late");
+	assert_int_equal(session_remove(1, ++version), INSTALL_DONE);
+	configure("no ip access-list standard late");
+	assert_int_equal(filter_find("late"), 0);
+	drop_all();
+}
+
 /* A session is not installed before its tunnel, nor where there is no place. */
 static void
 misfits_are_refused(void **state)
@@ -915,15 +957,6 @@ hear_call(tunn_id t, uint16_t ns, uint16_t nr, uint16_t peer_sid)
 	    &pkt, &h, rd_init(buf + L2TP_CONTROL_HEADER, wr_len(&w) - (size_t)L2TP_CONTROL_HEADER));
 }
 
-static void
-configure(const char *line)
-{
-	struct config_mode mode = { 0 };
-	char why[256];
-
-	assert_int_equal(config_line(&mode, line, why, sizeof(why)), 0);
-}
-
 /* Sessions that came by an offer are the carrier's as others are: so many, and no more. */
 static void
 offered_sessions_are_carried(void **state)
@@ -1117,6 +1150,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_records),
 		cmocka_unit_test(all_comes_back),
+		cmocka_unit_test(lists_go_by_their_names),
 		cmocka_unit_test(misfits_are_refused),
 		cmocka_unit_test(tunnel_ids_are_used_again),
 		cmocka_unit_test(an_established_link_goes_on),
