@@ -291,6 +291,23 @@ forget(sess_id id)
 	accounts[id] = (struct account){ 0 };
 }
 
+/*
+ * The records of a session do not tell of each of its Interim-Updates. So the old master is taken
+ * to have made them one interval after the other: that all came here at once must not make
+ * them all due at once.
+ */
+static void
+go_on(struct account *a)
+{
+	uint64_t now = loop_now_ms(), ms = SEC(a->interval);
+
+	if (ms == 0)
+		return;
+	if (a->due_ms <= now)
+		a->due_ms += ((now - a->due_ms) / ms + 1) * ms;
+	rearm(a);
+}
+
 /* Its Start was made by another master: no second one. */
 static void
 adopt(sess_id id)
@@ -302,10 +319,7 @@ adopt(sess_id id)
 	timer_init(&a->interim, on_interim, id);
 	n_started++;
 	a->interval = interval(session_get(id));
-	if (a->interval && a->due_ms > loop_now_ms())
-		rearm(a);
-	else
-		plan_interim(id);
+	go_on(a);
 }
 
 static void

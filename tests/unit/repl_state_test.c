@@ -22,6 +22,7 @@
 #include "loop.h"
 #include "ppp.h"
 #include "repl_state.h"
+#include "radius.h"
 #include "role.h"
 #include "rtnl.h"
 #include "tbf.h"
@@ -161,6 +162,7 @@ static const struct hook_table hooks = {
 	.authenticate =
 	    (bool (*const[])(sess_id, const struct auth_request *)){ nobody_knows, NULL },
 	.auth_cancel = (void (*const[])(sess_id)){ NULL },
+	.account = (void (*const[])(sess_id, struct wr *)){ NULL },
 	.role = (void (*const[])(bool)){ acct_queue_role, NULL },
 	.members = (const struct hook_member *const[]){ &usage_member, &acct_member, &tbf_member,
 	    &l2tp_member, &ppp_member, NULL },
@@ -758,6 +760,55 @@ all_are_asked_in_time(void **state)
 	drop_all();
 }
 
+static unsigned int
+interims(uint32_t sessions)
+{
+	unsigned int n = 0;
+	uint32_t id;
+
+	for (id = 1; id <= sessions; id++)
+		n += !acct_queue_takes_interim(
+		    (uint64_t)(uint32_t)session_get(id)->opened << 32 | session_get(id)->unique);
+	return n;
+}
+
+/* The old master has made many since it told of them last. The new one makes them as they come. */
+static void
+interims_stay_apart(void **state)
+{
+	enum { N = 600 };
+	uint32_t id;
+
+	(void)state;
+	configure("set radius_accounting yes");
+	configure("set radius_interim 600");
+	configure("set disable_sending_hello yes"); /* nobody would answer */
+	configure("set kill_timedout_sessions no");
+	configure("set echo_timeout 86400");
+	be_slave();
+	put_tunnels();
+	for (id = 1; id <= N; id++) {
+		make_session(id, 1, (uint16_t)id, 1000 + id);
+		rec.rec.accounted = 1;
+		rec.acct.state = 2;
+		rec.acct.interim_ds = 10 * id; /* one a second */
+		assert_int_equal(session_install(&rec), INSTALL_DONE);
+	}
+	pass(3000 * 1000);
+	be_master();
+	pass(100 * 1000);
+	assert_in_range(interims(N), 90, 110);
+	pass(525 * 1000);
+	assert_int_equal(interims(N), N);
+	be_slave();
+	drop_all();
+	configure("set radius_accounting no");
+	configure("set radius_interim 0");
+	configure("set disable_sending_hello no");
+	configure("set kill_timedout_sessions yes");
+	configure("set echo_timeout 10");
+}
+
 /* A link that was not up yet is negotiated from where its record says. */
 static void
 others_begin_anew(void **state)
@@ -1155,6 +1206,7 @@ main(void)
 		cmocka_unit_test(tunnel_ids_are_used_again),
 		cmocka_unit_test(an_established_link_goes_on),
 		cmocka_unit_test(all_are_asked_in_time),
+		cmocka_unit_test(interims_stay_apart),
 		cmocka_unit_test(others_begin_anew),
 		cmocka_unit_test(accepted_and_no_more),
 		cmocka_unit_test(calls_in_between),
@@ -1186,6 +1238,7 @@ main(void)
 	tbf_init(conf->throttle_buckets, conf->max_sessions, on_output);
 	l2tp_init();
 	ppp_init();
+	radius_init();
 	acct_init();
 	hook_init(&hooks);
 	repl_state_init();
