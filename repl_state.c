@@ -440,6 +440,8 @@ tunnel_offer(const struct repl_tunnel *r)
 
 	if (r->id == 0 || r->id > conf->max_tunnels || r->wire_tid == 0 || r->state == TUNNEL_FREE)
 		return INSTALL_REFUSED;
+	if (r->state == TUNNEL_DIEING)
+		return INSTALL_OLD; /* it may live on here: he heard nobody, perhaps */
 	offered[r->id] = 0;
 	if (same && !is_same_tunnel(same, r))
 		return INSTALL_OLD;
@@ -558,7 +560,7 @@ session_offer(const struct repl_session *r)
 
 	if (r->id == 0 || r->id > conf->max_sessions || r->rec.state == SESS_FREE)
 		return INSTALL_REFUSED;
-	if (!here(r, &copy))
+	if (r->rec.down || r->rec.state == SESS_CLOSING || !here(r, &copy))
 		return INSTALL_OLD;
 	keeps = settle_address(&copy);
 	if (!keeps) {

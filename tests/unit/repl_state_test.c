@@ -1078,6 +1078,37 @@ offers_are_taken(void **state)
 	drop_all();
 }
 
+/* Who heard nobody has given all up, but we have not. */
+static void
+what_ends_is_not_taken(void **state)
+{
+	struct repl_tunnel t;
+
+	(void)state;
+	be_slave();
+	put_tunnels();
+	make_session(1, 1, 11, 5);
+	rec.rec.ip4 = address(1);
+	assert_int_equal(session_install(&rec), INSTALL_DONE);
+	be_master();
+	make_tunnel(&t, 1, 701);
+	t.state = TUNNEL_DIEING;
+	assert_int_equal(tunnel_offer(&t), INSTALL_OLD);
+	rec.version = ++version;
+	rec.rec.state = SESS_CLOSING;
+	assert_int_equal(session_offer(&rec), INSTALL_OLD);
+	rec.rec.state = SESS_OPEN;
+	rec.rec.down = 1;
+	assert_int_equal(session_offer(&rec), INSTALL_OLD);
+	pass(1000);
+	assert_int_equal(tunnel_get(1)->state, TUNNEL_OPEN);
+	assert_int_equal(session_get(1)->state, SESS_OPEN);
+	assert_true(session_fast(1)->flags & SF_ON);
+	assert_int_equal(sent_messages(CTL_CDN) + sent_messages(CTL_STOPCCN), 0);
+	be_slave();
+	drop_all();
+}
+
 static void
 the_older_one_keeps_the_address(void **state)
 {
@@ -1214,6 +1245,7 @@ main(void)
 		cmocka_unit_test(who_is_spoken_to_is_first),
 		cmocka_unit_test(offered_sessions_are_carried),
 		cmocka_unit_test(offers_are_taken),
+		cmocka_unit_test(what_ends_is_not_taken),
 		cmocka_unit_test(the_older_one_keeps_the_address),
 		cmocka_unit_test(who_has_a_route_keeps_it),
 		cmocka_unit_test(the_younger_one_gets_another),
