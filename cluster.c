@@ -234,14 +234,15 @@ take_mastership(void)
 	tell_role();
 }
 
-/* What is to be had of the new master: nothing, when we had all of the one before, as it had. */
+/* What is to be had of the new master: nothing, when we had all of the one before, as it had. Who
+ * has more has gone on without him. */
 static void
 catch_up(const struct election_peer *master)
 {
 	bool same = in_step_with && in_step_with == master->hb.before;
 	uint64_t version = change_table_version();
 
-	synced = same && version >= master->hb.base;
+	synced = same && version == master->hb.base;
 	clstream_follow(synced ? 0 : master->hb.seq);
 	clstream_heard(master->hb.seq);
 	if (el.holds_state && version > master->hb.base)
