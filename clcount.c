@@ -4,11 +4,21 @@
  * accounting, usage files and `show` need not know of the cluster. Each member tells the
  * others every second what it has counted itself, for sessions where that has changed, as a
  * figure since its start; a receiver adds what is new of it, and remembers how much of the sum
- * is not its own. A message that is lost is made good by the next one; sessions at rest are
- * told once a minute too.
+ * is not its own.
  *
- * A member that starts again is another incarnation: what it had counted stays in the sums.
- * Who is new gets the sums by a full synchronisation, with how far each member is in them.
+ * So a sum is made of one figure of each incarnation. A figure only grows, and of two that are
+ * told of one incarnation the higher is right, whoever tells it, and whenever: sums become the
+ * same everywhere, however messages were lost and members were split, died and synchronised. For
+ * that all is told once more when a member is heard that was not there, and once a minute; with
+ * it goes what is known of members that are silent, which nobody else may have heard; and full
+ * synchronisations and offers tell of each session how far every member is in its sum.
+ *
+ * When a session's record goes, our own figure of it is put by: the session may come back, by a
+ * synchronisation or under another id, and the others have that figure in their sums.
+ *
+ * A member that starts again is another incarnation: what it had counted stays in the sums. So
+ * many incarnations have a place; of more, those that were silent longest are still in the sums,
+ * but not known apart.
  */
 #include "clcount.h"
 #include "acct_queue.h"
@@ -25,10 +35,14 @@
 
 enum {
 	MEMBERS = REPL_MEMBERS - 1,
-	STEP_MS = 20,	 /* between two parts of the walk over the sessions */
-	STEPS = 50,	 /* in which it goes over all of them */
-	REST_SEC = 64,	 /* sessions at rest are told so often */
-	ASKED_MOST = 256 /* sessions in one COUNT_ASK */
+	STEP_MS = 20,	  /* between two parts of the walk over the sessions */
+	STEPS = 50,	  /* in which it goes over all of them */
+	LAST_STEPS = 20,  /* the same when we are about to end, and all is told */
+	REST_SEC = 64,	  /* sessions at rest are told so often */
+	MET_WALKS = 3,	  /* walks that tell all when a member is met: he may not hear us yet */
+	SILENT_MS = 3000, /* who tells nothing for so long may be gone: we tell his figures */
+	GONE = 64,	  /* incarnations that had a place, and must not get one again */
+	ASKED_MOST = 256  /* sessions in one COUNT_ASK */
 };
 
 struct counts {
@@ -47,12 +61,19 @@ static struct member {
 	struct row *rows; /* last figure told, by session; NULL: never used */
 } members[MEMBERS];
 
+static uint64_t gone[GONE]; /* the last in gone[n_gone modulo GONE] */
+static unsigned int n_gone;
 static struct row *others; /* how much of the sum is not our own */
 static struct row *told;   /* what we have told of our own */
+static struct row *parked; /* our own of sessions that are not here, by unique modulo `limit` + 1 */
 static uint32_t limit;
 static struct timer walk_timer;
 static sess_id walk_at;
-static uint32_t walks; /* since the start */
+static uint32_t walks;	       /* since the start */
+static unsigned int met_walks; /* left of MET_WALKS */
+static unsigned int alive;     /* members, at the last step */
+static bool leaving;
+static struct repl_count record; /* in hand */
 
 static struct row *
 row_of(struct row *rows, sess_id id)
@@ -79,6 +100,27 @@ minus(struct counts a, struct counts b)
 		a.tx_bytes - b.tx_bytes, a.tx_packets - b.tx_packets };
 }
 
+static struct counts
+higher(struct counts a, struct counts b)
+{
+	return (struct counts){ MAX(a.rx_bytes, b.rx_bytes), MAX(a.rx_packets, b.rx_packets),
+		MAX(a.tx_bytes, b.tx_bytes), MAX(a.tx_packets, b.tx_packets) };
+}
+
+static struct counts
+lower(struct counts a, struct counts b)
+{
+	return (struct counts){ MIN(a.rx_bytes, b.rx_bytes), MIN(a.rx_packets, b.rx_packets),
+		MIN(a.tx_bytes, b.tx_bytes), MIN(a.tx_packets, b.tx_packets) };
+}
+
+/* How much a figure is above another. */
+static struct counts
+above(struct counts a, struct counts b)
+{
+	return minus(higher(a, b), b);
+}
+
 static void
 add(struct counts *to, struct counts n)
 {
@@ -94,18 +136,82 @@ own(sess_id id)
 	return minus(total(id), row_of(others, id)->n);
 }
 
+static void
+gain(sess_id id, struct counts n)
+{
+	struct sess_fast *f = session_fast(id);
+
+	f->rx_bytes += n.rx_bytes;
+	f->rx_packets += n.rx_packets;
+	f->tx_bytes += n.tx_bytes;
+	f->tx_packets += n.tx_packets;
+}
+
 static bool
 is_zero(struct counts n)
 {
 	return n.rx_packets == 0 && n.tx_packets == 0;
 }
 
+/* --- sessions that come and go --- */
+
+static struct row *
+parked_of(uint32_t unique)
+{
+	return &parked[unique % (limit + 1)];
+}
+
+/* The record goes. What others have counted stays with the id until another session has that. */
+static void
+forget(sess_id id)
+{
+	uint32_t unique = session_get(id)->unique;
+
+	*parked_of(unique) = (struct row){ .unique = unique, .n = own(id) };
+}
+
+void
+clcount_session(sess_id s, enum sess_event ev)
+{
+	if (ev == SESS_EV_GONE)
+		forget(s);
+}
+
+/* The record is there, perhaps again, with a sum of nothing then. */
+static void
+come(sess_id id, const struct repl_session *r)
+{
+	struct row *own_one = parked_of(r->rec.unique);
+
+	gain(id, above(row_of(others, id)->n, total(id)));
+	if (own_one->unique != r->rec.unique)
+		return;
+	gain(id, own_one->n);
+	*own_one = (struct row){ 0 };
+}
+
+const struct hook_member clcount_member = { .install = come, .remove = forget };
+
 /* --- telling --- */
 
-static struct wr
-open_message(uint8_t *buf)
+/* A COUNT that is being filled; it may hold one record that is longer than a packet. */
+static struct {
+	uint8_t buf[CLREC_LARGEST];
+	struct wr w;
+} out;
+
+static void
+open_message(void)
 {
-	return wr_init(buf, CLREC_ROOM);
+	out.w = wr_init(out.buf, CLREC_ROOM);
+}
+
+static void
+send_message(void)
+{
+	if (wr_len(&out.w))
+		cluster_send(0, CL_COUNT, out.buf, wr_len(&out.w));
+	open_message();
 }
 
 static struct cl_count
@@ -127,53 +233,134 @@ figure(sess_id id)
 }
 
 static void
-put(struct wr *w, uint8_t *buf, const struct cl_count *c)
+put(const struct cl_count *c)
 {
-	if (clmsg_put_count(w, c))
+	if (clmsg_put_count(&out.w, c))
 		return;
-	cluster_send(0, CL_COUNT, buf, wr_len(w));
-	*w = open_message(buf);
-	(void)clmsg_put_count(w, c);
+	send_message();
+	(void)clmsg_put_count(&out.w, c);
 }
 
 static void
-tell(struct wr *w, uint8_t *buf, sess_id id)
+tell(sess_id id)
 {
 	struct cl_count c = figure(id);
 
-	put(w, buf, &c);
+	put(&c);
 	row_of(told, id)->n = own(id);
 }
 
-static bool
-is_news(sess_id id)
+static void
+list_member(struct repl_count *c, uint64_t incarnation, struct counts n)
 {
-	struct counts now = own(id), n = minus(now, row_of(told, id)->n);
-
-	return !is_zero(n) || (!is_zero(now) && (walks + id) % REST_SEC == 0);
+	if (is_zero(n) || c->n == REPL_MEMBERS)
+		return;
+	c->member[c->n++] = (struct repl_member){ .incarnation = incarnation,
+		.rx_bytes = n.rx_bytes,
+		.rx_packets = n.rx_packets,
+		.tx_bytes = n.tx_bytes,
+		.tx_packets = n.tx_packets };
 }
+
+/* What members have told that have not been heard for `silent_ms`. */
+static void
+list_members(struct repl_count *c, sess_id id, uint64_t silent_ms)
+{
+	const struct member *m;
+
+	for (m = members; m < members + MEMBERS; m++)
+		if (m->incarnation && m->rows[id].unique == c->unique &&
+		    loop_now_ms() - m->heard_ms >= silent_ms)
+			list_member(c, m->incarnation, m->rows[id].n);
+}
+
+static void
+tell_of_silent(sess_id id)
+{
+	const struct sess_fast *f = session_fast(id);
+
+	record = (struct repl_count){ .id = id,
+		.unique = session_get(id)->unique,
+		.data_ds = loop_now_ds() - f->last_data,
+		.frame_ds = loop_now_ds() - f->last_rx };
+	list_members(&record, id, SILENT_MS);
+	if (record.n == 0 || repl_put_count(&out.w, &record))
+		return;
+	send_message();
+	out.w.end = out.buf + sizeof(out.buf);
+	(void)repl_put_count(&out.w, &record);
+	send_message();
+}
+
+/* All there is to tell, or what is new. */
+static void
+tell_session(sess_id id, bool all)
+{
+	struct counts now = own(id);
+
+	if (all ? !is_zero(now) : !is_zero(minus(now, row_of(told, id)->n)))
+		tell(id);
+	if (all)
+		tell_of_silent(id);
+}
+
+static void
+next_session(uint32_t highest)
+{
+	if (walk_at >= highest) {
+		walk_at = 0;
+		walks++;
+		met_walks -= met_walks > 0;
+	}
+	if (session_get(++walk_at))
+		tell_session(
+		    walk_at, leaving || met_walks > 0 || (walks + walk_at) % REST_SEC == 0);
+}
+
+/* Who is heard again, or for the first time, lacks what was told meanwhile. */
+static void
+look_who_is_there(void)
+{
+	unsigned int now = cluster_peers_alive();
+
+	if (now > alive)
+		met_walks = MET_WALKS + 1; /* the one under way is not whole */
+	alive = now;
+}
+
+static void trim_finals(void);
 
 static void
 on_walk(uint32_t unused)
 {
-	uint8_t buf[CLREC_ROOM];
-	struct wr w = open_message(buf);
 	uint32_t n, highest = session_highest();
 
 	(void)unused;
 	timer_set(&walk_timer, cluster_has_peers() ? MS(STEP_MS) : SEC(1));
+	look_who_is_there();
+	trim_finals();
 	if (!cluster_has_peers())
 		return;
-	for (n = highest / STEPS + 1; n > 0; n--) {
-		if (walk_at >= highest) {
-			walk_at = 0;
-			walks++;
-		}
-		if (session_get(++walk_at) && is_news(walk_at))
-			tell(&w, buf, walk_at);
-	}
-	if (wr_len(&w))
-		cluster_send(0, CL_COUNT, buf, wr_len(&w));
+	for (n = highest ? highest / (leaving ? LAST_STEPS : STEPS) + 1 : 0; n > 0; n--)
+		next_session(highest);
+	send_message();
+}
+
+void
+clcount_leave(void)
+{
+	leaving = true;
+}
+
+void
+clcount_tell_last(void)
+{
+	sess_id id;
+
+	for (id = 1; id <= session_highest(); id++)
+		if (session_get(id))
+			tell_session(id, false);
+	send_message();
 }
 
 /* --- hearing --- */
@@ -190,19 +377,33 @@ take_place(struct member *m, uint64_t incarnation)
 	m->incarnation = incarnation;
 }
 
+static bool
+has_gone(uint64_t incarnation)
+{
+	unsigned int i;
+
+	for (i = 0; i < GONE; i++)
+		if (gone[i] == incarnation)
+			return true;
+	return false;
+}
+
+/* NULL: none, he has given his place to another. */
 static struct member *
 member_of(uint64_t incarnation)
 {
 	struct member *m, *oldest = members;
 
 	for (m = members; m < members + MEMBERS; m++) {
-		if (m->incarnation == incarnation) {
-			m->heard_ms = loop_now_ms();
+		if (m->incarnation == incarnation)
 			return m;
-		}
 		if (m->heard_ms < oldest->heard_ms)
 			oldest = m;
 	}
+	if (has_gone(incarnation))
+		return NULL;
+	if (oldest->incarnation)
+		gone[n_gone++ % GONE] = oldest->incarnation;
 	take_place(oldest, incarnation);
 	oldest->heard_ms = loop_now_ms();
 	return oldest;
@@ -216,42 +417,85 @@ is_ours(sess_id id, uint32_t unique)
 	return s && s->unique == unique;
 }
 
-/* A figure only grows; one that came late says nothing new. */
+static struct counts
+told_counts(const struct cl_count *c)
+{
+	return (struct counts){ c->rx_bytes, c->rx_packets, c->tx_bytes, c->tx_packets };
+}
+
+static struct counts
+listed_counts(const struct repl_member *r)
+{
+	return (struct counts){ r->rx_bytes, r->rx_packets, r->tx_bytes, r->tx_packets };
+}
+
+/* A figure only grows; a lower one came late. */
+static void
+raise_member(struct member *m, sess_id id, struct counts n)
+{
+	struct row *last = row_of(m->rows, id);
+	struct counts more = above(n, last->n);
+
+	add(&last->n, more);
+	gain(id, more);
+	add(&row_of(others, id)->n, more);
+}
+
+static void
+hear_ages(sess_id id, uint32_t data_ds, uint32_t frame_ds)
+{
+	struct sess_fast *f = session_fast(id);
+
+	f->last_data = MAX(f->last_data, loop_now_ds() - MIN(data_ds, loop_now_ds()));
+	f->last_rx = MAX(f->last_rx, loop_now_ds() - MIN(frame_ds, loop_now_ds()));
+}
+
 static void
 hear(struct member *m, const struct cl_count *c)
 {
-	struct counts n = { c->rx_bytes, c->rx_packets, c->tx_bytes, c->tx_packets }, more;
-	struct sess_fast *f = session_fast(c->session);
-	struct row *last = row_of(m->rows, c->session);
+	hear_ages(c->session, c->data_ds, c->frame_ds);
+	raise_member(m, c->session, told_counts(c));
+}
 
-	f->last_data = MAX(f->last_data, loop_now_ds() - MIN(c->data_ds, loop_now_ds()));
-	f->last_rx = MAX(f->last_rx, loop_now_ds() - MIN(c->frame_ds, loop_now_ds()));
-	if (n.rx_packets < last->n.rx_packets || n.tx_packets < last->n.tx_packets)
-		return;
-	more = minus(n, last->n);
-	last->n = n;
-	f->rx_bytes += more.rx_bytes;
-	f->rx_packets += more.rx_packets;
-	f->tx_bytes += more.tx_bytes;
-	f->tx_packets += more.tx_packets;
-	add(&row_of(others, c->session)->n, more);
+/* Of one member, perhaps ourselves, at least so much is known to somebody. */
+static void
+hear_listed(sess_id id, const struct repl_member *r)
+{
+	struct member *m;
+
+	if (r->incarnation == cluster_incarnation())
+		gain(id, above(listed_counts(r), own(id)));
+	else if ((m = member_of(r->incarnation)))
+		raise_member(m, id, listed_counts(r));
+}
+
+static void
+hear_list(sess_id id, const struct repl_count *c)
+{
+	unsigned int i;
+
+	for (i = 0; i < c->n; i++)
+		hear_listed(id, &c->member[i]);
 }
 
 /* --- what is missing in a Stop --- */
 
-enum { FINALS = 4096, FINAL_MS = 1000 };
+enum {
+	FINALS = 1 << 16, /* sessions that may end within FINAL_MS: a whole tunnel */
+	FINAL_TRIES = 16, /* places looked at */
+	FINAL_MS = 1000
+};
 
 /* A session that has ended, and what of each member's figure is in its Stop. */
 static struct final {
 	uint32_t unique;
+	uint32_t answered; /* members, by place */
 	unsigned int left; /* members that have not answered */
 	uint64_t key, until_ms;
-	struct known {
-		uint64_t incarnation;
-		struct counts n;
-		bool answered;
-	} known[MEMBERS];
-} * finals; /* by unique modulo FINALS */
+	struct counts known[MEMBERS];
+} * finals; /* by unique modulo FINALS, or behind it */
+
+static uint64_t finals_until_ms; /* then none is waited for; 0: none is there */
 
 static struct {
 	uint8_t buf[CLREC_ROOM];
@@ -266,65 +510,102 @@ clcount_flush(void)
 	asked.w = wr_init(asked.buf, sizeof(asked.buf));
 }
 
+/* A free place for a session that has ended, or its own one; NULL: there is none. */
+static struct final *
+final_place(uint32_t unique, bool own_one)
+{
+	struct final *f;
+	unsigned int i;
+
+	for (i = 0; i < FINAL_TRIES; i++) {
+		f = &finals[(unique + i) % FINALS];
+		if (own_one ? f->unique == unique && f->until_ms > loop_now_ms()
+			    : f->until_ms <= loop_now_ms())
+			return f;
+	}
+	return NULL;
+}
+
+static void
+ask(const struct cl_count *c)
+{
+	if (clmsg_put_count(&asked.w, c))
+		return;
+	clcount_flush();
+	(void)clmsg_put_count(&asked.w, c);
+}
+
 uint32_t
 clcount_final(sess_id id, uint64_t key)
 {
 	struct cl_count c = { .session = id, .unique = session_get(id)->unique };
-	struct final *f = &finals[c.unique % FINALS];
+	struct final *f = final_place(c.unique, false);
 	unsigned int i;
 
-	if (!cluster_has_peers() || f->until_ms > loop_now_ms())
+	if (!f || !cluster_has_peers())
 		return 0;
-	if (!clmsg_put_count(&asked.w, &c)) {
-		clcount_flush();
-		(void)clmsg_put_count(&asked.w, &c);
-	}
+	ask(&c);
+	finals_until_ms = loop_now_ms() + FINAL_MS;
 	*f = (struct final){ .unique = c.unique,
 		.left = cluster_peers_alive(),
 		.key = key,
-		.until_ms = loop_now_ms() + FINAL_MS };
-	for (i = 0; i < MEMBERS; i++) {
-		f->known[i].incarnation = members[i].incarnation;
+		.until_ms = finals_until_ms };
+	for (i = 0; i < MEMBERS; i++)
 		if (members[i].incarnation && members[i].rows[id].unique == c.unique)
-			f->known[i].n = members[i].rows[id].n;
-	}
+			f->known[i] = members[i].rows[id].n;
 	return f->left ? FINAL_MS : 0;
 }
 
-static struct known *
-known_of(struct final *f, uint64_t incarnation)
-{
-	unsigned int i;
-
-	for (i = 0; i < MEMBERS; i++)
-		if (f->known[i].incarnation == incarnation || f->known[i].incarnation == 0) {
-			f->known[i].incarnation = incarnation;
-			return &f->known[i];
-		}
-	return NULL;
-}
-
-/* What a member says of a session that has ended. */
+/* What is known of a member's part in a session that has ended. */
 static void
-hear_final(uint64_t incarnation, const struct cl_count *c)
+amend(struct final *f, const struct member *m, struct counts n)
 {
-	struct counts n = { c->rx_bytes, c->rx_packets, c->tx_bytes, c->tx_packets }, more;
-	struct final *f = &finals[c->unique % FINALS];
-	struct known *known;
+	struct counts *known = &f->known[m - members], more = above(n, *known);
 
-	if (f->unique != c->unique || f->until_ms <= loop_now_ms() ||
-	    !(known = known_of(f, incarnation)) || n.rx_packets < known->n.rx_packets ||
-	    n.tx_packets < known->n.tx_packets)
+	if (is_zero(more))
 		return;
-	more = minus(n, known->n);
-	known->n = n;
+	add(known, more);
 	acct_queue_amend(f->key,
 	    &(struct rad_moved){ more.rx_bytes, more.rx_packets, more.tx_bytes, more.tx_packets });
-	if (!known->answered && f->left && --f->left == 0) {
+}
+
+static void
+hear_final(const struct member *m, const struct cl_count *c)
+{
+	struct final *f = final_place(c->unique, true);
+	uint32_t bit = (uint32_t)1 << (m - members);
+
+	if (!f)
+		return;
+	amend(f, m, told_counts(c));
+	if (!(f->answered & bit) && f->left && --f->left == 0) {
 		acct_queue_release(f->key);
 		f->until_ms = 0;
 	}
-	known->answered = true;
+	f->answered |= bit;
+}
+
+static void
+hear_final_list(const struct repl_count *c)
+{
+	struct final *f = final_place(c->unique, true);
+	const struct member *m;
+	unsigned int i;
+
+	for (i = 0; f && i < c->n; i++)
+		if (c->member[i].incarnation != cluster_incarnation() &&
+		    (m = member_of(c->member[i].incarnation)))
+			amend(f, m, listed_counts(&c->member[i]));
+}
+
+/* After many have ended at once. */
+static void
+trim_finals(void)
+{
+	if (!finals_until_ms || finals_until_ms > loop_now_ms())
+		return;
+	finals_until_ms = 0;
+	shm_trim(finals, FINALS * sizeof(*finals), 0);
 }
 
 /* --- messages --- */
@@ -333,57 +614,69 @@ static void
 on_count(uint32_t from, struct rd fields)
 {
 	struct member *m = member_of(cluster_sender()->incarnation);
+	struct rd records = fields;
+	struct repl_record rec;
 	struct cl_count c;
 
 	(void)from;
+	if (!m)
+		return;
+	m->heard_ms = loop_now_ms();
+	while (repl_next(&records, &rec)) /* first, for an answer may be the last that is awaited */
+		if (repl_get_count(&rec, &record))
+			clcount_merge(&record);
 	while (clmsg_next_count(&fields, &c)) {
-		hear_final(m->incarnation, &c);
+		hear_final(m, &c);
 		if (is_ours(c.session, c.unique))
 			hear(m, &c);
 	}
-	if (fields.bad)
+	if (fields.bad || records.bad)
 		COUNT(cluster_malformed);
+}
+
+/* Of a session that has gone here already we still know what we have counted. */
+static void
+tell_parked(const struct cl_count *asked_for)
+{
+	const struct row *p = parked_of(asked_for->unique);
+	struct counts n = p->unique == asked_for->unique ? p->n : (struct counts){ 0 };
+
+	put(&(struct cl_count){ .session = asked_for->session,
+	    .unique = asked_for->unique,
+	    .rx_bytes = n.rx_bytes,
+	    .rx_packets = n.rx_packets,
+	    .tx_bytes = n.tx_bytes,
+	    .tx_packets = n.tx_packets });
 }
 
 /* Who has counted nothing says so: nobody waits for it then. */
 static void
 on_ask(uint32_t from, struct rd fields)
 {
-	uint8_t buf[CLREC_ROOM];
-	struct wr w = open_message(buf);
 	struct cl_count c;
 	unsigned int n = 0;
 
 	(void)from;
-	while (n++ < ASKED_MOST && clmsg_next_count(&fields, &c))
-		if (is_ours(c.session, c.unique))
-			tell(&w, buf, c.session);
-	if (wr_len(&w))
-		cluster_send(0, CL_COUNT, buf, wr_len(&w));
+	while (n++ < ASKED_MOST && clmsg_next_count(&fields, &c)) {
+		if (!is_ours(c.session, c.unique)) {
+			tell_parked(&c);
+			continue;
+		}
+		tell_of_silent(c.session);
+		tell(c.session);
+	}
+	send_message();
 	if (fields.bad)
 		COUNT(cluster_malformed);
 }
 
 /* --- full synchronisation --- */
 
-static void
-export_member(struct repl_count *c, uint64_t incarnation, struct counts n)
-{
-	if (is_zero(n) || c->n == REPL_MEMBERS)
-		return;
-	c->member[c->n++] = (struct repl_member){ .incarnation = incarnation,
-		.rx_bytes = n.rx_bytes,
-		.rx_packets = n.rx_packets,
-		.tx_bytes = n.tx_bytes,
-		.tx_packets = n.tx_packets };
-}
-
 bool
 clcount_export(sess_id id, struct repl_count *c)
 {
 	const struct session *s = session_get(id);
 	const struct sess_fast *f = session_fast(id);
-	struct member *m;
 
 	if (!s)
 		return false;
@@ -397,42 +690,46 @@ clcount_export(sess_id id, struct repl_count *c)
 		.tx_bytes = f->tx_bytes,
 		.tx_packets = f->tx_packets,
 	};
-	export_member(c, cluster_incarnation(), own(id));
-	for (m = members; m < members + MEMBERS; m++)
-		if (m->incarnation && m->rows[id].unique == s->unique)
-			export_member(c, m->incarnation, m->rows[id].n);
+	list_member(c, cluster_incarnation(), own(id));
+	list_members(c, id, 0);
 	return true;
 }
 
-/* The sum as the master has it, and what we have counted since he last heard of us. */
-void
-clcount_install(const struct repl_count *c)
+/* What of a sum is of nobody who is listed: of incarnations that are not known apart any more. */
+static struct counts
+of_nobody(const struct repl_count *c)
 {
-	struct counts sum = { c->rx_bytes, c->rx_packets, c->tx_bytes, c->tx_packets }, mine, known;
-	struct sess_fast *f = session_fast(c->id);
+	struct counts sum = { c->rx_bytes, c->rx_packets, c->tx_bytes, c->tx_packets },
+		      listed = { 0 };
 	unsigned int i;
 
-	if (!is_ours(c->id, c->unique))
-		return;
-	mine = own(c->id);
-	known = (struct counts){ 0 };
-	for (i = 0; i < c->n; i++) {
-		const struct repl_member *r = &c->member[i];
-		struct counts n = { r->rx_bytes, r->rx_packets, r->tx_bytes, r->tx_packets };
+	for (i = 0; i < c->n; i++)
+		add(&listed, listed_counts(&c->member[i]));
+	return above(sum, listed);
+}
 
-		if (r->incarnation == cluster_incarnation())
-			known = n;
-		else
-			row_of(member_of(r->incarnation)->rows, c->id)->n = n;
-	}
-	add(&sum, minus(mine, known));
-	f->rx_bytes = sum.rx_bytes;
-	f->rx_packets = sum.rx_packets;
-	f->tx_bytes = sum.tx_bytes;
-	f->tx_packets = sum.tx_packets;
-	row_of(others, c->id)->n = minus(sum, mine);
-	f->last_data = MAX(f->last_data, loop_now_ds() - MIN(c->data_ds, loop_now_ds()));
-	f->last_rx = MAX(f->last_rx, loop_now_ds() - MIN(c->frame_ds, loop_now_ds()));
+/* We may have more of those in our sum, but not less than the other member has. */
+static void
+raise_rest(sess_id id, const struct repl_count *c)
+{
+	struct counts sum = { c->rx_bytes, c->rx_packets, c->tx_bytes, c->tx_packets };
+	struct counts more = lower(of_nobody(c), above(sum, total(id)));
+
+	gain(id, more);
+	add(&row_of(others, id)->n, more);
+}
+
+void
+clcount_merge(const struct repl_count *c)
+{
+	sess_id id = is_ours(c->id, c->unique) ? c->id : session_by_unique(c->unique);
+
+	hear_final_list(c);
+	if (!id)
+		return;
+	hear_list(id, c);
+	raise_rest(id, c);
+	hear_ages(id, c->data_ds, c->frame_ds);
 }
 
 void
@@ -443,8 +740,10 @@ clcount_init(uint32_t max_sessions)
 	limit = max_sessions;
 	others = shm_map_parent("counters of other members", size);
 	told = shm_map_parent("counters told", size);
+	parked = shm_map_parent("counters of absent sessions", size);
 	finals = shm_map_parent("counters of ended sessions", FINALS * sizeof(*finals));
 	asked.w = wr_init(asked.buf, sizeof(asked.buf));
+	open_message();
 	timer_init(&walk_timer, on_walk, 0);
 	timer_set(&walk_timer, MS(STEP_MS));
 	cluster_on_message(CL_COUNT, on_count);

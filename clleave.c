@@ -9,6 +9,7 @@
  * LEAVE is said again and again, for it may be lost.
  */
 #include "clleave.h"
+#include "clcount.h"
 #include "clmsg.h"
 #include "clpost.h"
 #include "clstream.h"
@@ -121,6 +122,7 @@ leave(bool leads)
 		role_set(false, successor_address());
 		repl_state_yield(NULL);
 	}
+	clcount_leave();
 	cluster_settle_routes();
 	timer_set(&leave_timer, MS(TIMER_TICK_MS));
 }
@@ -171,6 +173,7 @@ void
 clleave_end(void)
 {
 	successor = 0;
+	clcount_tell_last();
 	say_leave();
 }
 

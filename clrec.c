@@ -103,7 +103,7 @@ apply_count(const struct repl_record *rec)
 
 	if (!repl_get_count(rec, &c))
 		return INSTALL_REFUSED;
-	clcount_install(&c);
+	clcount_merge(&c);
 	return INSTALL_DONE;
 }
 
@@ -192,6 +192,8 @@ take(const struct repl_record *rec)
 
 	if (rec->kind == REPL_ACCT)
 		return apply_acct(rec);
+	if (rec->kind == REPL_COUNT)
+		return apply_count(rec);
 	if (rec->gone)
 		return INSTALL_OLD; /* it ends here by itself, if it has ended */
 	if (rec->kind == REPL_TUNNEL) {

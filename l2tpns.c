@@ -88,7 +88,7 @@ typedef void (*session_hook)(sess_id s, enum sess_event ev);
 static const struct hook_table hooks = {
 	.session = (const session_hook[]){ usage_session, acct_session, addr_session,
 	    login_queue_session, radius_session, frame_session, filter_session, tbf_session,
-	    ppp_session, l2tp_session, plugin_session_event, NULL },
+	    ppp_session, l2tp_session, plugin_session_event, clcount_session, NULL },
 	.control = (void (*const[])(
 	    const struct pkt *, const struct l2tp_hdr *, struct rd)){ l2tp_control, NULL },
 	.frame = (void (*const[])(sess_id, struct rd)){ ppp_frame, NULL },
@@ -110,7 +110,7 @@ static const struct hook_table hooks = {
 	.account = (void (*const[])(sess_id, struct wr *)){ plugin_add_account, NULL },
 	.role = (void (*const[])(bool)){ acct_queue_role, plugin_role, NULL },
 	.members = (const struct hook_member *const[]){ &frame_member, &usage_member, &acct_member,
-	    &tbf_member, &l2tp_member, &plugin_member, &ppp_member, NULL },
+	    &tbf_member, &l2tp_member, &plugin_member, &ppp_member, &clcount_member, NULL },
 	.tunnel_member = &l2tp_tunnel_member,
 };
 
