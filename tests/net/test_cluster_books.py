@@ -1,0 +1,69 @@
+"""What members count for a session becomes one sum behind a split of the cluster, and is in the Stops of whoever
+is master in the end."""
+
+import json
+
+import pytest
+
+import cluster
+import test_cluster_faults as faults
+from netns import Timeout, wait_for
+
+
+@pytest.fixture
+def scene(tmp_path_factory):
+    scene = faults.Scene(tmp_path_factory, sessions=200)
+    yield scene
+    scene.close()
+
+
+def same_counts(site):
+    """What all members say that was carried for each session."""
+    def counts(member):
+        shown = json.loads("\n".join(member.lns.run("show session json")))
+        return {one["user"]: (one["uploaded_bytes"], one["downloaded_bytes"]) for one in shown}
+
+    def common():
+        all_of_them = [counts(m) for m in site.living()]
+        return all_of_them[0] if all(c == all_of_them[0] for c in all_of_them) else None
+    try:
+        return wait_for(common, "the same counts", 10)
+    except Timeout:
+        raise AssertionError("octets up and down: %s, master is %s" % (
+            {str(m): faults.carried(m) for m in site.members}, site.master)) from None
+
+
+def moved_while_split(scene, victim):
+    """Traffic in front of a split, on both sides of it and behind it; what arrived, up and down."""
+    site = scene.site
+    with cluster.Load(site, scene.lac, faults.PPS) as load:
+        faults.run_on(1)
+        victim.part()
+        try:
+            wait_for(lambda: list(site.roles().values()).count("master") == 2, "two masters")
+            faults.run_on(3)
+        finally:
+            victim.rejoin()
+        site.settle()
+        faults.run_on(1)
+    return load.up.received * load.size, load.down.received * load.size
+
+
+@pytest.mark.parametrize("who", ["master", "slave"])
+def test_split(scene, who):
+    """Both sides of a split count; the winner is killed; the Stops have every octet."""
+    site, radius = scene.site, scene.site.radius
+    arrived = moved_while_split(scene, site.master if who == "master" else site.slaves[0])
+    before = same_counts(site)
+    up, down = (sum(one[way] for one in before.values()) for way in (0, 1))
+    print("octets counted: %d up, %d down; arrived: %d up, %d down" % (up, down, *arrived))
+    assert up >= arrived[0] and down >= arrived[1]
+    winner = site.master
+    winner.kill()
+    site.settle()
+    assert same_counts(site) == before
+    with cluster.Load(site, scene.lac, faults.PPS) as load:
+        faults.run_on(2)
+    assert scene.lac.do("close session=all")["ok"]
+    faults.balanced(radius, scene.sessions, scene.sessions)
+    assert radius.carried(lambda user: True) == (up + load.up.received * load.size, down + load.down.received * load.size)
