@@ -60,8 +60,8 @@ change_mark(enum change_kind kind, uint32_t id)
 	q->tail = id;
 }
 
-bool
-change_next(enum change_kind *kind, uint32_t *id)
+static bool
+unqueue(enum change_kind *kind, uint32_t *id)
 {
 	unsigned int k;
 
@@ -77,6 +77,17 @@ change_next(enum change_kind *kind, uint32_t *id)
 	return false;
 }
 
+/* With a version of its own: so whoever has the highest of a message has all that was told before.
+ */
+bool
+change_next(enum change_kind *kind, uint32_t *id)
+{
+	if (!unqueue(kind, id))
+		return false;
+	places[*kind][*id].version = ++table_version;
+	return true;
+}
+
 void
 change_subscribe(bool on)
 {
@@ -84,7 +95,7 @@ change_subscribe(bool on)
 	uint32_t id;
 
 	subscribed = on;
-	while (!on && change_next(&kind, &id))
+	while (!on && unqueue(&kind, &id))
 		;
 }
 

@@ -27,8 +27,9 @@ void change_mark(enum change_kind kind, uint32_t id);
 void change_subscribe(bool on);
 
 /*
- * Takes the next object out of the queue, tunnels first; false: it is empty. One that is there no
- * more (session_get() is NULL) is to be told as a tombstone, with change_version().
+ * Master: takes the next object out of the queue, tunnels first, and gives it a new version, so
+ * that versions rise in the order in which they are told; false: the queue is empty. One that is
+ * there no more (session_get() is NULL) is to be told as a tombstone, with change_version().
  */
 bool change_next(enum change_kind *kind, uint32_t *id);
 

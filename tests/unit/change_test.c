@@ -57,6 +57,34 @@ a_slave_changes_nothing(void **state)
 	assert_false(change_next(&kind, &id));
 }
 
+/* Told in another order than they were changed: who has the last one's version has all. */
+static void
+versions_rise_as_told(void **state)
+{
+	uint64_t last = 0;
+	enum change_kind kind;
+	unsigned int n = 0;
+	uint32_t id;
+
+	(void)state;
+	change_subscribe(true);
+	change_mark(CHANGE_SESSION, 1);
+	change_mark(CHANGE_SESSION, 2);
+	change_mark(CHANGE_TUNNEL, 1);
+	change_mark(CHANGE_SESSION, 1);
+	while (change_next(&kind, &id)) {
+		assert_true(change_version(kind, id) > last);
+		last = change_version(kind, id);
+		n++;
+	}
+	assert_int_equal(n, 3);
+	assert_true(last == change_table_version());
+	change_mark(CHANGE_SESSION, 2);
+	last = change_table_version();
+	change_subscribe(false); /* nobody is told */
+	assert_true(change_table_version() == last);
+}
+
 /* A version that cannot be does not bring the counter to its end, where it would begin again. */
 static void
 a_version_from_nowhere_is_not_believed(void **state)
@@ -126,6 +154,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_queued_alone),
 		cmocka_unit_test(a_slave_changes_nothing),
+		cmocka_unit_test(versions_rise_as_told),
 		cmocka_unit_test(a_version_from_nowhere_is_not_believed),
 		cmocka_unit_test(random_marks),
 		cmocka_unit_test(activity_ends_with_a_mastership),
