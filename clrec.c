@@ -185,10 +185,23 @@ may_take_tunnel(const struct repl_tunnel *r)
 	return (uint64_t)r->age_ds * 100 < cluster_master_age_ms();
 }
 
+/* One that is as it was before there were two of us says only which it is. */
+static enum install
+take_tunnel(const struct repl_record *rec)
+{
+	struct repl_tunnel t;
+
+	if (!repl_get_tunnel(rec, &t))
+		return INSTALL_REFUSED;
+	tunnel_match(&t);
+	if (t.version <= clstream_base() || !may_take_tunnel(&t))
+		return INSTALL_OLD;
+	return tunnel_offer(&t);
+}
+
 static enum install
 take(const struct repl_record *rec)
 {
-	struct repl_tunnel t;
 
 	if (rec->kind == REPL_ACCT)
 		return apply_acct(rec);
@@ -196,11 +209,8 @@ take(const struct repl_record *rec)
 		return apply_count(rec);
 	if (rec->gone)
 		return INSTALL_OLD; /* it ends here by itself, if it has ended */
-	if (rec->kind == REPL_TUNNEL) {
-		if (!repl_get_tunnel(rec, &t))
-			return INSTALL_REFUSED;
-		return may_take_tunnel(&t) ? tunnel_offer(&t) : INSTALL_OLD;
-	}
+	if (rec->kind == REPL_TUNNEL)
+		return take_tunnel(rec);
 	if (rec->kind != REPL_SESSION)
 		return INSTALL_OLD;
 	if (!repl_get_session(rec, &session))

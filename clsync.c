@@ -10,7 +10,8 @@
  * At its end the slave drops what it holds and was not told of.
  *
  * A master that steps down walks likewise over what has changed since its peer's mastership
- * began, and sends it as an OFFER; then it asks as any slave.
+ * began, and sends it as an OFFER, with all tunnels, since the same one may have another id there;
+ * then it asks as any slave.
  */
 #include "clsync.h"
 #include "acct_queue.h"
@@ -59,7 +60,7 @@ struct walk {
 	uint32_t to;		   /* address; 0: free */
 	uint8_t message;	   /* CL_SYNC, CL_OFFER */
 	uint32_t sync;		   /* number of it */
-	uint64_t above;		   /* only what has a higher version */
+	uint64_t above;		   /* only what has a higher version, and tunnels */
 	uint64_t seq, version;	   /* at the begin */
 	uint32_t next, acked;	   /* parts */
 	uint32_t last;		   /* number of the last part; 0: not made yet */
@@ -112,8 +113,9 @@ put_channel(struct wr *w, struct cursor *c)
 	return true;
 }
 
+/* What has not changed is told so that it can be known again, without its queue. */
 static bool
-put_tunnel(struct wr *w, struct cursor *c)
+put_tunnel(struct wr *w, struct cursor *c, bool changed)
 {
 	struct repl_tunnel t;
 
@@ -125,6 +127,10 @@ put_tunnel(struct wr *w, struct cursor *c)
 	}
 	if (!repl_put_tunnel(w, &t))
 		return false;
+	if (!changed) {
+		next_place(c);
+		return true;
+	}
 	c->inside = true;
 	c->ns = t.acked;
 	return true;
@@ -167,7 +173,7 @@ static bool
 put_next(struct wr *w, struct cursor *c, uint64_t above)
 {
 	uint8_t kind = walk_order[c->kind];
-	bool tunnels = kind == REPL_TUNNEL;
+	bool tunnels = kind == REPL_TUNNEL, changed;
 
 	if (kind == REPL_ACCT)
 		return put_acct(w, c);
@@ -175,11 +181,13 @@ put_next(struct wr *w, struct cursor *c, uint64_t above)
 		next_kind(c);
 		return true;
 	}
-	if (change_version(tunnels ? CHANGE_TUNNEL : CHANGE_SESSION, c->id) <= above && above) {
-		next_place(c);
-		return true;
-	}
-	return tunnels ? put_tunnel(w, c) : put_session(w, c);
+	changed = !above || change_version(tunnels ? CHANGE_TUNNEL : CHANGE_SESSION, c->id) > above;
+	if (tunnels)
+		return put_tunnel(w, c, changed);
+	if (changed)
+		return put_session(w, c);
+	next_place(c);
+	return true;
 }
 
 /* Fills a part from the cursor on, and moves it. */

@@ -48,7 +48,7 @@ static struct {
 
 static bool walking;
 static struct repl_session before; /* what is in a place, while a record is compared with it */
-static uint16_t *offered;	   /* our tunn_id for each of who steps down; 0: not taken */
+static uint16_t *offered;	   /* our tunn_id for each of who steps down; 0: none of ours */
 
 /* --- records of what there is --- */
 
@@ -425,6 +425,16 @@ is_same_tunnel(tunn_id t, const struct repl_tunnel *r)
 	return tun->peer_tid == r->peer_tid && tun->peer_ip == r->peer_ip;
 }
 
+void
+tunnel_match(const struct repl_tunnel *r)
+{
+	tunn_id same = tunnel_by_wire(r->wire_tid);
+
+	if (r->id == 0 || r->id > conf->max_tunnels)
+		return;
+	offered[r->id] = same && is_same_tunnel(same, r) ? (uint16_t)same : 0;
+}
+
 /* The place for what is offered: of the same thing, its own one, or another; 0: none. */
 static uint32_t
 place_for(uint32_t same, uint32_t own, bool own_is_free, uint32_t other)
@@ -541,11 +551,10 @@ here(const struct repl_session *r, struct repl_session *copy)
 	sess_id same;
 
 	*copy = *r;
-	if (t)
-		copy->rec.tunnel = t;
-	if (!tunnel_get((tunn_id)copy->rec.tunnel))
+	if (!t || !tunnel_get(t))
 		return false;
-	same = session_by_wire(tunnel_get((tunn_id)copy->rec.tunnel)->wire_tid, r->rec.wire_sid);
+	copy->rec.tunnel = t;
+	same = session_by_wire(tunnel_get(t)->wire_tid, r->rec.wire_sid);
 	if (same && session_get(same)->unique != r->rec.unique)
 		return false;
 	copy->id = place_for(same, r->id, session_get(r->id) == NULL, session_free_place());

@@ -263,6 +263,19 @@ put_tunnels(void)
 	}
 }
 
+/* His tunnels are ours. */
+static void
+match_tunnels(void)
+{
+	struct repl_tunnel t;
+	unsigned int id;
+
+	for (id = 1; id <= TUNNELS; id++) {
+		make_tunnel(&t, id, tunnel_get((tunn_id)id)->wire_tid);
+		tunnel_match(&t);
+	}
+}
+
 static void
 drop_all(void)
 {
@@ -1017,6 +1030,7 @@ offered_sessions_are_carried(void **state)
 	be_slave();
 	put_tunnels();
 	be_master();
+	match_tunnels();
 	make_session(1, 2, 11, 5);
 	assert_int_equal(session_offer(&rec), INSTALL_DONE);
 	hear_call(2, 30, 20, 600);
@@ -1056,6 +1070,8 @@ offers_are_taken(void **state)
 	make_tunnel(&t, 2, 999);
 	assert_int_equal(tunnel_offer(&t), INSTALL_DONE);
 	assert_int_equal(tunnel_by_wire(999), TUNNELS + 1);
+	make_tunnel(&t, 1, tunnel_get(1)->wire_tid); /* not taken, but known */
+	tunnel_match(&t);
 	make_tunnel(&t, 3, 701); /* a wire id that is another's here */
 	assert_int_equal(tunnel_offer(&t), INSTALL_OLD);
 	make_session(1, 2, 20, 6); /* his tunnel 2, place 1 */
@@ -1066,6 +1082,11 @@ offers_are_taken(void **state)
 	assert_true(change_is_active(CHANGE_SESSION, 2));
 	make_session(1, 1, 11, 99); /* he gave the wire id to another call */
 	assert_int_equal(session_offer(&rec), INSTALL_OLD);
+	make_session(9, 3, 14, 77); /* his tunnel 3 is none of ours */
+	assert_int_equal(session_offer(&rec), INSTALL_OLD);
+	make_session(9, 4, 14, 77); /* of this we know nothing */
+	assert_int_equal(session_offer(&rec), INSTALL_OLD);
+	assert_null(session_get(9));
 	while (change_next(&kind, &id))
 		marked += kind == CHANGE_SESSION		  ? 1
 			  : kind == CHANGE_TUNNEL && id > TUNNELS ? 100
@@ -1121,6 +1142,7 @@ the_older_one_keeps_the_address(void **state)
 	rec.age_ds = 5000;
 	assert_int_equal(session_install(&rec), INSTALL_DONE);
 	be_master();
+	match_tunnels();
 	make_session(7, 2, 12, 6);
 	rec.rec.ip4 = address(1);
 	str_copy(rec.rec.user, sizeof(rec.rec.user), "younger");
@@ -1157,6 +1179,7 @@ who_has_a_route_keeps_it(void **state)
 	add_note(NOTE_ROUTE, &single, sizeof(single));
 	assert_int_equal(session_install(&rec), INSTALL_DONE);
 	be_master();
+	match_tunnels();
 	make_session(7, 2, 12, 6);
 	add_note(NOTE_CLASS, "first", 5);
 	add_note(NOTE_ROUTE, &single, sizeof(single));
@@ -1199,6 +1222,7 @@ the_younger_one_gets_another(void **state)
 	rec.age_ds = 5000;
 	assert_int_equal(session_install(&rec), INSTALL_DONE);
 	be_master();
+	match_tunnels();
 	n_sent = 0;
 	make_session(7, 2, 12, 6);
 	rec.rec.ip4 = ip;
