@@ -106,6 +106,7 @@ OBJS = \
 	dgram.o \
 	dump.o \
 	election.o \
+	ended.o \
 	evict.o \
 	filter.o \
 	frame.o \

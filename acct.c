@@ -212,8 +212,10 @@ stop(sess_id id)
 
 	timer_stop(&a->interim);
 	if (a->state == ACCT_STARTED) {
-		make(id, RAD_ACCT_STOP, (enum term_cause)session_get(id)->end.cause);
-		acct_queue_add_held(&rec, ask_on_stop ? ask_on_stop(id, rec.key) : 0);
+		if (!session_get(id)->end.elsewhere) {
+			make(id, RAD_ACCT_STOP, (enum term_cause)session_get(id)->end.cause);
+			acct_queue_add_held(&rec, ask_on_stop ? ask_on_stop(id, rec.key) : 0);
+		}
 		n_started--;
 		session_set_accounted(id, false);
 	}

@@ -14,6 +14,7 @@
 #include "clsync.h"
 #include "cluster.h"
 #include "counter.h"
+#include "ended.h"
 #include "log.h"
 #include "repl_state.h"
 #include "session.h"
@@ -158,21 +159,21 @@ clrec_apply(struct rd fields)
 
 /*
  * Our place was not touched since our mastership began: what is newer comes from one who
- * went on from there too. One that is free here and older than our mastership has ended here
- * if we changed the place.
+ * went on from there too. Else it is news when it is another session than ours there, and
+ * not one that we have ended.
  */
 static bool
 may_take_session(const struct repl_session *r)
 {
 	const struct session *s = session_get(r->id);
 
-	if (change_version(CHANGE_SESSION, r->id) <= clstream_base())
-		return true;
-	if (s)
-		return s->unique != r->rec.unique;
-	return (uint64_t)r->age_ds * 100 < cluster_master_age_ms();
+	if (ended_has(r->rec.unique))
+		return false;
+	return change_version(CHANGE_SESSION, r->id) <= clstream_base() || !s ||
+	       s->unique != r->rec.unique;
 }
 
+/* A place that is free, and was changed: an old tunnel there has ended with us. */
 static bool
 may_take_tunnel(const struct repl_tunnel *r)
 {
@@ -194,28 +195,52 @@ take_tunnel(const struct repl_record *rec)
 	if (!repl_get_tunnel(rec, &t))
 		return INSTALL_REFUSED;
 	tunnel_match(&t);
-	if (t.version <= clstream_base() || !may_take_tunnel(&t))
-		return INSTALL_OLD;
-	return tunnel_offer(&t);
+	if (t.version <= clstream_base())
+		return INSTALL_OLD; /* as it was before there were two of us */
+	if (may_take_tunnel(&t))
+		return tunnel_offer(&t);
+	tunnel_resync(&t);
+	return INSTALL_OLD;
 }
 
 static enum install
-take(const struct repl_record *rec)
+take_session(const struct repl_record *rec)
 {
-
-	if (rec->kind == REPL_ACCT)
-		return apply_acct(rec);
-	if (rec->kind == REPL_COUNT)
-		return apply_count(rec);
-	if (rec->gone)
-		return INSTALL_OLD; /* it ends here by itself, if it has ended */
-	if (rec->kind == REPL_TUNNEL)
-		return take_tunnel(rec);
-	if (rec->kind != REPL_SESSION)
-		return INSTALL_OLD;
 	if (!repl_get_session(rec, &session))
 		return INSTALL_REFUSED;
 	return may_take_session(&session) ? session_offer(&session) : INSTALL_OLD;
+}
+
+static enum install
+take_end(const struct repl_record *rec)
+{
+	struct repl_ended e;
+
+	if (!repl_get_ended(rec, &e))
+		return INSTALL_REFUSED;
+	return session_ended_elsewhere(&e);
+}
+
+/* A tombstone says no more than that the place was used otherwise. */
+static enum install
+take(const struct repl_record *rec)
+{
+	if (rec->gone)
+		return INSTALL_OLD;
+	switch (rec->kind) {
+	case REPL_TUNNEL:
+		return take_tunnel(rec);
+	case REPL_SESSION:
+		return take_session(rec);
+	case REPL_ENDED:
+		return take_end(rec);
+	case REPL_ACCT:
+		return apply_acct(rec);
+	case REPL_COUNT:
+		return apply_count(rec);
+	default:
+		return INSTALL_OLD;
+	}
 }
 
 bool

@@ -9,9 +9,9 @@
  * about a place in a synchronisation wins over what was there before (clrec.c).
  * At its end the slave drops what it holds and was not told of.
  *
- * A master that steps down walks likewise over what has changed since its peer's mastership
- * began, and sends it as an OFFER, with all tunnels, since the same one may have another id there;
- * then it asks as any slave.
+ * A master that steps down walks likewise, and sends as an OFFER what its peer may lack: which
+ * sessions it has ended; all tunnels, since the same one may have another id there; and the
+ * sessions that have changed since its peer's mastership began. Then it asks as any slave.
  */
 #include "clsync.h"
 #include "acct_queue.h"
@@ -20,6 +20,7 @@
 #include "clstream.h"
 #include "cluster.h"
 #include "counter.h"
+#include "ended.h"
 #include "log.h"
 #include "loop.h"
 #include "repl_state.h"
@@ -54,13 +55,14 @@ struct cursor {
 	bool inside;  /* the record of the place is told, what belongs to it is not yet */
 };
 
-static const uint8_t walk_order[] = { REPL_TUNNEL, REPL_SESSION, REPL_ACCT, REPL_KINDS };
+static const uint8_t walk_order[] = { REPL_ENDED, REPL_TUNNEL, REPL_SESSION, REPL_ACCT,
+	REPL_KINDS };
 
 struct walk {
 	uint32_t to;		   /* address; 0: free */
 	uint8_t message;	   /* CL_SYNC, CL_OFFER */
 	uint32_t sync;		   /* number of it */
-	uint64_t above;		   /* only what has a higher version, and tunnels */
+	uint64_t above;		   /* an OFFER: what has no higher version is the peer's too */
 	uint64_t seq, version;	   /* at the begin */
 	uint32_t next, acked;	   /* parts */
 	uint32_t last;		   /* number of the last part; 0: not made yet */
@@ -152,6 +154,26 @@ put_session(struct wr *w, struct cursor *c)
 	return true;
 }
 
+/* Only who offers has any to tell of. */
+static bool
+put_ended(struct wr *w, const struct walk *k, struct cursor *c)
+{
+	const struct ended *e = k->message == CL_OFFER ? ended_get(c->id) : NULL;
+	struct repl_ended r;
+
+	if (!e) {
+		next_kind(c);
+		return true;
+	}
+	r = (struct repl_ended){
+		.unique = e->unique, .wire_tid = e->wire_tid, .wire_sid = e->wire_sid
+	};
+	if (!e->guess && !repl_put_ended(w, &r))
+		return false;
+	next_place(c);
+	return true;
+}
+
 static bool
 put_acct(struct wr *w, struct cursor *c)
 {
@@ -170,18 +192,20 @@ put_acct(struct wr *w, struct cursor *c)
 
 /* One record of what the cursor stands at. False: no room. */
 static bool
-put_next(struct wr *w, struct cursor *c, uint64_t above)
+put_next(struct wr *w, const struct walk *k, struct cursor *c)
 {
 	uint8_t kind = walk_order[c->kind];
 	bool tunnels = kind == REPL_TUNNEL, changed;
 
+	if (kind == REPL_ENDED)
+		return put_ended(w, k, c);
 	if (kind == REPL_ACCT)
 		return put_acct(w, c);
 	if (c->id > (tunnels ? tunnel_highest() : session_highest())) {
 		next_kind(c);
 		return true;
 	}
-	changed = !above || change_version(tunnels ? CHANGE_TUNNEL : CHANGE_SESSION, c->id) > above;
+	changed = change_version(tunnels ? CHANGE_TUNNEL : CHANGE_SESSION, c->id) > k->above;
 	if (tunnels)
 		return put_tunnel(w, c, changed);
 	if (changed)
@@ -192,17 +216,17 @@ put_next(struct wr *w, struct cursor *c, uint64_t above)
 
 /* Fills a part from the cursor on, and moves it. */
 static void
-fill(struct wr *w, struct cursor *c, uint64_t above)
+fill(struct wr *w, const struct walk *k, struct cursor *c)
 {
 	unsigned int n;
 
 	for (n = 0; n < PLACES_A_PART && !past_end(c); n++) {
-		if (put_next(w, c, above))
+		if (put_next(w, k, c))
 			continue;
 		if (wr_len(w))
 			return;
 		w->end = w->buf + CLREC_LARGEST - HEAD_ROOM; /* one record that is longer */
-		if (!put_next(w, c, above))
+		if (!put_next(w, k, c))
 			next_place(c);
 		return;
 	}
@@ -219,7 +243,7 @@ send_part(struct walk *k)
 	};
 	uint8_t tmp[HEAD_ROOM], *start;
 
-	fill(&w, &c, k->above);
+	fill(&w, k, &c);
 	m.last = past_end(&c); /* so the head is written behind what follows it */
 	head = wr_init(tmp, sizeof(tmp));
 	clmsg_put_sync(&head, &m);
@@ -378,7 +402,8 @@ struct taking {
 	bool ended;
 };
 
-static struct taking sync_in, offer_in;
+static struct taking sync_in;
+static struct taking offers_in[WALKS]; /* a master that steps down and its slaves may all offer */
 static struct timer ask_timer;
 static bool ask_behind_offer;
 static uint64_t *met[2]; /* bits by tunnel and session id */
@@ -529,18 +554,37 @@ on_part(uint32_t from, struct rd fields)
 	drop_unmet();
 }
 
+/* The place of who offers, or one for him. */
+static struct taking *
+offer_of(uint32_t from)
+{
+	struct taking *t, *room = NULL;
+
+	for (t = offers_in; t < offers_in + WALKS; t++) {
+		if (t->from == from)
+			return t;
+		if (!room && (!t->from || t->ended))
+			room = t;
+	}
+	return room;
+}
+
 static void
 on_offer(uint32_t from, struct rd fields)
 {
+	struct taking *t;
 	struct cl_sync m;
 
 	if (!clmsg_get_sync(fields, &m)) {
 		COUNT(cluster_malformed);
 		return;
 	}
-	if (from != offer_in.from || m.sync != offer_in.sync)
-		offer_in = (struct taking){ .from = from, .sync = m.sync };
-	if (is_next(&offer_in, &m))
+	t = offer_of(from);
+	if (!t)
+		return; /* he will try again */
+	if (from != t->from || m.sync != t->sync)
+		*t = (struct taking){ .from = from, .sync = m.sync };
+	if (is_next(t, &m))
 		(void)clrec_take_offer(fields);
 }
 
@@ -564,7 +608,8 @@ void
 clsync_stop(void)
 {
 	memset(walks, 0, sizeof(walks));
-	sync_in = offer_in = (struct taking){ 0 };
+	sync_in = (struct taking){ 0 };
+	memset(offers_in, 0, sizeof(offers_in));
 	dropping = false;
 	timer_stop(&ask_timer);
 	timer_stop(&work_timer);

@@ -17,7 +17,8 @@ void clsync_ask(void);
  * ahead of it. */
 void clsync_repair(void);
 
-/* First offers what has a version above `base`, then asks for all, if `ask`. */
+/* First offers what the new master may lack, whose mastership began with version `base`; then asks
+ * for all, if `ask`. */
 void clsync_offer(uint64_t base, bool ask);
 
 /* The role or the master has changed: what is under way is given up. */

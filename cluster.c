@@ -23,6 +23,7 @@
 #include "config.h"
 #include "counter.h"
 #include "election.h"
+#include "ended.h"
 #include "log.h"
 #include "loop.h"
 #include "repl_state.h"
@@ -225,6 +226,7 @@ take_mastership(void)
 	clsync_stop();
 	role_set(true, 0);
 	clstream_lead();
+	ended_clear();
 	clpeers_count_above();
 	el.holds_state = true;
 	COUNT(cluster_elections);

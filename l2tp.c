@@ -78,6 +78,7 @@ struct control {
 	uint8_t stop;	 /* dieing: result code of the StopCCN still to send; 0: none */
 	uint16_t stop_error;
 	bool stop_sent;
+	bool lost;	   /* dieing: the peer did not answer */
 	uint8_t carrier;   /* place in conf->lacs, from 1; 0: none */
 	uint32_t carried;  /* its sessions that are counted for that */
 	tunn_id replaces;  /* opening: the same peer's tunnel from before it began anew; 0: none */
@@ -444,7 +445,11 @@ free_tunnel(tunn_id t)
 static struct sess_end
 end_with_tunnel(const struct control *c)
 {
-	struct sess_end end = { .cause = TERM_LOST_CARRIER, .result = CDN_LOST_CARRIER };
+	struct sess_end end = {
+		.cause = TERM_LOST_CARRIER,
+		.result = CDN_LOST_CARRIER,
+		.guess = c->lost,
+	};
 
 	if (c->with_cdn || c->stop) {
 		end.cause = stopping ? TERM_NAS_REBOOT : TERM_ADMIN_RESET;
@@ -627,6 +632,7 @@ on_dead(tunn_id t)
 	}
 	COUNT(tunnel_timeout);
 	l2tp_chan_close(t); /* nobody hears us: no StopCCN either */
+	controls[t].lost = true;
 	end_tunnel(t, 0, 0, "the peer does not answer", false);
 }
 

@@ -21,6 +21,7 @@
 #include "control.h"
 #include "counter.h"
 #include "dae.h"
+#include "ended.h"
 #include "data.h"
 #include "dgram.h"
 #include "evict.h"
@@ -354,6 +355,7 @@ open_tables(void)
 	role_init();
 	note_init(conf->max_sessions * NOTE_CELLS_PER_SESSION);
 	change_init(conf->max_tunnels, conf->max_sessions);
+	ended_init();
 	tunnel_init(conf->max_tunnels);
 	session_init(conf->max_sessions);
 	ippool_init(conf->max_sessions);

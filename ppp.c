@@ -227,7 +227,8 @@ ppp_frame(sess_id s, struct rd frame)
 /* clang-format off */
 static const struct sess_end ends[] = {
 #define END(why, cause, result, code, protocol, side, message)                                     \
-	[PPP_END_##why] = { TERM_##cause, result, 0, DISC_##code, protocol, DISC_##side, message }
+	[PPP_END_##why] = { TERM_##cause, result, 0, DISC_##code, protocol, DISC_##side, false,    \
+		false, message }
 	END(PEER, USER_REQUEST, 1, TERMINATED, 0, PEER, "the peer ended PPP"),
 	END(SILENT, LOST_CARRIER, 1, LCP_TIMEOUT, PPP_LCP, GLOBAL, "the peer does not answer PPP"),
 	END(NO_LCP, LOST_CARRIER, 1, NO_LCP, PPP_LCP, GLOBAL, "the peer does not speak PPP"),
@@ -261,6 +262,7 @@ ppp_why(sess_id s, enum ppp_end why, const char *message)
 {
 	struct sess_end end = ends[why];
 
+	end.guess = end.cause == TERM_LOST_CARRIER || end.cause == TERM_IDLE_TIMEOUT;
 	if (end.disconnect_protocol == PPP_AUTH_AGREED)
 		end.disconnect_protocol = auth_agreed(s) == AUTH_PAP ? PPP_PAP : PPP_CHAP;
 	if (message)

@@ -189,6 +189,11 @@ static const struct clfield count_fields[] = {
 	{ 7, CLFIELD_NUMBER, CLFIELD_OF(struct repl_count, tx_packets), 0 },
 };
 
+static const struct clfield ended_fields[] = {
+	{ 1, CLFIELD_NUMBER, CLFIELD_OF(struct repl_ended, wire_tid), 0 },
+	{ 2, CLFIELD_NUMBER, CLFIELD_OF(struct repl_ended, wire_sid), 0 },
+};
+
 enum { COUNT_MEMBER = 8 }; /* incarnation 8, then four numbers as clfield_write_varint() does */
 
 /* Notes by their number on the wire; 0: no such note travels. */
@@ -560,6 +565,26 @@ repl_get_pool(const struct repl_record *rec, struct repl_pool *p)
 	return is_of(rec, REPL_POOL, UINT32_MAX) &&
 	       clfield_get_all(pool_fields, ARRAY_LEN(pool_fields), rec->fields, p) &&
 	       ntohl(p->ip4) == rec->id && p->user[0];
+}
+
+/* --- sessions that have ended --- */
+
+bool
+repl_put_ended(struct wr *w, const struct repl_ended *e)
+{
+	struct wr was = *w;
+	size_t mark = begin(w, REPL_ENDED, 0, e->unique, 0);
+
+	clfield_put(w, ended_fields, ARRAY_LEN(ended_fields), e);
+	return end(w, mark, &was);
+}
+
+bool
+repl_get_ended(const struct repl_record *rec, struct repl_ended *e)
+{
+	*e = (struct repl_ended){ .unique = rec->id };
+	return is_of(rec, REPL_ENDED, UINT32_MAX) &&
+	       clfield_get_all(ended_fields, ARRAY_LEN(ended_fields), rec->fields, e);
 }
 
 /* --- counters --- */

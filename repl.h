@@ -29,6 +29,7 @@ enum repl_kind {
 	REPL_ACCT = 4,	/* an accounting record that waits, or has arrived */
 	REPL_POOL = 5,	/* an address, and who had it last */
 	REPL_COUNT = 6, /* a session's counters, and whose they are */
+	REPL_ENDED = 7, /* a session that the master who offers this has ended */
 	REPL_KINDS
 };
 
@@ -134,6 +135,12 @@ struct repl_pool {
 	char user[USER_LEN];
 };
 
+/* A session that has ended for good. Its id is the number of it, `unique`. */
+struct repl_ended {
+	uint32_t unique;	     /* sess_rec.unique */
+	uint16_t wire_tid, wire_sid; /* our ids of its tunnel and of itself */
+};
+
 /* Counters of a session, for a full synchronisation: the sum, and what of it each member has told.
  */
 struct repl_count {
@@ -159,6 +166,7 @@ bool repl_put_chan(struct wr *w, const struct repl_chan *c);
 bool repl_put_acct(struct wr *w, const struct repl_acct *a);
 bool repl_put_pool(struct wr *w, const struct repl_pool *p);
 bool repl_put_count(struct wr *w, const struct repl_count *c);
+bool repl_put_ended(struct wr *w, const struct repl_ended *e);
 
 /* A tombstone: there is no such object any more (REPL_SESSION, REPL_TUNNEL, REPL_CHAN). */
 bool repl_put_gone(struct wr *w, enum repl_kind kind, uint32_t id, uint64_t version);
@@ -184,6 +192,7 @@ bool repl_get_chan(const struct repl_record *rec, struct repl_chan *c);
 bool repl_get_acct(const struct repl_record *rec, struct repl_acct *a);
 bool repl_get_pool(const struct repl_record *rec, struct repl_pool *p);
 bool repl_get_count(const struct repl_record *rec, struct repl_count *c);
+bool repl_get_ended(const struct repl_record *rec, struct repl_ended *e);
 
 /* The id of a control message, and its parts. */
 uint32_t repl_chan_id(uint16_t tunnel, uint16_t ns);

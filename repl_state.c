@@ -435,6 +435,17 @@ tunnel_match(const struct repl_tunnel *r)
 	offered[r->id] = same && is_same_tunnel(same, r) ? (uint16_t)same : 0;
 }
 
+void
+tunnel_resync(const struct repl_tunnel *r)
+{
+	tunn_id t = r->id && r->id <= conf->max_tunnels ? offered[r->id] : 0;
+
+	if (!t || !tunnel_get(t))
+		return;
+	yield_tunnel(t);
+	adopt_tunnel(t);
+}
+
 /* The place for what is offered: of the same thing, its own one, or another; 0: none. */
 static uint32_t
 place_for(uint32_t same, uint32_t own, bool own_is_free, uint32_t other)
@@ -550,9 +561,9 @@ here(const struct repl_session *r, struct repl_session *copy)
 	tunn_id t = r->rec.tunnel <= conf->max_tunnels ? offered[r->rec.tunnel] : 0;
 	sess_id same;
 
-	*copy = *r;
 	if (!t || !tunnel_get(t))
 		return false;
+	*copy = *r;
 	copy->rec.tunnel = t;
 	same = session_by_wire(tunnel_get(t)->wire_tid, r->rec.wire_sid);
 	if (same && session_get(same)->unique != r->rec.unique)
@@ -585,6 +596,24 @@ session_offer(const struct repl_session *r)
 		adopt_session(copy.id);
 	else
 		leave_address(copy.id, r->rec.ip4, r->ppp.announced);
+	return INSTALL_DONE;
+}
+
+enum install
+session_ended_elsewhere(const struct repl_ended *r)
+{
+	static const struct sess_end end = {
+		.cause = TERM_LOST_CARRIER,
+		.elsewhere = true,
+		.message = "at another master",
+	};
+	sess_id id = session_by_unique(r->unique);
+
+	if (!id || id != session_by_wire(r->wire_tid, r->wire_sid))
+		return INSTALL_OLD;
+	hook_session_down(id, &end);
+	hook_session(id, SESS_EV_GONE);
+	session_free(id);
 	return INSTALL_DONE;
 }
 

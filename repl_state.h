@@ -64,6 +64,18 @@ void tunnel_match(const struct repl_tunnel *r);
 enum install session_offer(const struct repl_session *r);
 enum install tunnel_offer(const struct repl_tunnel *r);
 
+/* Each tunnel of his, taken or not, in front of its sessions: which of ours it is. A session in a
+ * tunnel that is none of ours is not taken. */
+void tunnel_match(const struct repl_tunnel *r);
+
+/* Both of us went on with this one: the peer may have spoken with the other, so the numbers of the
+ * control channel are found again as behind a takeover. */
+void tunnel_resync(const struct repl_tunnel *r);
+
+/* He has ended it, with a Stop: it goes without one, and without a word to the peer. INSTALL_OLD:
+ * we have no such session. */
+enum install session_ended_elsewhere(const struct repl_ended *r);
+
 /* --- the role. role_set() comes first. --- */
 
 /*

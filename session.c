@@ -13,10 +13,12 @@
 #include "change.h"
 #include "config.h"
 #include "counter.h"
+#include "ended.h"
 #include "hash.h"
 #include "idset.h"
 #include "loop.h"
 #include "note.h"
+#include "role.h"
 #include "seq.h"
 #include "shm.h"
 #include "timer.h"
@@ -353,6 +355,8 @@ session_free(sess_id id)
 	struct session *s = &sessions[id];
 	const struct tunnel *t = tunnel_get(s->tunnel);
 
+	if (role_is_master())
+		ended_note(&(struct ended){ t->wire_tid, s->wire_sid, s->unique, s->end.guess });
 	forget_user(id);
 	forget_calling(id);
 	ll_remove(tunnel_sessions(s->tunnel), id, tunnel_link);

@@ -74,7 +74,9 @@ struct sess_end {
 	uint16_t disconnect;	      /* enum disconnect; 0: no AVP about it */
 	uint16_t disconnect_protocol; /* the control protocol it is about; 0: none */
 	uint8_t disconnect_side;      /* enum disconnect_side */
-	char message[64];	      /* for people; in the CDN too */
+	bool elsewhere;		      /* at another master, which has made the Stop */
+	bool guess;	  /* since nobody answers or uses it, not that anybody said so */
+	char message[64]; /* for people; in the CDN too */
 };
 
 enum sess_flags {

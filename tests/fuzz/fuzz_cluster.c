@@ -99,11 +99,18 @@ sound_count(const struct repl_count *c)
 	MUST(c->id > 0 && c->n <= REPL_MEMBERS);
 }
 
+static void
+sound_ended(const struct repl_ended *e)
+{
+	MUST(e->unique > 0);
+}
+
 RECORD(session, offsetof(struct repl_session, notes) + a.notes_len)
 RECORD(tunnel, sizeof(a))
 RECORD(chan, offsetof(struct repl_chan, data) + a.len)
 RECORD(acct, offsetof(struct repl_acct, len))
 RECORD(pool, sizeof(a))
+RECORD(ended, sizeof(a))
 RECORD(count, offsetof(struct repl_count, member) + a.n * sizeof(a.member[0]))
 
 static void
@@ -118,6 +125,7 @@ records(struct rd fields)
 		acct(&rec);
 		pool(&rec);
 		count(&rec);
+		ended(&rec);
 	}
 }
 

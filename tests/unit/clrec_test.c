@@ -33,7 +33,7 @@ static struct slot {
 
 static struct session shown;
 static struct tunnel shown_tunnel;
-static unsigned int counts, accts, chans, matches;
+static unsigned int counts, accts, chans, matches, resyncs, ends;
 static struct {
 	enum change_kind kind;
 	uint32_t id, unique;
@@ -157,6 +157,21 @@ tunnel_match(const struct repl_tunnel *r)
 	matches++;
 }
 
+void
+tunnel_resync(const struct repl_tunnel *r)
+{
+	(void)r;
+	resyncs++;
+}
+
+enum install
+session_ended_elsewhere(const struct repl_ended *r)
+{
+	(void)r;
+	ends++;
+	return INSTALL_DONE;
+}
+
 int
 acct_install(const struct repl_acct *a)
 {
@@ -252,7 +267,7 @@ begin(void **state)
 		change_set_version(CHANGE_SESSION, id, 0);
 		change_set_version(CHANGE_TUNNEL, id, 0);
 	}
-	counts = accts = chans = matches = n_offers = 0;
+	counts = accts = chans = matches = resyncs = ends = n_offers = 0;
 	refuses = in_sync = false;
 	master_age_ms = 10000;
 	empty();
@@ -408,6 +423,7 @@ each_kind_to_its_own(void **state)
 	struct repl_count c = { .id = 3, .unique = 7, .rx_packets = 1, .rx_bytes = 2 };
 	struct repl_chan m = { .tunnel = 1, .ns = 2, .len = 12, .version = 4 };
 	struct repl_acct a = { .id = 1, .origin = 2, .done = true };
+	struct repl_ended e = { .unique = 7, .wire_tid = 8, .wire_sid = 9 };
 
 	(void)state;
 	assert_true(repl_put_count(&w, &c));
@@ -415,14 +431,15 @@ each_kind_to_its_own(void **state)
 	assert_true(repl_put_acct(&w, &a));
 	assert_true(repl_put_gone(&w, (enum repl_kind)200, 1, 2));
 	assert_true(told(clrec_apply));
-	assert_true(counts == 1 && chans == 1 && accts == 1);
+	assert_true(counts == 1 && chans == 1 && accts == 1 && ends == 0);
+	assert_true(repl_put_ended(&w, &e));
 	assert_true(repl_put_count(&w, &c));
 	assert_true(repl_put_chan(&w, &m));
 	assert_true(repl_put_acct(&w, &a));
 	assert_true(repl_put_gone(&w, REPL_SESSION, 3, 5000));
 	assert_true(repl_put_gone(&w, (enum repl_kind)200, 1, 2));
 	assert_true(told(clrec_take_offer));
-	assert_true(counts == 2 && chans == 1 && accts == 2 && n_offers == 0);
+	assert_true(counts == 2 && chans == 1 && accts == 2 && ends == 1 && n_offers == 0);
 }
 
 static void
@@ -449,10 +466,12 @@ sessions_of_an_offer(void **state)
 	say_session(1, BASE + 5, 12, 50);
 	expect_offer(true); /* another one: it gets another place */
 	slots[CHANGE_SESSION][1].unique = 0;
+	ended_note(&(struct ended){ .unique = 11 });
 	say_session(1, BASE + 5, 11, 101);
-	expect_offer(false); /* older than our mastership: it has ended here */
-	say_session(1, BASE + 5, 12, 99);
-	expect_offer(true); /* began meanwhile, in a place that was used here */
+	expect_offer(false); /* it has ended here */
+	say_session(1, BASE + 5, 12, 50000);
+	expect_offer(true); /* not that one, in a place that was used here */
+	ended_clear();
 	say_session(2, BASE + 5, 13, 99);
 	expect_offer(true);
 	assert_int_equal(offers[0].unique, 13);
@@ -470,8 +489,10 @@ tunnels_of_an_offer(void **state)
 	say_tunnel(1, BASE + 5, 11, 50000);
 	expect_offer(true);
 	change_set_version(CHANGE_TUNNEL, 1, BASE + 1);
+	assert_int_equal(resyncs, 0);
 	say_tunnel(1, BASE + 5, 11, 50000);
-	expect_offer(false);
+	expect_offer(false); /* both of us went on with it */
+	assert_int_equal(resyncs, 1);
 	say_tunnel(1, BASE + 5, 12, 50);
 	expect_offer(true);
 	slots[CHANGE_TUNNEL][1].unique = 0;
@@ -503,5 +524,6 @@ main(void)
 	role_init();
 	change_init(PLACES, PLACES);
 	counter_init();
+	ended_init();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

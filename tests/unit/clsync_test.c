@@ -44,7 +44,7 @@ static size_t long_record; /* of session 1 */
 
 /* What came to the other side, and went there. */
 static unsigned int got_tunnel[TUNNELS + 1], got_chan[TUNNELS + 1], got_session[SESSIONS + 1],
-    got_count[SESSIONS + 1], got_acct[ACCTS + 1], offers, dropped_tunnels, dropped_sessions,
+    got_count[SESSIONS + 1], got_acct[ACCTS + 1], got_ended, offers, dropped_tunnels, dropped_sessions,
     at_once, longest_turn;
 static bool synced;
 
@@ -204,6 +204,10 @@ take(struct rd fields)
 		case REPL_COUNT:
 			assert_true(got_session[rec.id]);
 			got_count[rec.id]++;
+			break;
+		case REPL_ENDED: /* in front of all else */
+			assert_int_equal(got_session[SESSIONS] + got_tunnel[TUNNELS], 0);
+			got_ended++;
 			break;
 		case REPL_ACCT:
 			got_acct[rec.id]++;
@@ -481,11 +485,14 @@ an_offer(void **state)
 
 	(void)state;
 	change_set_version(CHANGE_TUNNEL, 7, 3000);
+	for (n = 0; n < 1000; n++)
+		ended_note(&(struct ended){ 1, 2, n + 1, n % 4 == 0 });
 	clsync_offer(2500, true);
 	for (n = 0; !sync_in.from && n < 20000; n++)
 		pass(20, true);
 	assert_true(sync_in.from); /* asks as soon as all was acknowledged */
 	assert_true(offers > 0);
+	assert_int_equal(got_ended, 750); /* all that are no guesses */
 	for (id = 1; id <= SESSIONS; id++) {
 		assert_int_equal(got_session[id] > 0, has_session[id] && 1000 + id > 2500);
 		assert_int_equal(got_count[id] > 0, has_session[id] && 1000 + id > 2500);
@@ -544,6 +551,7 @@ main(void)
 
 	srandom(4711);
 	counter_init();
+	ended_init();
 	role_init();
 	timer_run(now_ms);
 	change_init(TUNNELS, SESSIONS);

@@ -1080,6 +1080,12 @@ offers_are_taken(void **state)
 	assert_int_equal(session_by_wire(999, 20), 2);
 	assert_int_equal(iptab_lookup(address(2)), 2);
 	assert_true(change_is_active(CHANGE_SESSION, 2));
+	make_session(5, 4, 21, 7); /* a tunnel of which he has not told */
+	assert_int_equal(session_offer(&rec), INSTALL_OLD);
+	make_session(5, 3, 22, 8); /* one that is another's here */
+	assert_int_equal(session_offer(&rec), INSTALL_OLD);
+	make_tunnel(&t, 1, 701);
+	tunnel_match(&t);
 	make_session(1, 1, 11, 99); /* he gave the wire id to another call */
 	assert_int_equal(session_offer(&rec), INSTALL_OLD);
 	make_session(9, 3, 14, 77); /* his tunnel 3 is none of ours */
@@ -1126,6 +1132,41 @@ what_ends_is_not_taken(void **state)
 	assert_int_equal(session_get(1)->state, SESS_OPEN);
 	assert_true(session_fast(1)->flags & SF_ON);
 	assert_int_equal(sent_messages(CTL_CDN) + sent_messages(CTL_STOPCCN), 0);
+	be_slave();
+	drop_all();
+}
+
+/* What he has ended goes, if it is that very session, and his is the Stop. */
+static void
+what_ended_there_ends_here(void **state)
+{
+	const struct repl_ended all[] = { { 6, 701, 11 }, { 5, 702, 11 }, { 5, 701, 12 },
+		{ 5, 701, 11 }, { 5, 701, 11 } };
+	static const enum install want[] = { INSTALL_OLD, INSTALL_OLD, INSTALL_OLD, INSTALL_DONE,
+		INSTALL_OLD };
+	enum change_kind kind;
+	uint32_t id;
+	size_t i;
+
+	(void)state;
+	be_slave();
+	put_tunnels();
+	make_session(1, 1, 11, 5);
+	rec.rec.ip4 = address(1);
+	assert_int_equal(session_install(&rec), INSTALL_DONE);
+	be_master();
+	change_subscribe(true);
+	n_sent = n_events = 0;
+	for (i = 0; i < ARRAY_LEN(all); i++) {
+		assert_int_equal(session_get(1) != NULL, i <= 3);
+		assert_int_equal(session_ended_elsewhere(&all[i]), want[i]);
+	}
+	assert_int_equal(iptab_lookup(address(1)), 0);
+	assert_int_equal(n_events, 1); /* its DOWN */
+	assert_int_equal(n_sent, 0);
+	assert_true(change_next(&kind, &id)); /* its end is told */
+	assert_int_equal(id, 1);
+	change_subscribe(false);
 	be_slave();
 	drop_all();
 }
@@ -1270,6 +1311,7 @@ main(void)
 		cmocka_unit_test(offered_sessions_are_carried),
 		cmocka_unit_test(offers_are_taken),
 		cmocka_unit_test(what_ends_is_not_taken),
+		cmocka_unit_test(what_ended_there_ends_here),
 		cmocka_unit_test(the_older_one_keeps_the_address),
 		cmocka_unit_test(who_has_a_route_keeps_it),
 		cmocka_unit_test(the_younger_one_gets_another),

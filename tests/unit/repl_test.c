@@ -64,8 +64,8 @@ written(void)
  */
 enum {
 	HEAD = 4 + 4 + 8, /* id, padding, version */
-	REC_LEFT = 4 + 2, /* notes; filter_in, filter_out */
-	REC_PADDING = 4 + 1 + 1 + 2,
+	REC_LEFT = 4 + 2 + 2, /* notes; filter_in, filter_out; end.elsewhere, end.guess */
+	REC_PADDING = 4 + 1 + 1,
 	ACCOUNT_PADDING = 3 + 4,
 	SESSION_LEFT = HEAD + REC_LEFT + REC_PADDING + 3 + 2 + ACCOUNT_PADDING + 1,
 	TUNNEL_LEFT = HEAD + 1 + 2 + 4 + 4,
@@ -83,6 +83,7 @@ static const struct {
 	{ acct_fields, ARRAY_LEN(acct_fields), offsetof(struct repl_acct, len), HEAD + 2,
 	    ACCT_ATTRS },
 	{ pool_fields, ARRAY_LEN(pool_fields), sizeof(struct repl_pool), 8, 0 },
+	{ ended_fields, ARRAY_LEN(ended_fields), sizeof(struct repl_ended), 4, 0 },
 	{ count_fields, ARRAY_LEN(count_fields), offsetof(struct repl_count, n), HEAD + 4,
 	    COUNT_MEMBER },
 };
