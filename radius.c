@@ -35,6 +35,7 @@
 #include "rad_reply.h"
 #include "rad_sess.h"
 #include "rad_sock.h"
+#include "role.h"
 #include "shm.h"
 #include "timer.h"
 #include "util.h"
@@ -284,6 +285,8 @@ on_timer(uint32_t id)
 
 	if (loop_now_ms() < r->due_ms) /* the wheel lags the clock by as long as the loop slept */
 		timer_set(&r->timer, r->due_ms - loop_now_ms());
+	else if (r->use == USE_RECORD && !role_is_master())
+		end_record(id, NULL); /* the next master's to send, if it is at all */
 	else if (slot->tries < uses[r->use].n_steps)
 		send_step(id);
 	else
