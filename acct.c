@@ -333,6 +333,14 @@ yield(sess_id id)
 	n_started--;
 }
 
+bool
+acct_goes_on(uint64_t key)
+{
+	const struct session *s = session_get(session_by_unique((uint32_t)key));
+
+	return s && key_of(s) == key && s->accounted;
+}
+
 const struct hook_member acct_member = {
 	.export = export,
 	.install = install,

@@ -20,6 +20,9 @@ extern const struct hook_member acct_member;
  */
 void acct_on_stop(uint32_t (*fn)(sess_id s, uint64_t key));
 
+/* The session of these records is accounted here, and goes on. */
+bool acct_goes_on(uint64_t key);
+
 /* We are the master, with no session: sends what was left over, then Accounting-On. */
 void acct_begin(void);
 

@@ -772,6 +772,13 @@ acct_install(const struct repl_acct *r)
 	return 1;
 }
 
+void
+acct_refuse(const struct repl_acct *r)
+{
+	if (watch && !passive)
+		watch->gone(r->origin, r->id);
+}
+
 /* What was to be sent, a session's in order, is kept for the next master. */
 static void
 step_down(void)

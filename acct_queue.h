@@ -78,6 +78,9 @@ bool acct_export(uint32_t *pos, struct repl_acct *r);
  */
 int acct_install(const struct repl_acct *r);
 
+/* On a master: one that was offered is not to be sent, by nobody. */
+void acct_refuse(const struct repl_acct *r);
+
 /*
  * The role. A master sends what is here, in order; a slave sends nothing, and what it had to send
  * is the next master's.

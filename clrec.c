@@ -8,6 +8,7 @@
  * Called by clstream.c and clsync.c.
  */
 #include "clrec.h"
+#include "acct.h"
 #include "acct_queue.h"
 #include "clcount.h"
 #include "clstream.h"
@@ -186,6 +187,21 @@ may_take_tunnel(const struct repl_tunnel *r)
 	return (uint64_t)r->age_ds * 100 < cluster_master_age_ms();
 }
 
+/* Who heard nobody has ended sessions that go on here: their Stop is still to come. */
+static enum install
+take_acct(const struct repl_record *rec)
+{
+	static struct repl_acct a;
+
+	if (!repl_get_acct(rec, &a))
+		return INSTALL_REFUSED;
+	if (!a.done && a.status == RAD_ACCT_STOP && acct_goes_on(a.key)) {
+		acct_refuse(&a);
+		return INSTALL_OLD;
+	}
+	return (enum install)acct_install(&a);
+}
+
 /* One that is as it was before there were two of us says only which it is. */
 static enum install
 take_tunnel(const struct repl_record *rec)
@@ -235,7 +251,7 @@ take(const struct repl_record *rec)
 	case REPL_ENDED:
 		return take_end(rec);
 	case REPL_ACCT:
-		return apply_acct(rec);
+		return take_acct(rec);
 	case REPL_COUNT:
 		return apply_count(rec);
 	default:

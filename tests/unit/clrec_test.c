@@ -24,7 +24,7 @@ const struct tunnel *play_tunnel(tunn_id id);
 
 #include <cmocka.h>
 
-enum { PLACES = 40, BASE = 1000 };
+enum { PLACES = 40, BASE = 1000, GOES_ON = 77 };
 
 /* What is in a place; both tables are alike. */
 static struct slot {
@@ -33,7 +33,7 @@ static struct slot {
 
 static struct session shown;
 static struct tunnel shown_tunnel;
-static unsigned int counts, accts, chans, matches, resyncs, ends;
+static unsigned int counts, accts, chans, matches, resyncs, ends, refusals;
 static struct {
 	enum change_kind kind;
 	uint32_t id, unique;
@@ -172,6 +172,19 @@ session_ended_elsewhere(const struct repl_ended *r)
 	return INSTALL_DONE;
 }
 
+bool
+acct_goes_on(uint64_t key)
+{
+	return key == GOES_ON;
+}
+
+void
+acct_refuse(const struct repl_acct *a)
+{
+	(void)a;
+	refusals++;
+}
+
 int
 acct_install(const struct repl_acct *a)
 {
@@ -267,7 +280,7 @@ begin(void **state)
 		change_set_version(CHANGE_SESSION, id, 0);
 		change_set_version(CHANGE_TUNNEL, id, 0);
 	}
-	counts = accts = chans = matches = resyncs = ends = n_offers = 0;
+	counts = accts = chans = matches = resyncs = ends = refusals = n_offers = 0;
 	refuses = in_sync = false;
 	master_age_ms = 10000;
 	empty();
@@ -424,6 +437,8 @@ each_kind_to_its_own(void **state)
 	struct repl_chan m = { .tunnel = 1, .ns = 2, .len = 12, .version = 4 };
 	struct repl_acct a = { .id = 1, .origin = 2, .done = true };
 	struct repl_ended e = { .unique = 7, .wire_tid = 8, .wire_sid = 9 };
+	struct repl_acct stop = { .id = 2, .origin = 2, .status = RAD_ACCT_STOP, .key = GOES_ON,
+		.len = 20 };
 
 	(void)state;
 	assert_true(repl_put_count(&w, &c));
@@ -433,6 +448,7 @@ each_kind_to_its_own(void **state)
 	assert_true(told(clrec_apply));
 	assert_true(counts == 1 && chans == 1 && accts == 1 && ends == 0);
 	assert_true(repl_put_ended(&w, &e));
+	assert_true(repl_put_acct(&w, &stop)); /* its session lives on here */
 	assert_true(repl_put_count(&w, &c));
 	assert_true(repl_put_chan(&w, &m));
 	assert_true(repl_put_acct(&w, &a));
@@ -440,6 +456,7 @@ each_kind_to_its_own(void **state)
 	assert_true(repl_put_gone(&w, (enum repl_kind)200, 1, 2));
 	assert_true(told(clrec_take_offer));
 	assert_true(counts == 2 && chans == 1 && accts == 2 && ends == 1 && n_offers == 0);
+	assert_int_equal(refusals, 1);
 }
 
 static void
