@@ -2,9 +2,10 @@
 /*
  * The u64 -> u32 map behind sessions by wire id, by address and the like. Deletion
  * shifts the following cells back, so there are no tombstones and a map that was
- * full once is as quick as a new one. The map doubles when three quarters are in use,
- * which takes a few milliseconds at a hundred thousand entries and happens a dozen
- * times in the life of the process; it shrinks when it empties.
+ * full once is as quick as a new one. The map doubles when three quarters are in use, and
+ * shrinks when it empties. As several maps of as many entries would double in the same turn,
+ * entries move a few at a time, with each new one; until all have, the cells of before are looked
+ * at too. What has moved out of those is marked, as an empty cell would end the search.
  */
 #include "hash.h"
 #include "log.h"
@@ -12,15 +13,21 @@
 
 #include <sys/mman.h>
 
-enum { FEWEST_CELLS = 1024 };
+enum { FEWEST_CELLS = 1024, MOVED_A_PUT = 8 };
 
 static uint32_t
-home(const struct hash *h, uint64_t key)
+scatter(const struct hash *h, uint64_t key)
 {
 	key = (key ^ h->seed) * UINT64_C(0x9e3779b97f4a7c15);
 	key ^= key >> 32;
 	key *= UINT64_C(0xd6e8feb86659fd93);
-	return (uint32_t)(key >> 32) & h->mask;
+	return (uint32_t)(key >> 32);
+}
+
+static uint32_t
+home(const struct hash *h, uint64_t key)
+{
+	return scatter(h, key) & h->mask;
 }
 
 static struct hash_cell *
@@ -39,6 +46,7 @@ hash_init(struct hash *h, const char *what, uint32_t limit)
 	if (!h->cells)
 		fatal("no memory for %s", what);
 	h->mask = FEWEST_CELLS - 1;
+	h->old = NULL;
 	h->used = 0;
 	h->limit = limit;
 	random_bytes(&h->seed, sizeof(h->seed));
@@ -55,27 +63,84 @@ find(const struct hash *h, uint64_t key)
 	return i;
 }
 
+/* Where it is among the cells of before; NULL: not there. */
+static struct hash_cell *
+find_old(const struct hash *h, uint64_t key)
+{
+	uint32_t i;
+
+	if (!h->old)
+		return NULL;
+	for (i = scatter(h, key) & h->old_mask; h->old[i].value; i = (i + 1) & h->old_mask)
+		if (h->old[i].key == key && !h->old[i].moved)
+			return &h->old[i];
+	return NULL;
+}
+
 uint32_t
 hash_get(const struct hash *h, uint64_t key)
 {
-	return h->cells[find(h, key)].value;
+	uint32_t value = h->cells[find(h, key)].value;
+	const struct hash_cell *old;
+
+	if (value || !h->old)
+		return value;
+	old = find_old(h, key);
+	return old ? old->value : 0;
 }
 
-/* Moves all entries to a mapping of `n` cells. Without memory for it all stays as it is. */
+/* Takes it out of the cells of before; 0: not there. */
+static uint32_t
+take_old(struct hash *h, uint64_t key)
+{
+	struct hash_cell *old = find_old(h, key);
+
+	if (!old)
+		return 0;
+	old->moved = 1;
+	return old->value;
+}
+
+static void
+drop_old(struct hash *h)
+{
+	if (h->old)
+		munmap(h->old, ((size_t)h->old_mask + 1) * sizeof(*h->old));
+	h->old = NULL;
+}
+
+static void
+move_some(struct hash *h, uint32_t n)
+{
+	struct hash_cell *old;
+
+	for (; h->old && n > 0; n--) {
+		old = &h->old[h->moving];
+		if (old->value && !old->moved) {
+			h->cells[find(h, old->key)] =
+			    (struct hash_cell){ .key = old->key, .value = old->value };
+			old->moved = 1;
+		}
+		if (h->moving++ == h->old_mask)
+			drop_old(h);
+	}
+}
+
+/* A mapping of `n` cells; all entries are to move there. Without memory for it all stays as it is.
+ */
 static int
 resize(struct hash *h, size_t n)
 {
-	struct hash_cell *old = h->cells, *cells = new_cells(n);
-	size_t old_n = (size_t)h->mask + 1, i;
+	struct hash_cell *cells = new_cells(n);
 
 	if (!cells)
 		return -1;
+	move_some(h, UINT32_MAX); /* of a growth before: nothing is left by now */
+	h->old = h->cells;
+	h->old_mask = h->mask;
+	h->moving = 0;
 	h->cells = cells;
 	h->mask = (uint32_t)(n - 1);
-	for (i = 0; i < old_n; i++)
-		if (old[i].value)
-			cells[find(h, old[i].key)] = old[i];
-	munmap(old, old_n * sizeof(*old));
 	return 0;
 }
 
@@ -98,9 +163,12 @@ hash_put(struct hash *h, uint64_t key, uint32_t value)
 	struct hash_cell *cell = &h->cells[find(h, key)];
 
 	if (!cell->value) {
-		if (!has_room(h))
-			return -1;
-		h->used++;
+		if (!take_old(h, key)) {
+			if (!has_room(h))
+				return -1;
+			h->used++;
+		}
+		move_some(h, MOVED_A_PUT);
 		cell = &h->cells[find(h, key)]; /* it may have moved */
 	}
 	cell->key = key;
@@ -108,14 +176,21 @@ hash_put(struct hash *h, uint64_t key, uint32_t value)
 	return 0;
 }
 
-uint32_t
-hash_del(struct hash *h, uint64_t key)
+/* All are gone. */
+static void
+shrink(struct hash *h)
 {
-	uint32_t hole = find(h, key);
-	uint32_t value = h->cells[hole].value, i;
+	if (h->mask >= FEWEST_CELLS && resize(h, FEWEST_CELLS) < 0)
+		return;
+	drop_old(h);
+}
 
-	if (!value)
-		return 0;
+/* Closes a hole in a row of cells. */
+static void
+close_up(struct hash *h, uint32_t hole)
+{
+	uint32_t i;
+
 	for (i = (hole + 1) & h->mask; h->cells[i].value; i = (i + 1) & h->mask) {
 		uint32_t want = home(h, h->cells[i].key);
 
@@ -126,8 +201,20 @@ hash_del(struct hash *h, uint64_t key)
 		hole = i;
 	}
 	h->cells[hole].value = 0;
-	if (--h->used == 0 && h->mask >= FEWEST_CELLS)
-		resize(h, FEWEST_CELLS);
+}
+
+uint32_t
+hash_del(struct hash *h, uint64_t key)
+{
+	uint32_t hole = find(h, key);
+	uint32_t value = h->cells[hole].value;
+
+	if (value)
+		close_up(h, hole);
+	else
+		value = take_old(h, key);
+	if (value && --h->used == 0)
+		shrink(h);
 	return value;
 }
 

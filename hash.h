@@ -12,13 +12,15 @@
 struct hash_cell {
 	uint64_t key;
 	uint32_t value; /* 0: empty */
-	uint32_t spare;
+	uint32_t moved; /* in `old`: no longer here, but not empty for who looks further */
 };
 
 struct hash {
 	struct hash_cell *cells;
 	uint64_t seed; /* so that peers cannot choose colliding keys */
 	uint32_t mask;
+	struct hash_cell *old;	   /* before it doubled: what has not moved yet; NULL: all has */
+	uint32_t old_mask, moving; /* the next cell of it to move */
 	uint32_t used;
 	uint32_t limit; /* entries it may hold */
 };

@@ -104,6 +104,54 @@ empties_and_fills_again(void **state)
 	}
 }
 
+/* While entries move to twice as many cells: each is found, replaced, removed and put again. */
+static void
+all_is_there_while_it_doubles(void **state)
+{
+	enum { MOST = 5000 };
+	static uint32_t model[MOST];
+	uint32_t i, n, moved_at_once = 0, doubled = 0, was;
+	struct hash h;
+
+	(void)state;
+	srandom(2);
+	hash_init(&h, "test", MOST);
+	for (i = 0; i < MOST; i++) {
+		bool before = h.old;
+
+		was = h.moving;
+		model[i] = i + 1;
+		assert_int_equal(hash_put(&h, key_of(i * 3), i + 1), 0);
+		doubled += h.old && !before;
+		if (h.old && before && h.moving > was)
+			moved_at_once =
+			    h.moving - was > moved_at_once ? h.moving - was : moved_at_once;
+		for (n = 0; n < 3; n++) {
+			uint32_t k = (uint32_t)random() % (i + 1);
+
+			assert_int_equal(hash_get(&h, key_of(k * 3)), model[k]);
+			if (n == 0) {
+				model[k] = model[k] ? model[k] + MOST : 0;
+				if (model[k])
+					assert_int_equal(hash_put(&h, key_of(k * 3), model[k]), 0);
+			} else if (n == 1 && random() % 4 == 0) {
+				assert_int_equal(hash_del(&h, key_of(k * 3)), model[k]);
+				assert_int_equal(hash_del(&h, key_of(k * 3)), 0);
+				model[k] = 0;
+			}
+		}
+		if (i % 16 == 0)
+			for (n = 0; n <= i; n++)
+				assert_int_equal(hash_get(&h, key_of(n * 3)), model[n]);
+	}
+	assert_true(doubled >= 2);
+	assert_true(moved_at_once > 0 && moved_at_once <= 8);
+	for (i = 0; i < MOST; i++)
+		assert_int_equal(hash_del(&h, key_of(i * 3)), model[i]);
+	assert_int_equal(h.used, 0);
+	assert_null(h.old);
+}
+
 static void
 small_map(void **state)
 {
@@ -133,6 +181,7 @@ main(void)
 		cmocka_unit_test(random_run_against_an_array),
 		cmocka_unit_test(full_map_refuses_new_keys_only),
 		cmocka_unit_test(empties_and_fills_again),
+		cmocka_unit_test(all_is_there_while_it_doubles),
 		cmocka_unit_test(small_map),
 		cmocka_unit_test(texts),
 	};
