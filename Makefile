@@ -32,6 +32,7 @@ LIBS     = -lcli -lcrypt -ljansson -lmnl -lnettle -lsystemd
 
 OBJS = \
 	acct.o \
+	acct_mark.o \
 	acct_queue.o \
 	acct_spill.o \
 	addr.o \
@@ -75,6 +76,7 @@ OBJS = \
 	clpost.o \
 	clrec.o \
 	clroutes.o \
+	clshare.o \
 	clsock.o \
 	clstatus.o \
 	clstream.o \

@@ -395,9 +395,10 @@ keep_all(bool append)
 	acct_spill_save_begin(append);
 	acct_queue_save(append);
 	FOR_EACH_SESSION (id) {
-		if (accounts[id].state != ACCT_STARTED)
+		if (accounts[id].state != ACCT_STARTED || !role_is_master())
 			continue;
 		make(id, RAD_ACCT_STOP, TERM_NAS_REBOOT);
+		acct_queue_number(&rec);
 		rec.when = loop_time(); /* the next process knows no other clock */
 		acct_spill_save(&rec);
 	}
@@ -408,8 +409,6 @@ void
 acct_fini(void)
 {
 	acct_queue_close();
-	if (!role_is_master()) /* it is all another member's */
-		return;
 	if (n_started == 0 && acct_queue_empty())
 		return;
 	if (keep_all(false) || keep_all(true))

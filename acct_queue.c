@@ -30,15 +30,20 @@
  * file. Between two processes there is only the wall clock; so what an earlier one has left
  * is kept for radius_acct_retry_time from our start, whatever its age.
  *
- * Under a cluster the slaves have a copy of each session's record until it has arrived. A slave
- * keeps copies in the order in which they came, and sends nothing. A new master sends what it
- * has: some for the second time, as nobody could tell it of the last acknowledgements. Records
- * have the number of who made them; those in the file are told by the others' numbers too, which
- * stand beside it in runs. What a slave has no room for goes to its file.
+ * Under a cluster the slaves have a copy of each session's record until it has arrived, in the
+ * same order and by the same rule in memory or in their file. A slave sends nothing. A new master
+ * sends what it has: some for the second time, as nobody could tell it of the last
+ * acknowledgements. All members know a record by its origin and number, also when it was
+ * left in the file of one that was away and joins again: it offers what it finds there, and the
+ * master takes what is neither here nor known to have arrived (acct_mark.h).
+ *
+ * A Stop that waits for what other members have counted is in memory meanwhile, whatever is in
+ * the file; an amended record is told once more.
  *
  * Owns struct record. Called by acct.c and the loop; sends by radius.c.
  */
 #include "acct_queue.h"
+#include "acct_mark.h"
 #include "config.h"
 #include "counter.h"
 #include "hash.h"
@@ -62,11 +67,16 @@ enum {
 	LONGEST_WAIT_SEC = 30,
 	HOLD_SILENT_SEC = 600,
 	HOLD_SEC = 60,
-	RUNS = 256, /* of numbers in the file; power of two */
+	SECOND = POOL + 1, /* positions of acct_export(): the pool, the file, the pool again */
+	FILE_FIRST = 2 * SECOND,
+	FILE_STEP = 16, /* octets; records are longer */
 };
 
-/* COPY: the master's, or ours before we stepped down. OVER: has arrived, but radius.c has it. */
-enum state { FREE, READY, SENT, WAITING, BEHIND, COPY, OVER };
+/*
+ * COPY: the master's, or ours before we stepped down. HELD: goes to the file when it is final.
+ * OVER: has arrived, but radius.c has it.
+ */
+enum state { FREE, READY, SENT, WAITING, BEHIND, COPY, HELD, OVER };
 
 struct record {
 	struct timer timer;  /* of one that waits */
@@ -78,8 +88,7 @@ struct record {
 	uint32_t asked;	     /* servers, see rad_server_next() */
 	bool spilled;	     /* stands in the file still */
 	bool flying;	     /* radius.c has it */
-	uint32_t number;     /* of it, by `origin`; 0: has none, nobody knows of it */
-	uint64_t origin;
+	bool untold;	     /* others have it as it was */
 	struct acct_rec rec;
 };
 
@@ -89,6 +98,7 @@ static uint32_t highest;       /* those above were never used */
 static uint32_t used, used_spilled;
 static struct id_list fresh, again; /* to be sent, these first and those in front of them */
 static struct hash last_of;	    /* session to its last record in the pool */
+static struct hash held_of;	    /* to its Stop that is HELD */
 static uint32_t window, in_flight;
 static uint64_t shrunk_ms; /* when the window was halved last */
 static int64_t begun_ms;   /* loop clock at the start */
@@ -103,13 +113,6 @@ static uint64_t our_origin;
 static uint32_t last_number;
 static struct id_list copies; /* records of the state COPY */
 static struct hash by_number;
-
-/* Numbers of records in the file, first in, first out: so many of one origin that follow. */
-static struct run {
-	uint64_t origin; /* 0: they have none */
-	uint32_t number, n;
-} runs[RUNS];
-static unsigned int first_run, n_runs;
 
 static struct {
 	struct acct_rec rec;
@@ -154,48 +157,40 @@ number_key(uint64_t origin, uint32_t number)
 	return origin + number; /* origins are far apart */
 }
 
-/* The numbers of the next record that goes to the file. One too many has none: it is ours alone. */
-static void
-run_add(uint64_t origin, uint32_t number)
-{
-	struct run *last = &runs[(first_run + n_runs - 1) % RUNS];
-
-	if (n_runs && last->origin == origin && (!origin || last->number + last->n == number)) {
-		last->n++;
-	} else if (n_runs < RUNS) {
-		runs[(first_run + n_runs++) % RUNS] = (struct run){ origin, number, 1 };
-	} else {
-		if (origin && watch)
-			watch->gone(origin, number);
-		last->n += last->origin == 0;
-	}
-}
-
-/* Those of the next one that comes from it. */
-static void
-run_take(uint64_t *origin, uint32_t *number)
-{
-	struct run *r = &runs[first_run];
-
-	*origin = n_runs ? r->origin : 0;
-	*number = *origin ? r->number++ : 0;
-	if (n_runs && --r->n == 0) {
-		first_run = (first_run + 1) % RUNS;
-		n_runs--;
-	}
-}
-
-/* A record of a session gets a number, and the others hear of it. */
 static uint32_t
-tell_added(const struct acct_rec *rec)
+find(uint64_t origin, uint32_t number)
 {
+	uint32_t i = hash_get(&by_number, number_key(origin, number));
+
+	return records[i].rec.origin == origin && records[i].rec.number == number ? i : 0;
+}
+
+void
+acct_queue_number(struct acct_rec *rec)
+{
+	rec->origin = our_origin;
+	rec->number = 0;
+	rec->amended = rec->left = false;
 	if (!rec->key || !our_origin)
-		return 0;
+		return;
 	if (++last_number == 0)
 		last_number = 1;
-	if (watch)
-		watch->added(rec, our_origin, last_number);
-	return last_number;
+	rec->number = last_number;
+	acct_mark_set(our_origin, last_number);
+}
+
+static void
+tell(const struct acct_rec *rec)
+{
+	if (rec->number && watch && !passive)
+		watch->added(rec);
+}
+
+static void
+tell_gone(uint64_t origin, uint32_t number)
+{
+	if (number && watch && !passive)
+		watch->gone(origin, number);
 }
 
 /* --- the pool --- */
@@ -208,9 +203,23 @@ make_ready(uint32_t i, struct id_list *list)
 }
 
 static void
+tell_amended(uint32_t i)
+{
+	if (records[i].untold)
+		tell(&records[i].rec);
+	records[i].untold = false;
+}
+
+static void put_off(uint32_t i);
+
+static void
 on_wait_over(uint32_t i)
 {
-	make_ready(i, &again);
+	tell_amended(i);
+	if (records[i].state == HELD)
+		put_off(i);
+	else
+		make_ready(i, &again);
 	pump();
 }
 
@@ -233,8 +242,9 @@ enlist(uint32_t i)
 	}
 }
 
+/* Where a record is kept, but its attributes. */
 static uint32_t
-take_in(const struct acct_rec *rec, uint64_t origin, uint32_t number)
+take_in(const struct acct_rec *rec)
 {
 	uint32_t i = free_record;
 	struct record *r;
@@ -244,18 +254,13 @@ take_in(const struct acct_rec *rec, uint64_t origin, uint32_t number)
 	else
 		i = ++highest;
 	r = &records[i];
-	*r = (struct record){ .origin = origin, .number = number };
-	r->rec.status = rec->status;
-	r->rec.s = rec->s;
-	r->rec.key = rec->key;
-	r->rec.when = rec->when;
-	r->rec.len = rec->len;
-	memcpy(r->rec.attrs, rec->attrs, rec->len);
+	*r = (struct record){ .state = FREE };
+	memcpy(&r->rec, rec, offsetof(struct acct_rec, attrs) + rec->len);
 	r->born_ms = (int64_t)loop_now_ms() - MAX(acct_queue_clock() - rec->when, 0) * 1000;
 	timer_init(&r->timer, on_wait_over, i);
 	used++;
-	if (number)
-		hash_put(&by_number, number_key(origin, number), i);
+	if (rec->number)
+		hash_put(&by_number, number_key(rec->origin, rec->number), i);
 	return i;
 }
 
@@ -273,9 +278,9 @@ hold(uint32_t i, uint32_t ms)
 }
 
 static void
-take_own(const struct acct_rec *rec, uint32_t number, uint32_t ms)
+take_own(const struct acct_rec *rec, uint32_t ms)
 {
-	uint32_t i = take_in(rec, our_origin, number);
+	uint32_t i = take_in(rec);
 
 	if (rec->status == RAD_ACCT_ON)
 		on.index = i;
@@ -283,18 +288,30 @@ take_own(const struct acct_rec *rec, uint32_t number, uint32_t ms)
 	hold(i, ms);
 }
 
+/* It goes to the file, but its counters may be amended for so long. */
 static void
-take_from_file(const struct acct_rec *rec)
+take_held(const struct acct_rec *rec, uint32_t ms)
 {
-	uint64_t origin;
-	uint32_t number, i;
+	uint32_t i = take_in(rec);
 
-	run_take(&origin, &number);
-	if (!number) {
-		origin = our_origin;
-		number = tell_added(rec);
-	}
-	i = take_in(rec, origin, number);
+	records[i].state = HELD;
+	hash_put(&held_of, rec->key, i);
+	timer_set(&records[i].timer, ms);
+}
+
+/* What an earlier process has left the others may not know yet. */
+static void
+take_from_file(struct acct_rec *rec)
+{
+	uint32_t i;
+
+	if (!rec->number)
+		acct_queue_number(rec);
+	else if (find(rec->origin, rec->number))
+		return;
+	if (rec->left)
+		tell(rec);
+	i = take_in(rec);
 	records[i].spilled = true;
 	used_spilled++;
 	enlist(i);
@@ -323,6 +340,37 @@ unchain(uint32_t i)
 	r->next = 0;
 }
 
+/* Its place is free. */
+static void
+release(uint32_t i)
+{
+	used--;
+	used_spilled -= records[i].spilled;
+	records[i] = (struct record){ .next = free_record };
+	free_record = i;
+	trim();
+	if (used_spilled == 0)
+		acct_spill_settled();
+	feed_soon();
+}
+
+/* One that is final goes to the file, or, when there is no room, is sent from here. */
+static void
+put_off(uint32_t i)
+{
+	struct record *r = &records[i];
+
+	hash_del(&held_of, r->rec.key);
+	if (!acct_spill_add(&r->rec)) {
+		enlist(i);
+		return;
+	}
+	COUNT(acct_spilled);
+	if (r->rec.number)
+		hash_del(&by_number, number_key(r->rec.origin, r->rec.number));
+	release(i);
+}
+
 /* It has arrived, or is given up. It is on no list. */
 static void
 drop(uint32_t i)
@@ -335,23 +383,15 @@ drop(uint32_t i)
 		on.index = 0;
 		timer_stop(&on.hold);
 	}
-	if (r->number)
-		hash_del(&by_number, number_key(r->origin, r->number));
-	if (r->number && watch && !passive)
-		watch->gone(r->origin, r->number);
+	if (r->rec.number)
+		hash_del(&by_number, number_key(r->rec.origin, r->rec.number));
+	tell_gone(r->rec.origin, r->rec.number);
 	if (r->flying) { /* the place is not free before radius.c has done with it */
 		r->state = OVER;
-		r->number = 0;
+		r->rec.number = 0;
 		return;
 	}
-	used--;
-	used_spilled -= r->spilled;
-	*r = (struct record){ .next = free_record };
-	free_record = i;
-	trim();
-	if (used_spilled == 0)
-		acct_spill_settled();
-	feed_soon();
+	release(i);
 }
 
 /* --- sending --- */
@@ -556,7 +596,7 @@ static void
 take_on(void)
 {
 	on.due = false;
-	take_own(&on.rec, 0, 0);
+	take_own(&on.rec, 0);
 }
 
 static void
@@ -578,53 +618,67 @@ on_feed(uint32_t unused)
 }
 
 void
-acct_queue_add(const struct acct_rec *rec)
+acct_queue_add(struct acct_rec *rec)
 {
 	acct_queue_add_held(rec, 0);
 }
 
-/* The last record of a session, when it was not sent yet; NULL: there is none. */
-static struct record *
+/* The last record of a session, when it was not sent yet; 0: there is none. */
+static uint32_t
 unsent(uint64_t key)
 {
-	uint32_t i = hash_get(&last_of, key);
-	struct record *r = &records[i];
+	uint32_t held = hash_get(&held_of, key), i = held ? held : hash_get(&last_of, key);
+	const struct record *r = &records[i];
 
-	return i && r->rounds == 0 && (r->state == WAITING || r->state == BEHIND) ? r : NULL;
+	return r->state == HELD || (r->rounds == 0 && (r->state == WAITING || r->state == BEHIND))
+		   ? i
+		   : 0;
 }
 
 void
 acct_queue_amend(uint64_t key, const struct rad_moved *more)
 {
-	struct record *r = unsent(key);
+	uint32_t i = unsent(key);
 
-	if (r)
-		rad_acct_amend(r->rec.attrs, r->rec.len, more);
+	if (!i || !(more->in_bytes || more->in_packets || more->out_bytes || more->out_packets))
+		return;
+	rad_acct_amend(records[i].rec.attrs, records[i].rec.len, more);
+	records[i].rec.amended = records[i].untold = true;
+	if (records[i].state == BEHIND) /* no timer runs for it */
+		tell_amended(i);
 }
 
 void
 acct_queue_release(uint64_t key)
 {
-	struct record *r = unsent(key);
+	uint32_t i = unsent(key);
 
-	if (!r || r->state != WAITING)
+	if (!i || records[i].state == BEHIND)
 		return;
-	timer_stop(&r->timer);
-	on_wait_over((uint32_t)(r - records));
+	timer_stop(&records[i].timer);
+	on_wait_over(i);
+}
+
+static bool
+goes_to_file(void)
+{
+	return acct_spill_count() > 0 || used >= SPILL_MARK;
 }
 
 void
-acct_queue_add_held(const struct acct_rec *rec, uint32_t ms)
+acct_queue_add_held(struct acct_rec *rec, uint32_t ms)
 {
-	bool to_file = acct_spill_count() > 0 || used >= SPILL_MARK;
-	uint32_t number = tell_added(rec);
+	bool to_file = goes_to_file();
 
-	if (to_file && acct_spill_add(rec)) {
+	acct_queue_number(rec);
+	tell(rec);
+	if (to_file && ms && used < POOL) {
+		take_held(rec, ms);
+	} else if (to_file && acct_spill_add(rec)) {
 		COUNT(acct_spilled);
-		run_add(number ? our_origin : 0, number);
 		feed_soon();
 	} else if (used < POOL) {
-		take_own(rec, number, ms);
+		take_own(rec, ms);
 	} else {
 		COUNT(acct_lost);
 		plog_limit(LOG_CRITICAL, "an accounting record is lost: memory and disk are full");
@@ -664,12 +718,11 @@ acct_queue_set_origin(uint64_t origin)
 	our_origin = origin;
 }
 
-static void export(
-    const struct acct_rec *rec, uint64_t origin, uint32_t number, uint64_t age, struct repl_acct *r)
+static void export(const struct acct_rec *rec, uint64_t age, struct repl_acct *r)
 {
-	r->id = number;
-	r->version = number;
-	r->origin = origin;
+	r->id = rec->number;
+	r->version = rec->amended ? 2 : 1;
+	r->origin = rec->origin;
 	r->done = 0;
 	r->status = rec->status;
 	r->session = rec->s;
@@ -680,32 +733,70 @@ static void export(
 }
 
 void
-acct_export_one(const struct acct_rec *rec, uint64_t origin, uint32_t number, struct repl_acct *r)
+acct_export_one(const struct acct_rec *rec, struct repl_acct *r)
 {
-	export(rec, origin, number, 0, r);
+	export(rec, (uint64_t)MAX(acct_queue_clock() - rec->when, 0) * 1000, r);
+}
+
+static int
+export_place(uint32_t i, struct repl_acct *r)
+{
+	const struct record *rec = &records[i];
+
+	if (rec->state == FREE || rec->state == OVER || !rec->rec.number)
+		return 0;
+	export(&rec->rec, age_ms(rec), r);
+	return 1;
+}
+
+/* From a place in the file on; -1: its end. A place begins within the record in front of it. */
+static int
+export_file(uint32_t *pos, struct repl_acct *r)
+{
+	static struct acct_rec rec;
+	uint64_t at = (uint64_t)(*pos - FILE_FIRST) * FILE_STEP;
+	int what = acct_spill_look(&at, &rec);
+
+	if (what == 0)
+		what = acct_spill_look(&at, &rec);
+	*pos = MAX(*pos + 1, FILE_FIRST + (uint32_t)(at / FILE_STEP));
+	if (what > 0)
+		acct_export_one(&rec, r);
+	return what > 0 && !rec.number ? 0 : what;
+}
+
+/* The pool twice: what came from the file meanwhile, too. */
+int
+acct_export(uint32_t *pos, struct repl_acct *r)
+{
+	int what;
+
+	if (*pos < highest)
+		return export_place(++*pos, r);
+	if (*pos < SECOND)
+		*pos = FILE_FIRST;
+	if (*pos >= FILE_FIRST) {
+		what = export_file(pos, r);
+		if (what < 0)
+			*pos = SECOND;
+		return MAX(what, 0);
+	}
+	return *pos - SECOND < highest ? export_place(++*pos - SECOND, r) : -1;
+}
+
+int
+acct_export_left(uint32_t *pos, struct repl_acct *r)
+{
+	*pos = MAX(*pos, (uint32_t)FILE_FIRST);
+	if ((uint64_t)(*pos - FILE_FIRST + 1) * FILE_STEP > acct_spill_left())
+		return -1;
+	return export_file(pos, r);
 }
 
 bool
-acct_export(uint32_t *pos, struct repl_acct *r)
+acct_queue_has_left(void)
 {
-	const struct record *rec;
-
-	while (*pos < highest) {
-		rec = &records[++*pos];
-		if (rec->state == FREE || rec->state == OVER || !rec->number)
-			continue;
-		export(&rec->rec, rec->origin, rec->number, age_ms(rec), r);
-		return true;
-	}
-	return false;
-}
-
-static uint32_t
-find(uint64_t origin, uint32_t number)
-{
-	uint32_t i = hash_get(&by_number, number_key(origin, number));
-
-	return records[i].origin == origin && records[i].number == number ? i : 0;
+	return acct_spill_left() > 0 && acct_spill_count() > 0;
 }
 
 static void
@@ -719,57 +810,98 @@ keep_copy(uint32_t i)
 static void
 take_offered(uint32_t i)
 {
-	const struct record *r = &records[i];
-
 	if (passive) {
 		keep_copy(i);
 		return;
 	}
-	if (watch)
-		watch->added(&r->rec, r->origin, r->number);
 	enlist(i);
 	pump();
 }
 
-static int
-install(const struct repl_acct *r)
+static void
+read_record(const struct repl_acct *r, struct acct_rec *rec)
 {
-	static struct acct_rec rec;
-	bool full = used >= SPILL_MARK;
+	rec->status = r->status;
+	rec->s = r->session;
+	rec->key = r->key;
+	rec->when = acct_queue_clock() - r->age_ds / 10;
+	rec->origin = r->origin;
+	rec->number = r->id;
+	rec->amended = r->version > 1;
+	rec->left = false;
+	rec->len = r->len;
+	memcpy(rec->attrs, r->attrs, r->len);
+}
 
-	rec.status = r->status;
-	rec.s = r->session;
-	rec.key = r->key;
-	rec.when = acct_queue_clock() - r->age_ds / 10;
-	rec.len = r->len;
-	memcpy(rec.attrs, r->attrs, r->len);
-	if (full && acct_spill_add(&rec)) {
+static int
+install(const struct acct_rec *rec)
+{
+	if (goes_to_file() && acct_spill_add(rec)) {
 		COUNT(acct_spilled);
-		run_add(r->origin, r->id);
 	} else if (used < POOL) {
-		take_offered(take_in(&rec, r->origin, r->id));
+		take_offered(take_in(rec));
 	} else {
 		COUNT(acct_lost);
 		return -1;
 	}
+	gauge();
+	return 1;
+}
+
+/* What we have of it is as it was before it was amended. */
+static int
+replace(uint32_t i, const struct acct_rec *rec)
+{
+	struct record *r = &records[i];
+
+	if (!i) /* in the file */
+		return acct_spill_add(rec) ? 1 : -1;
+	r->rec.amended = true;
+	r->rec.len = rec->len;
+	memcpy(r->rec.attrs, rec->attrs, rec->len);
+	return 1;
+}
+
+static int
+arrived(uint32_t i, const struct repl_acct *r)
+{
+	if (!passive)
+		return 0;
+	if (i) {
+		ll_remove(&copies, i, link_of);
+		drop(i);
+	} else if (!acct_spill_drop(r->origin, r->id)) {
+		return 0;
+	} else if (used_spilled == 0) {
+		acct_spill_settled();
+	}
+	gauge();
 	return 1;
 }
 
 int
 acct_install(const struct repl_acct *r)
 {
+	static struct acct_rec rec;
 	uint32_t i = find(r->origin, r->id);
+	bool amended, in_file = !i && acct_spill_has(r->origin, r->id, &amended);
 
-	if (!r->id || r->len > sizeof(records[i].rec.attrs))
+	if (!r->id || r->len > sizeof(rec.attrs))
 		return 0;
-	if (!r->done)
-		return i ? 0 : install(r);
-	if (!i || !passive)
+	if (r->done)
+		return arrived(i, r);
+	if (!passive && !i && !in_file && r->id <= acct_mark(r->origin)) {
+		tell_gone(r->origin, r->id);
 		return 0;
-	ll_remove(&copies, i, link_of);
-	drop(i);
-	gauge();
-	return 1;
+	}
+	acct_mark_next(r->origin, r->id);
+	read_record(r, &rec);
+	if (i)
+		amended = records[i].rec.amended || records[i].state == SENT;
+	if (i || in_file)
+		return rec.amended && !amended ? replace(i, &rec) : 0;
+	tell(&rec);
+	return install(&rec);
 }
 
 void
@@ -791,6 +923,11 @@ step_down(void)
 	on.due = false;
 	fresh = again = (struct id_list){ 0 };
 	for (i = 1; i <= highest; i++) {
+		if (records[i].state == HELD) {
+			hash_del(&held_of, records[i].rec.key);
+			timer_stop(&records[i].timer);
+			keep_copy(i);
+		}
 		if (records[i].state < READY || records[i].state > WAITING)
 			continue;
 		if (records[i].rec.key == 0) { /* Accounting-On is not the next one's to send */
@@ -807,15 +944,22 @@ step_down(void)
 	}
 }
 
+/* A full synchronisation tells them in no order: a session's Start goes first, its Stop last. */
 static void
 take_over(void)
 {
-	uint32_t i;
+	static const uint8_t order[] = { RAD_ACCT_START, RAD_ACCT_INTERIM, RAD_ACCT_STOP };
+	uint32_t i, next;
+	size_t k;
 
-	while ((i = copies.head)) {
-		ll_remove(&copies, i, link_of);
-		enlist(i);
-	}
+	for (k = 0; k < ARRAY_LEN(order); k++)
+		for (i = copies.head; i; i = next) {
+			next = records[i].link.next;
+			if (records[i].rec.status != order[k])
+				continue;
+			ll_remove(&copies, i, link_of);
+			enlist(i);
+		}
 	acct_queue_start();
 }
 
@@ -850,9 +994,8 @@ acct_queue_init(void)
 {
 	records = shm_map_parent("accounting records", (POOL + 1) * sizeof(*records));
 	hash_init(&last_of, "accounting records by session", POOL);
+	hash_init(&held_of, "accounting records that are held", POOL);
 	hash_init(&by_number, "accounting records by number", POOL);
-	if (acct_spill_count() > 0)
-		runs[n_runs++] = (struct run){ .n = (uint32_t)acct_spill_count() };
 	window = WINDOW_FIRST;
 	begun_ms = (int64_t)loop_now_ms();
 	steady = (int64_t)loop_time() * 1000 - begun_ms;
@@ -883,15 +1026,24 @@ save(struct record *r)
 		acct_spill_save(&r->rec);
 }
 
+static bool
+begins_chain(const struct record *r)
+{
+	return (r->state >= READY && r->state <= WAITING) || r->state == COPY;
+}
+
 void
 acct_queue_save(bool append)
 {
 	uint32_t i, k;
 
 	for (i = 1; i <= highest; i++)
-		if (records[i].state >= READY && records[i].state <= WAITING)
+		if (begins_chain(&records[i]))
 			for (k = i; k; k = records[k].next)
 				if (!append || !records[k].spilled)
 					save(&records[k]);
 	acct_spill_save_rest();
+	for (i = 1; i <= highest; i++)
+		if (records[i].state == HELD)
+			save(&records[i]);
 }

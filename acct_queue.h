@@ -12,14 +12,14 @@
 /* Start-up, behind radius_init(). */
 void acct_queue_init(void);
 
-/* Takes a record of a session, or Accounting-Off. */
-void acct_queue_add(const struct acct_rec *rec);
+/* Takes a record of a session, or Accounting-Off, and gives it its number. */
+void acct_queue_add(struct acct_rec *rec);
 
 /*
  * The same for one whose counters may be amended for so many ms: it is sent after that, or when it
  * is released. Both are about the last record of a session, and nothing when that was sent.
  */
-void acct_queue_add_held(const struct acct_rec *rec, uint32_t ms);
+void acct_queue_add_held(struct acct_rec *rec, uint32_t ms);
 void acct_queue_amend(uint64_t key, const struct rad_moved *more);
 void acct_queue_release(uint64_t key);
 
@@ -52,10 +52,11 @@ void acct_queue_save(bool append);
 
 /*
  * The cluster. Each record has a number of who made it (its incarnation is the origin). The
- * subscriber hears of each that is added here, and of each that has arrived or was given up.
+ * subscriber hears of each that is added here or was amended, and of each that has arrived or
+ * was given up.
  */
 struct acct_watch {
-	void (*added)(const struct acct_rec *rec, uint64_t origin, uint32_t number);
+	void (*added)(const struct acct_rec *rec);
 	void (*gone)(uint64_t origin, uint32_t number);
 };
 
@@ -65,16 +66,25 @@ void acct_queue_subscribe(const struct acct_watch *watch);
 /* Our incarnation: the origin of records made from now on. */
 void acct_queue_set_origin(uint64_t origin);
 
-/* The record that the subscriber hears of, for the others. */
-void acct_export_one(
-    const struct acct_rec *rec, uint64_t origin, uint32_t number, struct repl_acct *r);
+/* A record of the end of the process, which is told to nobody, gets its number. */
+void acct_queue_number(struct acct_rec *rec);
 
-/* Each that waits here, but those in the file; *pos begins at 0. False at the end. */
-bool acct_export(uint32_t *pos, struct repl_acct *r);
+/* The record that the subscriber hears of, for the others. */
+void acct_export_one(const struct acct_rec *rec, struct repl_acct *r);
+
+/*
+ * Each that waits here or in the file; *pos begins at 0. 1: a record; 0: nothing in this place;
+ * -1: the end.
+ */
+int acct_export(uint32_t *pos, struct repl_acct *r);
+
+/* The same for what an earlier process has left in the file; and whether there is any. */
+int acct_export_left(uint32_t *pos, struct repl_acct *r);
+bool acct_queue_has_left(void);
 
 /*
  * On a slave: a record waits at the master, or (`done`) has arrived; on a master: one that steps
- * down had it still to send. 1: so it is; 0: no news; -1: no room (counted).
+ * down, or joins, has it still to send. 1: so it is; 0: no news; -1: no room (counted).
  */
 int acct_install(const struct repl_acct *r);
 

@@ -3,13 +3,24 @@
  * The spill file of accounting: records one behind the other, all numbers big endian.
  *
  *   0  "L2AR"              4
- *   4  version, 1          1
+ *   4  version, 2          1
  *   5  Acct-Status-Type    1
  *   6  length of the attributes  2
  *   8  session             8
  *  16  wall clock, s       8
- *  24  CRC-32 of the 24 octets above and the attributes  4
- *  28  attributes, as RADIUS has them
+ *  24  origin              8
+ *  32  number              4
+ *  36  serial in the file, amended (lowest bit)  4
+ *  40  CRC-32 of the 40 octets above and the attributes  4
+ *  44  attributes, as RADIUS has them
+ *
+ * Origin and number name a record on all members of a cluster, each of which has a file of its
+ * own. One that was told to have arrived stays where it lies; an index in memory has the serials
+ * of those that wait, and what is not there, or has another serial since an amended one
+ * came later, is passed over. Version 1 has neither origin, number nor serial: the session and
+ * the checksum take their place, so that the same record has the same name everywhere. Of more
+ * than a million records the rest are not indexed: those are sent although another member may
+ * have done it.
  *
  * Reading is total: where no good record begins, an octet is skipped and the next place
  * tried, so what follows damage is found again. At start the whole file is looked at
@@ -30,6 +41,7 @@
  */
 #include "acct_spill.h"
 #include "counter.h"
+#include "hash.h"
 #include "log.h"
 #include "loop.h"
 #include "shm.h"
@@ -45,10 +57,19 @@
 enum {
 	MAGIC = 0x4c324152,
 	MAGIC_FIRST = 0x4c, /* its first octet on disk */
-	VERSION = 1,
-	CHECKED = 24, /* octets of the head that the checksum covers */
-	HEAD = 28,
+	VERSION = 2,
+	VERSION_1 = 1,
+	CHECKED = 40, /* octets of the head that the checksum covers */
+	CHECKED_1 = 24,
+	CHECK = 4,
+	LONGEST = CHECKED + CHECK + RADIUS_ACCT_ATTRS,
+	INDEX = 1 << 20,
+	SERIAL_1 = 2, /* of all records of version 1 */
+	SERIAL_FIRST = 4,
+	SERIAL_STEP = 2,
+	PASSED = 4096, /* records passed over in one call */
 	IN_SIZE = 256 << 10,
+	LOOK_SIZE = 64 << 10,
 	OUT_SIZE = 4 << 20,
 	SAVE_SIZE = 1 << 20,
 	RETRY_SEC = 1, /* after the disk refused */
@@ -64,10 +85,21 @@ static uint64_t count;	 /* records not taken out yet */
 static uint64_t skipped; /* octets that were no records */
 static uint64_t retry_ms;
 
+static struct hash index_of; /* key_of() a record -> its serial */
+static bool crowded;	     /* there are more than the index holds */
+static uint32_t next_serial = SERIAL_FIRST;
+static uint64_t left_end; /* of what an earlier process has left */
+
 static uint8_t *in; /* a piece of the file */
 static size_t in_pos, in_len;
 static uint8_t *out; /* what is yet to be written */
 static size_t out_pos, out_len;
+
+static struct {
+	uint64_t at; /* where in the file it is from */
+	size_t len;
+	uint8_t *buf;
+} view;
 
 static struct {
 	int fd;
@@ -93,9 +125,15 @@ crc32(uint32_t crc, const uint8_t *p, size_t n)
 	return ~crc;
 }
 
+static uint64_t
+key_of(uint64_t origin, uint32_t number)
+{
+	return origin ^ (uint64_t)number << 32; /* the map is seeded */
+}
+
 /* Its length; 0 when it does not fit. */
 static size_t
-encode(const struct acct_rec *rec, uint8_t *to, size_t room)
+encode(const struct acct_rec *rec, uint32_t serial, uint8_t *to, size_t room)
 {
 	struct wr w = wr_init(to, room);
 
@@ -105,6 +143,9 @@ encode(const struct acct_rec *rec, uint8_t *to, size_t room)
 	wr_u16(&w, rec->len);
 	wr_u64(&w, rec->key);
 	wr_u64(&w, (uint64_t)rec->when);
+	wr_u64(&w, rec->origin);
+	wr_u32(&w, rec->number);
+	wr_u32(&w, serial);
 	if (!w.bad)
 		wr_u32(&w, crc32(crc32(0, to, CHECKED), rec->attrs, rec->len));
 	wr_bytes(&w, rec->attrs, rec->len);
@@ -119,34 +160,110 @@ is_ours(const struct acct_rec *rec)
 	       rec->when <= LATEST;
 }
 
+/* The head of a record behind its version; returns how much of it the checksum covers. */
+static size_t
+decode_head(struct rd *r, uint8_t version, struct acct_rec *rec, uint32_t *serial)
+{
+	rec->status = rd_u8(r);
+	rec->len = rd_u16(r);
+	rec->key = rd_u64(r);
+	rec->when = (int64_t)rd_u64(r);
+	rec->origin = rec->number = *serial = 0;
+	rec->s = 0;
+	if (version == VERSION_1)
+		return CHECKED_1;
+	rec->origin = rd_u64(r);
+	rec->number = rd_u32(r);
+	*serial = rd_u32(r);
+	return CHECKED;
+}
+
+static void
+name_version_1(struct acct_rec *rec, uint32_t crc, uint32_t *serial)
+{
+	rec->origin = rec->key;
+	rec->number = rec->key ? MAX(crc, 1) : 0;
+	*serial = SERIAL_1;
+}
+
 /* The length of the record that begins here; 0: more octets are needed to tell; -1: none does. */
 static int
-decode(const uint8_t *from, size_t n, struct acct_rec *rec)
+decode(const uint8_t *from, size_t n, struct acct_rec *rec, uint32_t *serial)
 {
 	struct rd r = rd_init(from, n);
 	uint32_t magic = rd_u32(&r), crc;
 	uint8_t version = rd_u8(&r);
+	size_t checked = decode_head(&r, version, rec, serial);
 	const uint8_t *attrs;
 
 	if (n > 0 && from[0] != MAGIC_FIRST)
 		return -1;
-	rec->status = rd_u8(&r);
-	rec->len = rd_u16(&r);
-	rec->key = rd_u64(&r);
-	rec->when = (int64_t)rd_u64(&r);
-	rec->s = 0;
 	crc = rd_u32(&r);
 	if (r.bad)
 		return 0;
-	if (magic != MAGIC || version != VERSION || rec->len > sizeof(rec->attrs) || !is_ours(rec))
+	if (magic != MAGIC || (version != VERSION && version != VERSION_1) ||
+	    rec->len > sizeof(rec->attrs) || !is_ours(rec))
 		return -1;
 	attrs = rd_bytes(&r, rec->len);
 	if (r.bad)
 		return 0;
-	if (crc != crc32(crc32(0, from, CHECKED), attrs, rec->len))
+	if (crc != crc32(crc32(0, from, checked), attrs, rec->len))
 		return -1;
+	if (version == VERSION_1)
+		name_version_1(rec, crc, serial);
+	rec->amended = *serial & 1;
 	memcpy(rec->attrs, attrs, rec->len);
-	return HEAD + rec->len;
+	return (int)(checked + CHECK + rec->len);
+}
+
+/* --- what waits --- */
+
+/* A record has come into the file. */
+static void
+enter(const struct acct_rec *rec, uint32_t serial)
+{
+	uint64_t key = key_of(rec->origin, rec->number);
+
+	count += !rec->number || !hash_get(&index_of, key);
+	if (rec->number && hash_put(&index_of, key, serial) < 0)
+		crowded = true;
+}
+
+static bool
+waits(const struct acct_rec *rec, uint32_t serial)
+{
+	uint32_t indexed;
+
+	if (!rec->number)
+		return true;
+	indexed = hash_get(&index_of, key_of(rec->origin, rec->number));
+	return indexed ? indexed == serial : crowded;
+}
+
+static void
+leave(const struct acct_rec *rec)
+{
+	if (rec->number)
+		(void)hash_del(&index_of, key_of(rec->origin, rec->number));
+	count--;
+}
+
+bool
+acct_spill_has(uint64_t origin, uint32_t number, bool *amended)
+{
+	uint32_t serial = hash_get(&index_of, key_of(origin, number));
+
+	*amended = serial & 1;
+	return serial != 0;
+}
+
+bool
+acct_spill_drop(uint64_t origin, uint32_t number)
+{
+	if (!hash_del(&index_of, key_of(origin, number)))
+		return false;
+	count--;
+	return true;
 }
 
 /* --- reading --- */
@@ -189,12 +306,12 @@ skip(void)
 }
 
 static bool
-next_in_file(struct acct_rec *rec)
+next_in_file(struct acct_rec *rec, uint32_t *serial)
 {
 	int n;
 
 	for (;;) {
-		n = decode(in + in_pos, in_len - in_pos, rec);
+		n = decode(in + in_pos, in_len - in_pos, rec, serial);
 		if (n > 0) {
 			in_pos += (size_t)n;
 			return true;
@@ -209,9 +326,9 @@ next_in_file(struct acct_rec *rec)
 
 /* What could not be written yet. */
 static bool
-next_in_buffer(struct acct_rec *rec)
+next_in_buffer(struct acct_rec *rec, uint32_t *serial)
 {
-	int n = decode(out + out_pos, out_len - out_pos, rec);
+	int n = decode(out + out_pos, out_len - out_pos, rec, serial);
 
 	if (n <= 0)
 		return false;
@@ -221,19 +338,78 @@ next_in_buffer(struct acct_rec *rec)
 	return true;
 }
 
+/* Where in the file the next record to be taken out is. */
+static uint64_t
+read_pos(void)
+{
+	return read_at - (in_len - in_pos);
+}
+
 bool
 acct_spill_next(struct acct_rec *rec)
 {
-	if (count == 0)
-		return false;
-	if (next_in_file(rec) || next_in_buffer(rec)) {
-		count--;
+	uint32_t serial;
+	unsigned int n;
+
+	for (n = 0; count > 0 && n < PASSED; n++) {
+		if (!next_in_file(rec, &serial) && !next_in_buffer(rec, &serial)) {
+			plog(LOG_ERROR, "%s: %llu accounting records are damaged", path,
+			    (unsigned long long)count);
+			COUNT_ADD(acct_lost, count);
+			count = 0;
+			return false;
+		}
+		if (!waits(rec, serial))
+			continue;
+		rec->left = read_pos() <= left_end;
+		leave(rec);
 		return true;
 	}
-	plog(LOG_ERROR, "%s: %llu accounting records are damaged", path, (unsigned long long)count);
-	COUNT_ADD(acct_lost, count);
-	count = 0;
 	return false;
+}
+
+/* What stands in the file, or is still to be written there, from `pos` on. */
+static const uint8_t *
+view_at(uint64_t pos, size_t *n)
+{
+	ssize_t got;
+
+	if (pos >= size) {
+		*n = (size_t)MIN(out_len - out_pos - MIN(pos - size, out_len - out_pos), LONGEST);
+		return out + out_pos + (pos - size);
+	}
+	if (pos < view.at || pos + LONGEST > view.at + view.len) {
+		got = pread(fd, view.buf, (size_t)MIN((uint64_t)LOOK_SIZE, size - pos), (off_t)pos);
+		view.at = pos;
+		view.len = got > 0 ? (size_t)got : 0;
+	}
+	*n = view.len - (size_t)(pos - view.at);
+	return view.buf + (pos - view.at);
+}
+
+int
+acct_spill_look(uint64_t *pos, struct acct_rec *rec)
+{
+	size_t n;
+	const uint8_t *p = view_at(*pos, &n), *next;
+	uint32_t serial;
+	int len = decode(p, n, rec, &serial);
+
+	if (len == 0)
+		return -1;
+	if (len > 0) {
+		*pos += (unsigned int)len;
+		return waits(rec, serial);
+	}
+	next = memchr(p + 1, MAGIC_FIRST, n - 1);
+	*pos += next ? (size_t)(next - p) : n;
+	return 0;
+}
+
+uint64_t
+acct_spill_left(void)
+{
+	return left_end;
 }
 
 uint64_t
@@ -246,7 +422,7 @@ static void
 rewind_file(void)
 {
 	read_at = 0;
-	in_pos = in_len = 0;
+	in_pos = in_len = view.len = 0;
 }
 
 void
@@ -256,7 +432,9 @@ acct_spill_settled(void)
 		return;
 	if (ftruncate(fd, 0) < 0)
 		plog_limit(LOG_ERROR, "%s: %s", path, strerror(errno));
-	size = 0;
+	size = left_end = 0;
+	crowded = false;
+	hash_clear(&index_of);
 	rewind_file();
 }
 
@@ -267,11 +445,13 @@ static uint64_t
 survey(void)
 {
 	struct acct_rec rec;
+	uint32_t serial;
 	uint64_t end = 0;
 
-	while (next_in_file(&rec)) {
-		end = read_at - (in_len - in_pos);
-		count++;
+	while (next_in_file(&rec, &serial)) {
+		end = read_pos();
+		next_serial = MAX(next_serial, (serial & ~1U) + SERIAL_STEP);
+		enter(&rec, serial);
 	}
 	return end;
 }
@@ -286,7 +466,7 @@ cut(uint64_t end)
 		    (unsigned long long)skipped, (unsigned long long)(size - end));
 	if (end < size && ftruncate(fd, (off_t)end) < 0)
 		plog(LOG_ERROR, "%s: %s", path, strerror(errno));
-	size = end;
+	size = left_end = end;
 	skipped = 0;
 }
 
@@ -296,11 +476,16 @@ start_over(void)
 	if (!in) {
 		in = shm_map_parent("accounting file, input", IN_SIZE);
 		out = shm_map_parent("accounting file, output", OUT_SIZE);
+		view.buf = shm_map_parent("accounting file, looked at", LOOK_SIZE);
 		save.buf = shm_map_parent("accounting file, new", SAVE_SIZE);
+		hash_init(&index_of, "accounting file, index", INDEX);
 	}
 	if (fd >= 0)
 		close(fd);
-	size = count = skipped = retry_ms = 0;
+	hash_clear(&index_of);
+	crowded = false;
+	next_serial = SERIAL_FIRST;
+	size = count = skipped = retry_ms = left_end = 0;
 	out_pos = out_len = 0;
 	rewind_file();
 }
@@ -387,19 +572,32 @@ acct_spill_flush(void)
 		plog_limit(LOG_ERROR, "%s: %s", path, strerror(errno)); /* reading skips it */
 }
 
+/* Serials are told from one another by being equal or not, so they may begin again. */
+static uint32_t
+take_serial(const struct acct_rec *rec)
+{
+	uint32_t serial = next_serial | rec->amended;
+
+	next_serial += SERIAL_STEP;
+	if (next_serial < SERIAL_FIRST)
+		next_serial = SERIAL_FIRST;
+	return serial;
+}
+
 bool
 acct_spill_add(const struct acct_rec *rec)
 {
-	size_t n = encode(rec, out + out_len, OUT_SIZE - out_len);
+	uint32_t serial = take_serial(rec);
+	size_t n = encode(rec, serial, out + out_len, OUT_SIZE - out_len);
 
 	if (n == 0) {
 		acct_spill_flush();
-		n = encode(rec, out + out_len, OUT_SIZE - out_len);
+		n = encode(rec, serial, out + out_len, OUT_SIZE - out_len);
 	}
 	if (n == 0)
 		return false;
 	out_len += n;
-	count++;
+	enter(rec, serial);
 	return true;
 }
 
@@ -461,11 +659,12 @@ acct_spill_save_begin(bool append)
 void
 acct_spill_save(const struct acct_rec *rec)
 {
-	size_t n = encode(rec, save.buf + save.len, SAVE_SIZE - save.len);
+	uint32_t serial = take_serial(rec);
+	size_t n = encode(rec, serial, save.buf + save.len, SAVE_SIZE - save.len);
 
 	if (n == 0) {
 		save_flush();
-		n = encode(rec, save.buf + save.len, SAVE_SIZE - save.len);
+		n = encode(rec, serial, save.buf + save.len, SAVE_SIZE - save.len);
 	}
 	save.len += n;
 	if (save.failed && save.append)
@@ -475,14 +674,13 @@ acct_spill_save(const struct acct_rec *rec)
 void
 acct_spill_save_rest(void)
 {
-	bool more = !save.append;
+	static struct acct_rec rec;
+	uint32_t serial;
 
+	while (!save.append && !save.failed && next_in_file(&rec, &serial))
+		if (waits(&rec, serial))
+			acct_spill_save(&rec);
 	save_flush();
-	while (more && !save.failed) {
-		save_write(in + in_pos, in_len - in_pos);
-		in_pos = in_len;
-		more = fill();
-	}
 	save_write(out + out_pos, out_len - out_pos);
 }
 

@@ -11,11 +11,15 @@
 
 /* A record as it waits: all that is needed to send it. */
 struct acct_rec {
-	uint8_t status; /* enum rad_acct_status */
-	sess_id s;	/* for people only; not kept in the file */
-	uint64_t key;	/* its session, as Acct-Session-Id has it; 0: none */
-	int64_t when;	/* acct_queue_clock(): what Acct-Delay-Time counts from */
-	uint16_t len;	/* of attrs */
+	uint8_t status;	 /* enum rad_acct_status */
+	sess_id s;	 /* for people only; not kept in the file */
+	uint64_t key;	 /* its session, as Acct-Session-Id has it; 0: none */
+	int64_t when;	 /* acct_queue_clock(): what Acct-Delay-Time counts from */
+	uint64_t origin; /* who has numbered it, the same on all members */
+	uint32_t number; /* 0: none; then nobody else knows of it */
+	bool amended;	 /* has other counters than when it was made */
+	bool left;	 /* from the file: an earlier process has left it */
+	uint16_t len;	 /* of attrs */
 	uint8_t attrs[RADIUS_ACCT_ATTRS];
 };
 
@@ -26,14 +30,32 @@ struct acct_rec {
  */
 void acct_spill_open(const char *dir);
 
-/* Puts a record behind the others. False when memory is full, since the disk does not take it. */
+/*
+ * Puts a record behind the others; one with the same origin and number is replaced. False when
+ * memory is full, since the disk does not take it.
+ */
 bool acct_spill_add(const struct acct_rec *rec);
 
 /* Writes out what was added; for the end of each turn. */
 void acct_spill_flush(void);
 
-/* Takes the first record out; false when there is none. */
+/* Takes the first record out; false when there is none, or none was found yet: ask again. */
 bool acct_spill_next(struct acct_rec *rec);
+
+/* Whether such a record waits in it, and in which form. */
+bool acct_spill_has(uint64_t origin, uint32_t number, bool *amended);
+
+/* It has arrived from elsewhere: takes it out. False: it is not there. */
+bool acct_spill_drop(uint64_t origin, uint32_t number);
+
+/*
+ * Looks at one record behind the other, in order, and takes none out. *pos begins at 0. 1: one
+ * that waits; 0: one that does not any more, or none that is good; -1: the end.
+ */
+int acct_spill_look(uint64_t *pos, struct acct_rec *rec);
+
+/* How far what an earlier process has left goes; 0: there is none any more. */
+uint64_t acct_spill_left(void);
 
 /* Records in it. */
 uint64_t acct_spill_count(void);

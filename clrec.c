@@ -11,6 +11,7 @@
 #include "acct.h"
 #include "acct_queue.h"
 #include "clcount.h"
+#include "clshare.h"
 #include "clstream.h"
 #include "clsync.h"
 #include "cluster.h"
@@ -91,14 +92,6 @@ apply_chan(const struct repl_record *rec)
 }
 
 static enum install
-apply_acct(const struct repl_record *rec)
-{
-	struct repl_acct a;
-
-	return repl_get_acct(rec, &a) ? (enum install)acct_install(&a) : INSTALL_REFUSED;
-}
-
-static enum install
 apply_count(const struct repl_record *rec)
 {
 	struct repl_count c;
@@ -121,12 +114,10 @@ apply(const struct repl_record *rec)
 		return apply_tunnel(rec);
 	case REPL_CHAN:
 		return apply_chan(rec);
-	case REPL_ACCT:
-		return apply_acct(rec);
 	case REPL_COUNT:
 		return apply_count(rec);
 	default:
-		return INSTALL_OLD;
+		return clshare_apply(rec);
 	}
 }
 
@@ -255,7 +246,7 @@ take(const struct repl_record *rec)
 	case REPL_COUNT:
 		return apply_count(rec);
 	default:
-		return INSTALL_OLD;
+		return clshare_apply(rec);
 	}
 }
 

@@ -20,7 +20,6 @@
  * lacks nothing.
  */
 #include "clstream.h"
-#include "acct_queue.h"
 #include "change.h"
 #include "clguard.h"
 #include "clrec.h"
@@ -120,11 +119,8 @@ send_message(void)
 	open_message();
 }
 
-typedef bool (*put_fn)(struct wr *w, const void *what);
-
-/* Adds a record to the message in hand, or, when that is full, to the next one. */
-static void
-add(put_fn put, const void *what)
+void
+clstream_add(clstream_put_fn put, const void *what)
 {
 	if (put(&out.w, what))
 		return;
@@ -159,21 +155,15 @@ put_chan(struct wr *w, const void *what)
 	return repl_put_chan(w, what);
 }
 
-static bool
-put_acct(struct wr *w, const void *what)
-{
-	return repl_put_acct(w, what);
-}
-
 static void
 tell(enum change_kind kind, uint32_t id)
 {
 	struct object o = { .kind = kind, .id = id };
 	struct repl_chan c;
 
-	add(put_object, &o);
+	clstream_add(put_object, &o);
 	while (kind == CHANGE_TUNNEL && chan_export_new(id, &c))
-		add(put_chan, &c);
+		clstream_add(put_chan, &c);
 }
 
 void
@@ -195,28 +185,6 @@ clstream_break(void)
 	out.seq++;
 	out.oldest = out.seq;
 	open_message();
-}
-
-/* --- accounting records --- */
-
-static void
-acct_added(const struct acct_rec *rec, uint64_t origin, uint32_t number)
-{
-	static struct repl_acct a;
-
-	if (!role_is_master() || !cluster_has_peers())
-		return;
-	acct_export_one(rec, origin, number, &a);
-	add(put_acct, &a);
-}
-
-static void
-acct_gone(uint64_t origin, uint32_t number)
-{
-	struct repl_acct a = { .id = number, .origin = origin, .done = true };
-
-	if (role_is_master() && cluster_has_peers())
-		add(put_acct, &a);
 }
 
 /* --- slow walk --- */
@@ -460,14 +428,11 @@ clstream_seq(void)
 void
 clstream_init(void)
 {
-	static const struct acct_watch watch = { .added = acct_added, .gone = acct_gone };
-
 	out.octets = shm_map_parent("cluster changes sent", RING_SIZE);
 	in.octets = shm_map_parent("cluster changes that came early", (size_t)EARLY * CLREC_ROOM);
 	timer_init(&in.timer, ask_again, 0);
 	timer_init(&walk_timer, on_walk, 0);
 	timer_set(&walk_timer, MS(WALK_MS));
-	acct_queue_subscribe(&watch);
 	cluster_on_message(CL_CHANGE, on_change);
 	cluster_on_message(CL_RESEND, resend);
 	open_message();

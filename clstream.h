@@ -6,7 +6,7 @@
 #ifndef CLSTREAM_H
 #define CLSTREAM_H
 
-#include "l2tpns.h"
+#include "wire.h"
 
 void clstream_init(void);
 
@@ -24,6 +24,10 @@ void clstream_lead(void);
 /* There is nobody to tell of changes from here on: who comes back and has all up to now misses one.
  */
 void clstream_break(void);
+
+/* Adds a record to the message in hand, or, when that is full, to the next one. */
+typedef bool (*clstream_put_fn)(struct wr *w, const void *what);
+void clstream_add(clstream_put_fn put, const void *what);
 
 /* Multicasts what has changed: at the end of a turn, and in front of packets that leave earlier. */
 void clstream_flush(void);

@@ -14,9 +14,9 @@
  * sessions that have changed since its peer's mastership began. Then it asks as any slave.
  */
 #include "clsync.h"
-#include "acct_queue.h"
 #include "clcount.h"
 #include "clrec.h"
+#include "clshare.h"
 #include "clstream.h"
 #include "cluster.h"
 #include "counter.h"
@@ -46,6 +46,9 @@ enum {
 	DROP_A_TURN = 8192,   /* places looked at, at the end */
 	HEAD_ROOM = 64,	      /* octets of a part in front of its records */
 };
+
+/* Instead of a version: of records of an earlier process of ours, and nothing else. */
+#define ONLY_LEFT UINT64_MAX
 
 /* Where a walk is. */
 struct cursor {
@@ -87,7 +90,7 @@ static void
 next_kind(struct cursor *c)
 {
 	*c = (struct cursor){ .kind = (uint8_t)(c->kind + 1), .id = 1 };
-	if (walk_order[c->kind] == REPL_ACCT)
+	if (walk_order[c->kind] != REPL_TUNNEL && walk_order[c->kind] != REPL_SESSION)
 		c->id = 0;
 }
 
@@ -174,20 +177,20 @@ put_ended(struct wr *w, const struct walk *k, struct cursor *c)
 	return true;
 }
 
+/* What there is besides tunnels and sessions. */
 static bool
-put_acct(struct wr *w, struct cursor *c)
+put_share(struct wr *w, struct cursor *c, uint64_t above)
 {
-	static struct repl_acct a;
-	uint32_t pos = c->id;
+	struct clshare_walk walk = {
+		.kind = walk_order[c->kind], .left = above == ONLY_LEFT, .pos = c->id
+	};
+	enum clshare_put result = clshare_put(w, &walk);
 
-	if (!acct_export(&pos, &a)) {
+	if (result == CLSHARE_END)
 		next_kind(c);
-		return true;
-	}
-	if (!repl_put_acct(w, &a))
-		return false;
-	c->id = pos;
-	return true;
+	else
+		c->id = walk.pos;
+	return result != CLSHARE_FULL;
 }
 
 /* One record of what the cursor stands at. False: no room. */
@@ -199,8 +202,12 @@ put_next(struct wr *w, const struct walk *k, struct cursor *c)
 
 	if (kind == REPL_ENDED)
 		return put_ended(w, k, c);
-	if (kind == REPL_ACCT)
-		return put_acct(w, c);
+	if (kind != REPL_TUNNEL && kind != REPL_SESSION)
+		return put_share(w, c, k->above);
+	if (k->above == ONLY_LEFT) {
+		next_kind(c);
+		return true;
+	}
 	if (c->id > (tunnels ? tunnel_highest() : session_highest())) {
 		next_kind(c);
 		return true;
@@ -475,6 +482,12 @@ clsync_repair(void)
 }
 
 bool
+clsync_under_way(void)
+{
+	return sync_in.from != 0;
+}
+
+bool
 clsync_met(uint8_t kind, uint32_t id)
 {
 	unsigned int i = kind == REPL_SESSION;
@@ -522,6 +535,8 @@ drop_unmet(void)
 	timer_stop(&ask_timer);
 	sync_in.from = 0;
 	cluster_synced(true);
+	if (clshare_synced())
+		clsync_offer(ONLY_LEFT, false);
 }
 
 static void

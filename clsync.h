@@ -17,6 +17,9 @@ void clsync_ask(void);
  * ahead of it. */
 void clsync_repair(void);
 
+/* One is under way: what the stream says of how far all is known does not count here yet. */
+bool clsync_under_way(void);
+
 /* First offers what the new master may lack, whose mastership began with version `base`; then asks
  * for all, if `ask`. */
 void clsync_offer(uint64_t base, bool ask);

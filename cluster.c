@@ -16,6 +16,7 @@
 #include "clpeers.h"
 #include "clpost.h"
 #include "clroutes.h"
+#include "clshare.h"
 #include "clsock.h"
 #include "clstatus.h"
 #include "clstream.h"
@@ -425,6 +426,7 @@ cluster_init(void)
 	timer_init(&soon_timer, on_soon, 0);
 	timer_init(&step_timer, on_step, 0);
 	clstream_init();
+	clshare_init();
 	clsync_init(conf->max_tunnels, conf->max_sessions);
 	clcount_init(conf->max_sessions);
 	clpeers_init(&el);

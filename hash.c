@@ -11,6 +11,7 @@
 #include "log.h"
 #include "util.h"
 
+#include <string.h>
 #include <sys/mman.h>
 
 enum { FEWEST_CELLS = 1024, MOVED_A_PUT = 8 };
@@ -216,6 +217,23 @@ hash_del(struct hash *h, uint64_t key)
 	if (value && --h->used == 0)
 		shrink(h);
 	return value;
+}
+
+void
+hash_clear(struct hash *h)
+{
+	struct hash_cell *few = h->mask >= FEWEST_CELLS ? new_cells(FEWEST_CELLS) : NULL;
+	size_t size = ((size_t)h->mask + 1) * sizeof(*h->cells);
+
+	drop_old(h);
+	h->used = 0;
+	if (!few) {
+		memset(h->cells, 0, size);
+		return;
+	}
+	munmap(h->cells, size);
+	h->cells = few;
+	h->mask = FEWEST_CELLS - 1;
 }
 
 uint64_t

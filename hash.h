@@ -37,6 +37,9 @@ int hash_put(struct hash *h, uint64_t key, uint32_t value);
 /* Removes; returns the value that was there or 0. */
 uint32_t hash_del(struct hash *h, uint64_t key);
 
+/* Removes all. */
+void hash_clear(struct hash *h);
+
 /* A 64-bit key for a text, seeded per process so that peers cannot choose collisions (they may
  * still happen: the caller compares). */
 uint64_t hash_text(const char *text);

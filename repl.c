@@ -194,6 +194,20 @@ static const struct clfield ended_fields[] = {
 	{ 2, CLFIELD_NUMBER, CLFIELD_OF(struct repl_ended, wire_sid), 0 },
 };
 
+static const struct clfield mark_fields[] = {
+	{ 1, CLFIELD_NUMBER, CLFIELD_OF(struct repl_mark, origin), 0 },
+};
+
+static const struct clfield dae_fields[] = {
+	{ 1, CLFIELD_OCTETS, CLFIELD_OF(struct repl_dae, ip), 0 },
+	{ 2, CLFIELD_NUMBER, CLFIELD_OF(struct repl_dae, port), 0 },
+	{ 3, CLFIELD_NUMBER, CLFIELD_OF(struct repl_dae, request), 0 },
+	{ 4, CLFIELD_NUMBER, CLFIELD_OF(struct repl_dae, stamped), 1 },
+	{ 5, CLFIELD_OCTETS, CLFIELD_OF(struct repl_dae, authenticator), 0 },
+	{ 6, CLFIELD_NUMBER, CLFIELD_OF(struct repl_dae, cause), 0 },
+	{ 7, CLFIELD_NUMBER, CLFIELD_OF(struct repl_dae, age_ds), 0 },
+};
+
 enum { COUNT_MEMBER = 8 }; /* incarnation 8, then four numbers as clfield_write_varint() does */
 
 /* Notes by their number on the wire; 0: no such note travels. */
@@ -651,4 +665,45 @@ repl_get_count(const struct repl_record *rec, struct repl_count *c)
 			return false;
 	}
 	return !fields.bad;
+}
+
+/* --- how far accounting records are known --- */
+
+bool
+repl_put_mark(struct wr *w, const struct repl_mark *m)
+{
+	struct wr was = *w;
+	size_t mark = begin(w, REPL_MARK, 0, m->id, m->version);
+
+	clfield_put(w, mark_fields, ARRAY_LEN(mark_fields), m);
+	return end(w, mark, &was);
+}
+
+bool
+repl_get_mark(const struct repl_record *rec, struct repl_mark *m)
+{
+	*m = (struct repl_mark){ .id = rec->id, .version = rec->version };
+	return is_of(rec, REPL_MARK, UINT32_MAX) &&
+	       clfield_get_all(mark_fields, ARRAY_LEN(mark_fields), rec->fields, m) &&
+	       m->origin > 0;
+}
+
+/* --- answers to RFC 5176 --- */
+
+bool
+repl_put_dae(struct wr *w, const struct repl_dae *d)
+{
+	struct wr was = *w;
+	size_t mark = begin(w, REPL_DAE, 0, d->id, d->version);
+
+	clfield_put(w, dae_fields, ARRAY_LEN(dae_fields), d);
+	return end(w, mark, &was);
+}
+
+bool
+repl_get_dae(const struct repl_record *rec, struct repl_dae *d)
+{
+	*d = (struct repl_dae){ .id = rec->id, .version = rec->version };
+	return is_of(rec, REPL_DAE, UINT32_MAX) &&
+	       clfield_get_all(dae_fields, ARRAY_LEN(dae_fields), rec->fields, d) && d->ip != 0;
 }

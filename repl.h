@@ -30,6 +30,8 @@ enum repl_kind {
 	REPL_POOL = 5,	/* an address, and who had it last */
 	REPL_COUNT = 6, /* a session's counters, and whose they are */
 	REPL_ENDED = 7, /* a session that the master who offers this has ended */
+	REPL_MARK = 8,	/* how far accounting records are known */
+	REPL_DAE = 9,	/* a Disconnect- or CoA-Request that was answered */
 	REPL_KINDS
 };
 
@@ -40,6 +42,7 @@ enum {
 	REPL_MEMBERS = 33,	/* whose counters are told */
 	REPL_POOL_NAME = 32,
 	REPL_CHALLENGE = 16,
+	REPL_AUTHENTICATOR = 16,
 	REPL_LONGEST = 12288, /* no record is longer */
 };
 
@@ -113,7 +116,8 @@ struct repl_chan {
 	uint8_t data[REPL_MESSAGE];
 };
 
-/* An accounting record. When it has arrived it is `done`, without attributes. */
+/* An accounting record. When it has arrived it is `done`, without attributes. Its version is
+ * 1, or 2 when it was amended. */
 struct repl_acct {
 	uint32_t id; /* number of it, counted by `origin` */
 	uint64_t version;
@@ -125,6 +129,27 @@ struct repl_acct {
 	uint32_t age_ds;  /* since it was made */
 	uint16_t len;
 	uint8_t attrs[REPL_ACCT_ATTRS];
+};
+
+/* All accounting records of an origin up to a number were told, here or before: what has not been
+ * told as waiting has arrived. */
+struct repl_mark {
+	uint32_t id; /* the number */
+	uint64_t version;
+	uint64_t origin;
+};
+
+/* A request of RFC 5176 that was answered (struct dae_id), and how. */
+struct repl_dae {
+	uint32_t id; /* a number of the master's, not 0 */
+	uint64_t version;
+	uint32_t ip; /* of the client, network order */
+	uint16_t port;
+	uint8_t request; /* its Identifier */
+	uint8_t stamped; /* has an Event-Timestamp */
+	uint8_t authenticator[REPL_AUTHENTICATOR];
+	uint16_t cause;	 /* Error-Cause of the answer; 0: an ACK */
+	uint32_t age_ds; /* since it was answered */
 };
 
 /* An address of the pool that is remembered for a user. */
@@ -167,6 +192,8 @@ bool repl_put_acct(struct wr *w, const struct repl_acct *a);
 bool repl_put_pool(struct wr *w, const struct repl_pool *p);
 bool repl_put_count(struct wr *w, const struct repl_count *c);
 bool repl_put_ended(struct wr *w, const struct repl_ended *e);
+bool repl_put_mark(struct wr *w, const struct repl_mark *m);
+bool repl_put_dae(struct wr *w, const struct repl_dae *d);
 
 /* A tombstone: there is no such object any more (REPL_SESSION, REPL_TUNNEL, REPL_CHAN). */
 bool repl_put_gone(struct wr *w, enum repl_kind kind, uint32_t id, uint64_t version);
@@ -193,6 +220,8 @@ bool repl_get_acct(const struct repl_record *rec, struct repl_acct *a);
 bool repl_get_pool(const struct repl_record *rec, struct repl_pool *p);
 bool repl_get_count(const struct repl_record *rec, struct repl_count *c);
 bool repl_get_ended(const struct repl_record *rec, struct repl_ended *e);
+bool repl_get_mark(const struct repl_record *rec, struct repl_mark *m);
+bool repl_get_dae(const struct repl_record *rec, struct repl_dae *d);
 
 /* The id of a control message, and its parts. */
 uint32_t repl_chan_id(uint16_t tunnel, uint16_t ns);

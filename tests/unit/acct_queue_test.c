@@ -553,9 +553,9 @@ static struct repl_acct copy, told[64];
 static unsigned int n_told, n_gone;
 
 static void
-on_added(const struct acct_rec *rec, uint64_t origin, uint32_t number)
+on_added(const struct acct_rec *rec)
 {
-	acct_export_one(rec, origin, number, &told[n_told % ARRAY_LEN(told)]);
+	acct_export_one(rec, &told[n_told % ARRAY_LEN(told)]);
 	n_told++;
 }
 
@@ -613,6 +613,7 @@ static void
 a_new_master_sends_the_rest(void **state)
 {
 	uint32_t pos = 0;
+	int what;
 
 	(void)state;
 	acct_queue_role(false);
@@ -625,8 +626,8 @@ a_new_master_sends_the_rest(void **state)
 	done(3 * OTHER, 1, 0);
 	advance(60000);
 	assert_int_equal(n_sent, 0);
-	while (acct_export(&pos, &copy))
-		assert_int_not_equal(copy.id, 2);
+	while ((what = acct_export(&pos, &copy)) >= 0)
+		assert_true(what == 0 || copy.id != 2);
 	acct_queue_role(true);
 	assert_int_equal(n_sent, 2);
 	assert_int_equal(sent[0].number, 100);
@@ -693,11 +694,10 @@ arrives(uint32_t number)
 }
 
 static void
-note_added(const struct acct_rec *rec, uint64_t origin, uint32_t id)
+note_added(const struct acct_rec *rec)
 {
-	(void)rec;
-	all[n_all - 1].origin = origin;
-	all[n_all - 1].id = id;
+	all[n_all - 1].origin = rec->origin;
+	all[n_all - 1].id = rec->number;
 }
 
 static void
@@ -798,6 +798,233 @@ random_masters(void **state)
 	acct_queue_set_origin(0);
 }
 
+/* --- the file of a member --- */
+
+enum { COPIES = 40000 };
+
+static bool was_sent[COPIES + 2000];
+
+/* All that is there is sent, each once, no Stop (even) in front of its Start. Returns how many. */
+static unsigned int
+drain(void)
+{
+	unsigned int n = 0, turns;
+	uint32_t number;
+
+	memset(was_sent, 0, sizeof(was_sent));
+	for (turns = 0; !acct_queue_empty() && turns < 100000; turns++) {
+		for (; n_sent > 0; n++) {
+			number = sent[0].number;
+			assert_false(was_sent[number]);
+			assert_false(number % 2 && was_sent[number + 1]);
+			was_sent[number] = true;
+			end(0, true, 1);
+		}
+		advance(TIMER_TICK_MS);
+	}
+	assert_true(acct_queue_empty());
+	return n;
+}
+
+/* A Start and a Stop of each session, at the master. */
+static void
+make_copy(uint32_t n)
+{
+	put_copy(OTHER, n, n % 2 ? RAD_ACCT_START : RAD_ACCT_STOP, n, 100 + (n + 1) / 2);
+}
+
+static void
+fill_with_copies(void)
+{
+	uint32_t n;
+
+	acct_queue_role(false);
+	for (n = 1; n <= COPIES; n++)
+		make_copy(n);
+	assert_true(acct_spill_count() > COPIES / 2);
+}
+
+/* What arrives while a slave has it in its file is not sent by it later. */
+static void
+a_slave_spills(void **state)
+{
+	uint32_t n;
+
+	(void)state;
+	fill_with_copies();
+	for (n = 1; n <= COPIES; n++)
+		if (n % 7)
+			done(OTHER, n, 1);
+	acct_queue_role(true);
+	assert_int_equal(drain(), COPIES / 7);
+	for (n = 1; n <= COPIES; n++)
+		assert_int_equal(was_sent[n], n % 7 == 0);
+}
+
+/* All have arrived: nothing is left, in the file neither, and what comes is in memory again. */
+static void
+a_slave_is_rid_of_its_file(void **state)
+{
+	uint32_t n;
+
+	(void)state;
+	fill_with_copies();
+	for (n = COPIES; n > 0; n--)
+		done(OTHER, n, 1);
+	assert_true(acct_queue_empty());
+	make_copy(1);
+	assert_int_equal(acct_spill_count(), 0);
+	done(OTHER, 1, 1);
+	acct_queue_role(true);
+}
+
+/* Whoever joins is told of all; while they are told the master goes on sending. */
+static void
+all_are_exported(void **state)
+{
+	static bool exported[COPIES + 1];
+	unsigned int n = 0, k;
+	uint32_t pos = 0;
+	int what;
+
+	(void)state;
+	fill_with_copies();
+	acct_queue_role(true);
+	memset(exported, 0, sizeof(exported));
+	while ((what = acct_export(&pos, &copy)) >= 0) {
+		if (what > 0)
+			exported[copy.id] = true;
+		if (++n % 4)
+			continue;
+		for (k = 0; k < 2 && n_sent > 0; k++) {
+			exported[sent[0].number] = true; /* has arrived */
+			end(0, true, 1);
+		}
+		if (n % 1024 == 0)
+			advance(TIMER_TICK_MS);
+	}
+	for (n = 1; n <= COPIES; n++)
+		assert_true(exported[n]);
+	deliver();
+}
+
+/* A Stop gets its last counters, however many records wait; and all members get them. */
+static void
+amended_in_front_of_the_file(void **state)
+{
+	const struct rad_moved more = { .in_bytes = 1000 };
+	struct acct_rec rec = { .status = RAD_ACCT_STOP, .key = 7, .len = 300 };
+	uint32_t number = COPIES + 1;
+
+	(void)state;
+	fill_with_copies();
+	acct_queue_role(true);
+	acct_queue_set_origin(77);
+	acct_queue_subscribe(&acct_watch);
+	n_told = 0;
+	memcpy(rec.attrs, &number, 4);
+	rec.when = acct_queue_clock();
+	acct_queue_add_held(&rec, 1000);
+	assert_int_equal(n_told, 1);
+	acct_queue_amend(7, &more);
+	acct_queue_release(7);
+	assert_int_equal(n_told, 2);
+	assert_int_equal(told[0].version, 1);
+	assert_int_equal(told[1].version, 2);
+	assert_int_equal(told[1].id, told[0].id);
+	memcpy(&number, told[1].attrs, 4);
+	assert_int_equal(number, COPIES + 1001);
+	acct_queue_subscribe(NULL);
+	acct_queue_set_origin(0);
+	assert_int_equal(drain(), COPIES + 1);
+	assert_true(was_sent[COPIES + 1001]);
+}
+
+/* A slave's copy is amended, in memory and in the file. */
+static void
+a_copy_is_amended(void **state)
+{
+	static const uint32_t which[] = { 10, COPIES - 10 };
+	unsigned int i;
+
+	(void)state;
+	fill_with_copies();
+	for (i = 1; i <= COPIES; i++)
+		if (i != which[0] && i != which[1])
+			done(OTHER, i, 1);
+	for (i = 0; i < ARRAY_LEN(which); i++) {
+		uint32_t number = which[i] - 1; /* that one is not there any more */
+
+		copy = (struct repl_acct){ .origin = OTHER,
+			.id = which[i],
+			.version = 2,
+			.status = RAD_ACCT_STOP,
+			.key = 100 + (which[i] + 1) / 2,
+			.len = 300 };
+		memcpy(copy.attrs, &number, 4);
+		assert_int_equal(acct_install(&copy), 1);
+		assert_int_equal(acct_install(&copy), 0);
+	}
+	acct_queue_role(true);
+	assert_int_equal(drain(), 2);
+	assert_true(was_sent[which[0] - 1] && was_sent[which[1] - 1]);
+}
+
+/*
+ * What a member offers that was away: records that wait here are not taken twice, those that have
+ * arrived are said to have, and others are taken.
+ */
+static void
+offered_by_who_was_away(void **state)
+{
+	const uint64_t of = 3 * (uint64_t)OTHER;
+
+	(void)state;
+	acct_queue_role(false);
+	put_copy(of, 1, RAD_ACCT_START, 1, 10);
+	put_copy(of, 2, RAD_ACCT_START, 2, 11);
+	put_copy(of, 3, RAD_ACCT_START, 3, 12);
+	done(of, 2, 1);
+	acct_queue_role(true);
+	assert_int_equal(n_sent, 2);
+	acct_queue_subscribe(&acct_watch);
+	n_told = 0;
+	copy = (struct repl_acct){ .origin = of, .id = 1, .version = 1, .status = 1, .len = 300 };
+	assert_int_equal(acct_install(&copy), 0);
+	copy.id = 4;
+	copy.key = 13;
+	assert_int_equal(acct_install(&copy), 1);
+	assert_int_equal(n_told, 1);
+	assert_int_equal(n_sent, 3);
+	acct_queue_subscribe(NULL);
+	copy.id = 2;
+	assert_int_equal(acct_install(&copy), 0);
+	assert_int_equal(n_sent, 3);
+	answer_all();
+	assert_true(acct_queue_empty());
+}
+
+/* A process that was killed finds its file, and can offer it. */
+static void
+left_in_the_file(void **state)
+{
+	unsigned int n = 0;
+	uint32_t pos = 0;
+	int what;
+
+	(void)state;
+	fill_with_copies();
+	acct_spill_flush();
+	assert_false(acct_queue_has_left());
+	acct_spill_open(dir); /* what is in memory stays, in this test */
+	assert_true(acct_queue_has_left());
+	while ((what = acct_export_left(&pos, &copy)) >= 0)
+		n += (unsigned int)what;
+	assert_int_equal(n, acct_spill_count());
+	acct_queue_role(true);
+	assert_int_equal(drain(), COPIES);
+}
+
 int
 main(void)
 {
@@ -820,6 +1047,13 @@ main(void)
 		TEST(a_new_master_sends_the_rest),
 		TEST(a_slave_lets_go),
 		TEST(random_masters),
+		TEST(a_slave_spills),
+		TEST(a_slave_is_rid_of_its_file),
+		TEST(all_are_exported),
+		TEST(amended_in_front_of_the_file),
+		TEST(a_copy_is_amended),
+		TEST(offered_by_who_was_away),
+		TEST(left_in_the_file),
 	};
 	int failed;
 

@@ -267,7 +267,7 @@ full_disk(void **state)
 		add(99);
 	acct_spill_flush();
 	assert_int_equal(counters->acct_spill_errors, 1);
-	assert_int_equal(file_size() % 395, 0);
+	assert_int_equal(file_size() % 411, 0);
 	acct_spill_flush(); /* not at once again */
 	assert_int_equal(counters->acct_spill_errors, 1);
 	setrlimit(RLIMIT_FSIZE, &before);
@@ -354,7 +354,7 @@ nowhere_to_save(void **state)
 static void
 no_room_for_a_copy(void **state)
 {
-	struct rlimit small = { 36 * 395, RLIM_INFINITY }, before;
+	struct rlimit small = { 36 * 411, RLIM_INFINITY }, before;
 	struct acct_rec rec = record(99);
 	uint32_t n;
 
@@ -375,7 +375,7 @@ no_room_for_a_copy(void **state)
 	for (n = 0; n < 2; n++)
 		acct_spill_save(&rec);
 	assert_false(acct_spill_save_end());
-	assert_int_equal(file_size(), 30 * 395);
+	assert_int_equal(file_size(), 30 * 411);
 	acct_spill_save_begin(true);
 	for (n = 0; n < 2; n++)
 		acct_spill_save(&rec);
@@ -439,6 +439,119 @@ no_regular_file(void **state)
 	}
 }
 
+enum { ORIGIN = 0x1234567 };
+
+static void
+add_numbered(uint32_t n, bool amended)
+{
+	struct acct_rec rec = record(n);
+
+	rec.origin = ORIGIN;
+	rec.number = n;
+	rec.amended = amended;
+	assert_true(acct_spill_add(&rec));
+}
+
+static unsigned int
+look_at_all(void)
+{
+	struct acct_rec rec;
+	unsigned int n = 0;
+	uint64_t pos = 0;
+	int what;
+
+	while ((what = acct_spill_look(&pos, &rec)) >= 0)
+		n += (unsigned int)what;
+	return n;
+}
+
+/* What has arrived from elsewhere is passed over, however much; all of it: the file is empty. */
+static void
+some_have_arrived(void **state)
+{
+	struct acct_rec rec;
+	bool amended;
+	uint32_t n;
+
+	(void)state;
+	for (n = 1; n <= 20000; n++) {
+		add_numbered(n, false);
+		if (n == 15000)
+			acct_spill_flush();
+	}
+	assert_int_equal(look_at_all(), 20000); /* also what is not written yet */
+	for (n = 1; n <= 20000; n++)
+		assert_true(n % 5000 == 0 || acct_spill_drop(ORIGIN, n));
+	assert_false(acct_spill_drop(ORIGIN, 1));
+	assert_false(acct_spill_drop(ORIGIN + 1, 5000));
+	assert_true(acct_spill_has(ORIGIN, 5000, &amended) && !amended);
+	assert_false(acct_spill_has(ORIGIN, 5001, &amended));
+	assert_int_equal(acct_spill_count(), 4);
+	assert_int_equal(look_at_all(), 4);
+	for (n = 5000; n <= 20000; n += 5000) {
+		while (!acct_spill_next(&rec))
+			assert_true(acct_spill_count() > 0); /* a call passes over so many */
+		assert_int_equal(rec.number, n);
+		assert_int_equal(rec.origin, ORIGIN);
+	}
+	acct_spill_settled();
+	assert_int_equal(file_size(), 0);
+}
+
+/* One that comes again counts once, as it came last; so it does at the next start. */
+static void
+amended_later(void **state)
+{
+	struct acct_rec rec;
+	bool amended;
+	unsigned int i;
+
+	(void)state;
+	add_numbered(1, false);
+	add_numbered(2, false);
+	add_numbered(1, true);
+	acct_spill_flush();
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(acct_spill_count(), 2);
+		assert_int_equal(look_at_all(), 2);
+		assert_true(acct_spill_has(ORIGIN, 1, &amended) && amended);
+		assert_true(acct_spill_next(&rec));
+		assert_int_equal(rec.number, 2);
+		assert_int_equal(rec.left, i);
+		assert_true(acct_spill_next(&rec));
+		assert_true(rec.number == 1 && rec.amended);
+		assert_false(acct_spill_next(&rec));
+		reopen();
+	}
+	assert_int_equal(acct_spill_left(), file_size());
+}
+
+/* The same file of version 1 on two members: records have the same names there. */
+static void
+version_1(void **state)
+{
+	static const uint8_t octets[] = { 0x4c, 0x32, 0x41, 0x52, 1, 2, 0, 3, 0, 0, 0, 1, 0, 0, 0,
+		7, 0, 0, 0, 0, 0x65, 0x53, 0xf1, 0, 0x99, 0x22, 0x48, 0x19, 'a', 'b', 'c' };
+	uint32_t number[2];
+	struct acct_rec rec;
+	unsigned int i;
+	int f;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		f = open(file, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+		assert_int_equal(write(f, octets, sizeof(octets)), sizeof(octets));
+		close(f);
+		reopen();
+		assert_int_equal(acct_spill_count(), 1);
+		assert_true(acct_spill_next(&rec));
+		assert_true(rec.key == UINT64_C(0x100000007) && rec.len == 3);
+		assert_int_equal(rec.origin, rec.key);
+		number[i] = rec.number;
+	}
+	assert_true(number[0] != 0 && number[0] == number[1]);
+}
+
 #define TEST(fn) cmocka_unit_test_setup(fn, setup)
 
 int
@@ -458,6 +571,9 @@ main(void)
 		TEST(no_room_for_a_copy),
 		TEST(hostile_records),
 		TEST(no_regular_file),
+		TEST(some_have_arrived),
+		TEST(amended_later),
+		TEST(version_1),
 	};
 	int failed;
 

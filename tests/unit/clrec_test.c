@@ -185,6 +185,13 @@ acct_refuse(const struct repl_acct *a)
 	refusals++;
 }
 
+enum install
+clshare_apply(const struct repl_record *rec)
+{
+	accts += rec->kind == REPL_ACCT;
+	return INSTALL_OLD;
+}
+
 int
 acct_install(const struct repl_acct *a)
 {

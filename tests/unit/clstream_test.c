@@ -4,7 +4,6 @@
  * kept here, and lost, doubled and crossed at will. Tables, clock and sockets are stand-ins.
  */
 #include "clstream.h"
-#include "acct_queue.h"
 #include "change.h"
 #include "clfield.h"
 #include "clrec.h"
@@ -126,21 +125,6 @@ void
 clsync_repair(void)
 {
 	syncs++;
-}
-
-void
-acct_queue_subscribe(const struct acct_watch *w)
-{
-	(void)w;
-}
-
-void
-acct_export_one(const struct acct_rec *rec, uint64_t origin, uint32_t number, struct repl_acct *a)
-{
-	(void)rec;
-	(void)origin;
-	(void)number;
-	(void)a;
 }
 
 bool

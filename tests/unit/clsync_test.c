@@ -139,11 +139,23 @@ clcount_export(sess_id id, struct repl_count *c)
 	return session_get(id);
 }
 
-bool
-acct_export(uint32_t *pos, struct repl_acct *r)
+enum clshare_put
+clshare_put(struct wr *w, struct clshare_walk *walk)
 {
-	*r = (struct repl_acct){ .id = ++*pos, .origin = 1, .done = true };
-	return *pos <= ACCTS;
+	struct repl_acct a = { .id = walk->pos + 1, .origin = 1, .done = true };
+
+	if (walk->kind != REPL_ACCT || walk->pos == ACCTS)
+		return CLSHARE_END;
+	if (!repl_put_acct(w, &a))
+		return CLSHARE_FULL;
+	walk->pos++;
+	return CLSHARE_NEXT;
+}
+
+bool
+clshare_synced(void)
+{
+	return false;
 }
 
 uint64_t

@@ -174,6 +174,31 @@ texts(void **state)
 	assert_true(hash_text("") != hash_text("a"));
 }
 
+/* Also in the middle of a growth, whose entries must not come back. */
+static void
+cleared(void **state)
+{
+	struct hash h;
+	uint64_t key;
+	unsigned int round;
+
+	(void)state;
+	hash_init(&h, "test", 100000);
+	for (round = 0; round < 3; round++) {
+		for (key = 1; key <= 1600 + 100 * round; key++)
+			assert_int_equal(hash_put(&h, key * 7, (uint32_t)key), 0);
+		hash_clear(&h);
+		for (key = 1; key <= 2000; key++)
+			assert_int_equal(hash_get(&h, key * 7), 0);
+		for (key = 1; key <= 5000; key++)
+			assert_int_equal(hash_put(&h, key * 13, (uint32_t)key), 0);
+		for (key = 1; key <= 5000; key++)
+			assert_int_equal(hash_get(&h, key * 13), key);
+		hash_clear(&h);
+		assert_int_equal(h.used, 0);
+	}
+}
+
 int
 main(void)
 {
@@ -184,6 +209,7 @@ main(void)
 		cmocka_unit_test(all_is_there_while_it_doubles),
 		cmocka_unit_test(small_map),
 		cmocka_unit_test(texts),
+		cmocka_unit_test(cleared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

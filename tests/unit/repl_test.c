@@ -86,6 +86,8 @@ static const struct {
 	{ ended_fields, ARRAY_LEN(ended_fields), sizeof(struct repl_ended), 4, 0 },
 	{ count_fields, ARRAY_LEN(count_fields), offsetof(struct repl_count, n), HEAD + 4,
 	    COUNT_MEMBER },
+	{ mark_fields, ARRAY_LEN(mark_fields), sizeof(struct repl_mark), HEAD, 0 },
+	{ dae_fields, ARRAY_LEN(dae_fields), sizeof(struct repl_dae), HEAD + 2, 0 },
 };
 
 static void
@@ -437,6 +439,34 @@ an_address_comes_as_it_was_sent(void **state)
 	assert_int_equal(rec.id, 0x0a000001);
 	assert_true(repl_get_pool(&rec, &got));
 	assert_memory_equal(&p, &got, sizeof(p));
+}
+
+static void
+marks_and_answers_come_as_they_were_sent(void **state)
+{
+	struct repl_mark m = { .id = 7, .version = 1, .origin = UINT64_MAX }, m_got;
+	struct repl_dae d = { .id = 5,
+		.version = 1,
+		.ip = htonl(0x0a000001),
+		.port = 3799,
+		.request = 9,
+		.stamped = 1,
+		.authenticator = "0123456789abcde",
+		.cause = 503,
+		.age_ds = 20 },
+			d_got;
+	struct repl_record rec;
+
+	(void)state;
+	assert_true(repl_put_mark(&w, &m));
+	rec = written();
+	assert_true(repl_get_mark(&rec, &m_got));
+	assert_memory_equal(&m, &m_got, sizeof(m));
+	w = wr_init(buf, sizeof(buf));
+	assert_true(repl_put_dae(&w, &d));
+	rec = written();
+	assert_true(repl_get_dae(&rec, &d_got));
+	assert_memory_equal(&d, &d_got, sizeof(d));
 }
 
 static void
@@ -859,6 +889,7 @@ main(void)
 		cmocka_unit_test_setup(a_control_message_comes_as_it_was_sent, set_up),
 		cmocka_unit_test_setup(an_accounting_record_comes_as_it_was_sent, set_up),
 		cmocka_unit_test_setup(an_address_comes_as_it_was_sent, set_up),
+		cmocka_unit_test_setup(marks_and_answers_come_as_they_were_sent, set_up),
 		cmocka_unit_test_setup(sums_of_counters_come_as_they_were_sent, set_up),
 		cmocka_unit_test_setup(what_has_no_room_leaves_no_trace, set_up),
 		cmocka_unit_test_setup(a_tombstone_is_no_object, set_up),

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A record that is offered by who was master before, or that lay in the file of a member which
+ * was away, may have been sent long since by another one. Nobody keeps a list of all that have
+ * arrived. But an origin counts its records, the master's stream tells each in order, and the
+ * master tells from time to time up to where it knows all: what is below and does not wait has
+ * arrived. Where the mark is too low a record is sent twice, and none is lost.
+ *
+ * Owns the marks. Called by acct_queue.c.
+ */
+#include "acct_mark.h"
+
+static struct mark {
+	uint64_t origin; /* 0: free */
+	uint32_t number;
+	uint32_t used; /* when, by `now` */
+} marks[ACCT_MARKS];
+
+static uint32_t now;
+
+static struct mark *
+find(uint64_t origin)
+{
+	struct mark *m;
+
+	for (m = marks; m < marks + ACCT_MARKS; m++)
+		if (m->origin == origin)
+			return m;
+	return NULL;
+}
+
+static struct mark *
+find_or_make(uint64_t origin)
+{
+	struct mark *m = find(origin), *k;
+
+	if (m)
+		return m;
+	for (m = k = marks; k < marks + ACCT_MARKS; k++)
+		if (!k->origin || (m->origin && now - k->used > now - m->used))
+			m = k;
+	*m = (struct mark){ .origin = origin };
+	return m;
+}
+
+uint32_t
+acct_mark(uint64_t origin)
+{
+	const struct mark *m = origin ? find(origin) : NULL;
+
+	return m ? m->number : 0;
+}
+
+void
+acct_mark_next(uint64_t origin, uint32_t number)
+{
+	if (origin && number == acct_mark(origin) + 1)
+		acct_mark_set(origin, number);
+}
+
+void
+acct_mark_set(uint64_t origin, uint32_t number)
+{
+	struct mark *m;
+
+	if (!origin || number <= acct_mark(origin))
+		return;
+	m = find_or_make(origin);
+	m->number = number;
+	m->used = ++now;
+}
+
+bool
+acct_mark_each(unsigned int *pos, uint64_t *origin, uint32_t *number)
+{
+	while (*pos < ACCT_MARKS) {
+		const struct mark *m = &marks[(*pos)++];
+
+		if (!m->origin)
+			continue;
+		*origin = m->origin;
+		*number = m->number;
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Accounting records go through the stream when they are made, amended or have arrived, and all
+ * that wait through a full synchronisation, those in the master's file too. Every few seconds the
+ * stream tells how far all are known (acct_mark.h); who has not had everything yet does not
+ * listen to that.
+ *
+ * A member that joins with records of its own former life offers them, once it has all of the
+ * master's.
+ *
+ * Called by clstream.c, clsync.c and clrec.c; subscribes to acct_queue.c.
+ */
+#include "clshare.h"
+#include "acct_mark.h"
+#include "acct_queue.h"
+#include "clstream.h"
+#include "clsync.h"
+#include "cluster.h"
+#include "role.h"
+#include "timer.h"
+
+enum { MARKS_SEC = 5 };
+
+static struct timer marks_timer;
+static struct repl_acct acct; /* in hand */
+
+static bool
+leads(void)
+{
+	return role_is_master() && cluster_has_peers();
+}
+
+/* --- accounting records --- */
+
+static bool
+put_acct(struct wr *w, const void *what)
+{
+	return repl_put_acct(w, what);
+}
+
+static bool
+put_mark(struct wr *w, const void *what)
+{
+	return repl_put_mark(w, what);
+}
+
+static void
+acct_added(const struct acct_rec *rec)
+{
+	if (!leads())
+		return;
+	acct_export_one(rec, &acct);
+	clstream_add(put_acct, &acct);
+}
+
+static void
+acct_gone(uint64_t origin, uint32_t number)
+{
+	const struct repl_acct a = { .id = number, .version = 1, .origin = origin, .done = true };
+
+	if (leads())
+		clstream_add(put_acct, &a);
+}
+
+static void
+on_marks(uint32_t unused)
+{
+	struct repl_mark m = { .version = 1 };
+	unsigned int pos = 0;
+
+	(void)unused;
+	timer_set(&marks_timer, SEC(MARKS_SEC));
+	while (leads() && acct_mark_each(&pos, &m.origin, &m.id))
+		clstream_add(put_mark, &m);
+}
+
+static enum clshare_put
+walk_acct(struct wr *w, struct clshare_walk *walk)
+{
+	uint32_t pos = walk->pos;
+	int what = walk->left ? acct_export_left(&pos, &acct) : acct_export(&pos, &acct);
+
+	if (what < 0)
+		return CLSHARE_END;
+	if (what > 0 && !repl_put_acct(w, &acct))
+		return CLSHARE_FULL;
+	walk->pos = pos;
+	return CLSHARE_NEXT;
+}
+
+static enum install
+apply_acct(const struct repl_record *rec)
+{
+	return repl_get_acct(rec, &acct) ? (enum install)acct_install(&acct) : INSTALL_REFUSED;
+}
+
+static enum install
+apply_mark(const struct repl_record *rec)
+{
+	struct repl_mark m;
+
+	if (!repl_get_mark(rec, &m))
+		return INSTALL_REFUSED;
+	if (role_is_master() || clsync_under_way())
+		return INSTALL_OLD;
+	acct_mark_set(m.origin, m.id);
+	return INSTALL_DONE;
+}
+
+/* --- all kinds --- */
+
+enum clshare_put
+clshare_put(struct wr *w, struct clshare_walk *walk)
+{
+	switch (walk->kind) {
+	case REPL_ACCT:
+		return walk_acct(w, walk);
+	default:
+		return CLSHARE_END;
+	}
+}
+
+enum install
+clshare_apply(const struct repl_record *rec)
+{
+	switch (rec->kind) {
+	case REPL_ACCT:
+		return apply_acct(rec);
+	case REPL_MARK:
+		return apply_mark(rec);
+	default:
+		return INSTALL_OLD;
+	}
+}
+
+bool
+clshare_synced(void)
+{
+	return acct_queue_has_left();
+}
+
+void
+clshare_init(void)
+{
+	static const struct acct_watch watch = { .added = acct_added, .gone = acct_gone };
+
+	acct_queue_subscribe(&watch);
+	timer_init(&marks_timer, on_marks, 0);
+	timer_set(&marks_timer, SEC(MARKS_SEC));
+}
