@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
+ * What is neither session nor tunnel. Answers to Disconnect- and CoA-Requests go through the
+ * stream in the turn in which they leave, and all that may be asked for again through a full
+ * synchronisation.
+ *
  * Accounting records go through the stream when they are made, amended or have arrived, and all
  * that wait through a full synchronisation, those in the master's file too. Every few seconds the
  * stream tells how far all are known (acct_mark.h); who has not had everything yet does not
@@ -8,7 +12,7 @@
  * A member that joins with records of its own former life offers them, once it has all of the
  * master's.
  *
- * Called by clstream.c, clsync.c and clrec.c; subscribes to acct_queue.c.
+ * Called by clstream.c, clsync.c and clrec.c; subscribes to acct_queue.c and dae_guard.c.
  */
 #include "clshare.h"
 #include "acct_mark.h"
@@ -16,6 +20,8 @@
 #include "clstream.h"
 #include "clsync.h"
 #include "cluster.h"
+#include "dae_guard.h"
+#include "loop.h"
 #include "role.h"
 #include "timer.h"
 
@@ -107,6 +113,50 @@ apply_mark(const struct repl_record *rec)
 	return INSTALL_DONE;
 }
 
+/* --- answers to RFC 5176 --- */
+
+static bool
+put_dae(struct wr *w, const void *what)
+{
+	return repl_put_dae(w, what);
+}
+
+static void
+dae_kept(const struct repl_dae *r)
+{
+	if (leads())
+		clstream_add(put_dae, r);
+}
+
+static enum clshare_put
+walk_dae(struct wr *w, struct clshare_walk *walk)
+{
+	uint32_t pos = walk->pos;
+	struct repl_dae r;
+	int what = walk->left ? -1 : dae_guard_export(&pos, loop_now_ms(), &r);
+
+	if (what < 0)
+		return CLSHARE_END;
+	if (what > 0 && !repl_put_dae(w, &r))
+		return CLSHARE_FULL;
+	walk->pos = pos;
+	return CLSHARE_NEXT;
+}
+
+/* One that was offered to us as master: the others may not have it. */
+static enum install
+apply_dae(const struct repl_record *rec)
+{
+	struct repl_dae r;
+
+	if (!repl_get_dae(rec, &r))
+		return INSTALL_REFUSED;
+	if (!dae_guard_install(&r, loop_now_ms()))
+		return INSTALL_OLD;
+	dae_kept(&r);
+	return INSTALL_DONE;
+}
+
 /* --- all kinds --- */
 
 enum clshare_put
@@ -115,6 +165,8 @@ clshare_put(struct wr *w, struct clshare_walk *walk)
 	switch (walk->kind) {
 	case REPL_ACCT:
 		return walk_acct(w, walk);
+	case REPL_DAE:
+		return walk_dae(w, walk);
 	default:
 		return CLSHARE_END;
 	}
@@ -128,6 +180,8 @@ clshare_apply(const struct repl_record *rec)
 		return apply_acct(rec);
 	case REPL_MARK:
 		return apply_mark(rec);
+	case REPL_DAE:
+		return apply_dae(rec);
 	default:
 		return INSTALL_OLD;
 	}
@@ -145,6 +199,7 @@ clshare_init(void)
 	static const struct acct_watch watch = { .added = acct_added, .gone = acct_gone };
 
 	acct_queue_subscribe(&watch);
+	dae_guard_subscribe(dae_kept);
 	timer_init(&marks_timer, on_marks, 0);
 	timer_set(&marks_timer, SEC(MARKS_SEC));
 }

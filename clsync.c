@@ -58,7 +58,7 @@ struct cursor {
 	bool inside;  /* the record of the place is told, what belongs to it is not yet */
 };
 
-static const uint8_t walk_order[] = { REPL_ENDED, REPL_TUNNEL, REPL_SESSION, REPL_ACCT,
+static const uint8_t walk_order[] = { REPL_ENDED, REPL_TUNNEL, REPL_SESSION, REPL_DAE, REPL_ACCT,
 	REPL_KINDS };
 
 struct walk {

@@ -8,6 +8,7 @@
 #define DAE_GUARD_H
 
 #include "radattr.h"
+#include "repl.h"
 
 enum { DAE_WINDOW_SEC = 300 }; /* an Event-Timestamp may be so far off (RFC 5176 6.3) */
 
@@ -32,5 +33,18 @@ bool dae_guard_room(uint64_t now_ms);
 
 /* Keeps the answer of a new request; after dae_guard_room(). */
 void dae_guard_keep(const struct dae_id *id, uint64_t now_ms, uint16_t cause);
+
+/*
+ * The cluster: the subscriber hears of each answer that is kept by dae_guard_keep(), for the
+ * others. NULL: nobody.
+ */
+void dae_guard_subscribe(void (*kept)(const struct repl_dae *r));
+
+/* One answer after the other that may be asked for; *pos begins at 0. 1: one; 0: none here; -1:
+ * end. */
+int dae_guard_export(uint32_t *pos, uint64_t now_ms, struct repl_dae *r);
+
+/* What another member has answered. False: it is known. */
+bool dae_guard_install(const struct repl_dae *r, uint64_t now_ms);
 
 #endif

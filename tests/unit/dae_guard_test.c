@@ -118,12 +118,59 @@ no_more_than_it_holds(void **state)
 	assert_true(dae_guard_find(&id, now + 60000, &cause));
 }
 
+/* --- the cluster --- */
+
+static struct repl_dae told[4];
+static unsigned int n_told;
+
+static void
+on_kept(const struct repl_dae *r)
+{
+	told[n_told++] = *r;
+}
+
+/* What one member has answered another one knows for as long as it would itself, and no longer. */
+static void
+known_elsewhere(void **state)
+{
+	struct dae_id id = id_of(7), stamped = id_of(8);
+	struct repl_dae r;
+	uint32_t pos = 0;
+	uint16_t cause;
+
+	(void)state;
+	stamped.stamped = true;
+	n_told = 0;
+	now += 1000000;
+	dae_guard_subscribe(on_kept);
+	dae_guard_keep(&id, now, 503);
+	dae_guard_keep(&stamped, now, 0);
+	dae_guard_subscribe(NULL);
+	assert_int_equal(n_told, 2);
+	assert_int_equal(dae_guard_export(&pos, now + 60000, &r), 0); /* too old */
+	assert_int_equal(dae_guard_export(&pos, now + 60000, &r), 1);
+	assert_int_equal(r.age_ds, 600);
+	assert_int_equal(dae_guard_export(&pos, now + 60000, &r), -1);
+	dae_guard_init(); /* another member */
+	assert_true(dae_guard_install(&told[0], now));
+	assert_true(dae_guard_install(&r, now + 60000));
+	assert_false(dae_guard_install(&told[1], now + 60000));
+	assert_true(dae_guard_find(&id, now + 29999, &cause));
+	assert_int_equal(cause, 503);
+	assert_false(dae_guard_find(&id, now + 30000, &cause));
+	stamped.port++; /* who replays it */
+	assert_true(dae_guard_find(&stamped, now + 599999, &cause));
+	assert_int_equal(cause, 0);
+	assert_false(dae_guard_find(&stamped, now + 600000, &cause));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(same_request_only, fresh),
 		cmocka_unit_test_setup(again_later, fresh),
+		cmocka_unit_test_setup(known_elsewhere, fresh),
 		cmocka_unit_test_setup(stamped, fresh),
 		cmocka_unit_test_setup(no_more_than_it_holds, fresh),
 	};
