@@ -4,6 +4,9 @@
  * stream in the turn in which they leave, and all that may be asked for again through a full
  * synchronisation.
  *
+ * Which address a user had last all members know of themselves, as they see sessions come and go;
+ * who joins is told.
+ *
  * Accounting records go through the stream when they are made, amended or have arrived, and all
  * that wait through a full synchronisation, those in the master's file too. Every few seconds the
  * stream tells how far all are known (acct_mark.h); who has not had everything yet does not
@@ -21,11 +24,15 @@
 #include "clsync.h"
 #include "cluster.h"
 #include "dae_guard.h"
+#include "ippool.h"
 #include "loop.h"
 #include "role.h"
 #include "timer.h"
+#include "util.h"
 
-enum { MARKS_SEC = 5 };
+#include <string.h>
+
+enum { MARKS_SEC = 5, LONGEST_USER = 63 };
 
 static struct timer marks_timer;
 static struct repl_acct acct; /* in hand */
@@ -157,6 +164,49 @@ apply_dae(const struct repl_record *rec)
 	return INSTALL_DONE;
 }
 
+/* --- addresses --- */
+
+/* Of a name that is too long ippool.c has the first part only. */
+static bool
+is_remembered(const struct ippool_row *row)
+{
+	return !row->s && row->user[0] && strlen(row->user) < LONGEST_USER;
+}
+
+static enum clshare_put
+walk_pool(struct wr *w, struct clshare_walk *walk)
+{
+	uint32_t pos = walk->pos;
+	struct ippool_row row;
+	struct repl_pool r = { .version = 1 };
+
+	if (walk->left || !ippool_row(&pos, &row))
+		return CLSHARE_END;
+	if (is_remembered(&row)) {
+		r.ip4 = row.addr;
+		r.age_ds = loop_now_ds() - row.freed;
+		str_copy(r.user, sizeof(r.user), row.user);
+		if (!repl_put_pool(w, &r))
+			return CLSHARE_FULL;
+	}
+	walk->pos = pos;
+	return CLSHARE_NEXT;
+}
+
+/* What a master that steps down remembers is not asked for. */
+static enum install
+apply_pool(const struct repl_record *rec)
+{
+	struct repl_pool r;
+
+	if (!repl_get_pool(rec, &r))
+		return INSTALL_REFUSED;
+	if (role_is_master())
+		return INSTALL_OLD;
+	ippool_remember(r.ip4, r.user, loop_now_ds() - r.age_ds);
+	return INSTALL_DONE;
+}
+
 /* --- all kinds --- */
 
 enum clshare_put
@@ -167,6 +217,8 @@ clshare_put(struct wr *w, struct clshare_walk *walk)
 		return walk_acct(w, walk);
 	case REPL_DAE:
 		return walk_dae(w, walk);
+	case REPL_POOL:
+		return walk_pool(w, walk);
 	default:
 		return CLSHARE_END;
 	}
@@ -182,6 +234,8 @@ clshare_apply(const struct repl_record *rec)
 		return apply_mark(rec);
 	case REPL_DAE:
 		return apply_dae(rec);
+	case REPL_POOL:
+		return apply_pool(rec);
 	default:
 		return INSTALL_OLD;
 	}

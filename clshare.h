@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What members share besides sessions and tunnels: accounting records that wait,
- * and which requests of RFC 5176 were answered. Of the group
+ * and which requests of RFC 5176 were answered, and who had which address. Of the group
  * of cluster.c.
  */
 #ifndef CLSHARE_H

@@ -58,8 +58,8 @@ struct cursor {
 	bool inside;  /* the record of the place is told, what belongs to it is not yet */
 };
 
-static const uint8_t walk_order[] = { REPL_ENDED, REPL_TUNNEL, REPL_SESSION, REPL_DAE, REPL_ACCT,
-	REPL_KINDS };
+static const uint8_t walk_order[] = { REPL_ENDED, REPL_TUNNEL, REPL_SESSION, REPL_DAE, REPL_POOL,
+	REPL_ACCT, REPL_KINDS };
 
 struct walk {
 	uint32_t to;		   /* address; 0: free */

@@ -425,6 +425,45 @@ ippool_give(uint32_t addr, sess_id s)
 	shared->used_count--;
 }
 
+/* He has another one since. */
+static bool
+has_later(uint32_t id)
+{
+	const struct entry *e = &entries[id], *k;
+	uint32_t other = e->key ? hash_get(&by_user, map_key(e->key, &pools[e->pool])) : 0;
+
+	k = &entries[other];
+	return other && other != id && (k->s || (int32_t)(k->freed - e->freed) > 0);
+}
+
+void
+ippool_remember(uint32_t addr, const char *user, uint32_t freed)
+{
+	uint32_t id = hash_get(&by_addr, addr);
+	struct net *n = usable(ntohl(addr));
+	struct entry *e;
+
+	if (!n || (id && entries[id].s))
+		return;
+	if (id) {
+		ll_remove(&pools[n->pool].free, id, link_of);
+		unlink_user(id, &pools[n->pool]);
+	} else {
+		id = new_entry(n, ntohl(addr));
+	}
+	if (!id)
+		return;
+	e = &entries[id];
+	seq_begin(&e->seq);
+	e->freed = freed;
+	e->key = key_of(user);
+	str_copy(e->user, sizeof(e->user), user);
+	seq_end(&e->seq);
+	ll_append(&pools[n->pool].free, id, link_of);
+	if (!has_later(id))
+		link_user(id);
+}
+
 bool
 ippool_has(uint32_t addr)
 {

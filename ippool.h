@@ -50,6 +50,12 @@ int ippool_claim(uint32_t addr, const char *user, sess_id s);
 /* The session has done with the address. Nothing happens when it is not the pool's or not his. */
 void ippool_give(uint32_t addr, sess_id s);
 
+/*
+ * A free address is remembered for a user, who gave it back at `freed` (0.1 s of the loop clock).
+ * Nothing happens when it is in use or not the pool's.
+ */
+void ippool_remember(uint32_t addr, const char *user, uint32_t freed);
+
 /* True when the address lies in one of the pool's networks (and may be handed out). */
 bool ippool_has(uint32_t addr);
 

@@ -13,10 +13,10 @@ import pytest
 import cluster
 import fakeradius
 from clac import CLac, Traffic
-from fakeradius import (CLASS, FILTER_ID, FRAMED_IP, FRAMED_ROUTE, IDLE_TIMEOUT, INPUT_GIGAWORDS, INPUT_OCTETS, INPUT_PACKETS,
+from fakeradius import (CLASS, EVENT_TIMESTAMP, FILTER_ID, FRAMED_IP, FRAMED_ROUTE, IDLE_TIMEOUT, INPUT_GIGAWORDS, INPUT_OCTETS, INPUT_PACKETS,
                         SESSION_TIMEOUT, START, STOP, USER_NAME, VENDOR, attribute)
 from netns import wait_for
-from test_dae import radclient
+from test_dae import DISCONNECT, Client, radclient, request
 from test_nsctl import nsctl
 from test_snoop import Collector
 
@@ -303,6 +303,26 @@ def test_who_had_an_address_gets_it_again(scene):
     lac.do("quit")
 
 
+def test_who_joined_since_knows_it_too(scene):
+    """An address that was given back before the new master was there."""
+    site = scene.site
+    lac = CLac(site.lac, cluster.VIP)
+    assert lac.do("tunnel port=0")["ok"]
+    assert lac.do("session count=5 user=early%d")["up"] == "5"
+    had = {one["user"]: one["ip"] for one in lac.items("list session=all")}
+    assert lac.do("close session=all")["ok"]
+    for _ in range(3):  # all are others than those that have seen him
+        scene.depose()
+    lac.do("forget")
+    assert lac.do("session count=1 user=another")["up"] == "1"
+    assert lac.do("session count=5 user=early%d first=0")["up"] == "5"
+    has = {one["user"]: one["ip"] for one in lac.items("list session=all")}
+    has.pop("another")
+    assert has == had
+    assert lac.do("close session=all")["ok"]
+    lac.do("quit")
+
+
 # ---------------------------------------------------------------- who wants changes
 
 
@@ -317,6 +337,30 @@ def test_dae_through_any_member(scene):
         assert radclient(site.core, "disconnect", ['User-Name = "dae%d"' % n], cluster.VIP, "radsecret").ack
     wait_for(lambda: lac.do("count")["closed"] == "6", "their end")
     assert sum(m.counters()["cluster_forwarded"] for m in site.slaves) > 0
+    lac.do("quit")
+
+
+def test_dae_captured_before_a_takeover(scene):
+    """Repeated to the next master it is answered as it was, and not carried out."""
+    site = scene.site
+    lac = CLac(site.lac, cluster.VIP)
+    assert lac.do("tunnel port=0")["ok"] and lac.do("session user=twice")["up"] == "1"
+    ask = request(DISCONNECT, attribute(USER_NAME, "twice"), attribute(EVENT_TIMESTAMP, int(time.time())), ident=9)
+    client, thief = (Client(site.core, cluster.VIP) for _ in range(2))
+    assert client.ask(ask).ack
+    wait_for(lambda: all("twice" not in m.sessions() for m in site.members), "his end")
+    scene.depose()
+    lac.do("forget")
+    assert lac.do("session user=twice")["up"] == "1"
+    assert client.ask(ask).ack and thief.ask(ask).ack
+    assert site.master.counters()["dae_repeated"] == 2
+    scene.depose()  # and who joined behind it
+    assert client.ask(ask).ack
+    assert site.master.counters()["dae_repeated"] >= 1
+    assert "twice" in site.master.sessions()
+    assert lac.do("close session=all")["ok"]
+    client.close()
+    thief.close()
     lac.do("quit")
 
 

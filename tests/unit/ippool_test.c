@@ -681,6 +681,30 @@ random_run_against_the_model(void **state)
 
 #define TEST(name) cmocka_unit_test_setup(name, clean)
 
+/* What another member remembers: not of what is in use, and not over what he had later. */
+static void
+remembered_elsewhere(void **state)
+{
+	uint32_t a, b;
+
+	(void)state;
+	assert_int_equal(read_text_as("10.5.0.0/28\n", NULL), 0);
+	ippool_commit();
+	a = htonl(0x0a050009);
+	b = htonl(0x0a050003);
+	now_ds = 5000;
+	ippool_remember(a, "remembered", 4000);
+	assert_int_equal(ippool_take("", "remembered", 7), a);
+	ippool_remember(a, "thief", 4500);
+	ippool_remember(b, "remembered", 4500); /* he has one */
+	ippool_give(a, 7);
+	assert_int_equal(ippool_take("", "remembered", 8), a);
+	ippool_give(a, 8);
+	ippool_remember(htonl(0x0b000001), "remembered", 4999); /* not the pool's */
+	assert_int_equal(ippool_take("", "remembered", 9), a);
+	ippool_give(a, 9);
+}
+
 int
 main(void)
 {
@@ -703,6 +727,7 @@ main(void)
 		TEST(full_table_forgets_the_oldest),
 		TEST(rows_and_next),
 		TEST(random_run_against_the_model),
+		TEST(remembered_elsewhere),
 	};
 	int fd = mkstemp(file), failed;
 
