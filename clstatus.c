@@ -5,6 +5,7 @@
  */
 #include "clstatus.h"
 #include "change.h"
+#include "clleave.h"
 #include "clroutes.h"
 #include "clstream.h"
 #include "cluster.h"
@@ -22,19 +23,33 @@ clstatus_init(void)
 	status = shm_map("cluster status", sizeof(*status));
 }
 
-static void
-fill_peer(struct cluster_peer_status *s, const struct election_peer *p)
+static uint32_t
+silent_ms(const struct election_peer *p)
 {
-	uint64_t seq = clstream_seq();
+	return (uint32_t)MIN(loop_now_ms() - p->heard_ms, UINT32_MAX);
+}
 
+/* How many changes of the master's, if we know of one, somebody who has them up to `seq` lacks. */
+static uint64_t
+lag_at(const struct election_peer *master, uint64_t seq)
+{
+	uint64_t last = role_is_master() ? clstream_seq() : master ? master->hb.seq : 0;
+
+	return last > seq ? last - seq : 0;
+}
+
+static void
+fill_peer(struct cluster_peer_status *s, const struct election_peer *p,
+    const struct election_peer *master)
+{
 	*s = (struct cluster_peer_status){
 		.address = p->hb.address,
 		.role = p->hb.role,
 		.flags = p->hb.flags,
-		.silent_ms = (uint32_t)MIN(loop_now_ms() - p->heard_ms, UINT32_MAX),
+		.silent_ms = silent_ms(p),
 		.uptime_ms = p->hb.uptime_ms,
 		.version = p->hb.version,
-		.lag = role_is_master() && seq > p->hb.seq ? seq - p->hb.seq : 0,
+		.lag = p->hb.role == CL_MASTER ? 0 : lag_at(master, p->hb.seq),
 		.sessions = p->hb.sessions,
 		.tunnels = p->hb.tunnels,
 	};
@@ -45,6 +60,7 @@ fill_peer(struct cluster_peer_status *s, const struct election_peer *p)
 void
 clstatus_publish(const struct election *el, bool up_to_date, uint64_t heartbeats)
 {
+	const struct election_peer *master = election_peer(el, el->master);
 	unsigned int i;
 
 	seq_begin(&status->seq);
@@ -52,6 +68,10 @@ clstatus_publish(const struct election *el, bool up_to_date, uint64_t heartbeats
 	status->alone = cluster_own_address() == 0;
 	status->up_to_date = up_to_date;
 	status->routes = clroutes_draws();
+	status->leaving = clleave_begun();
+	status->master_silent_ms = master ? silent_ms(master) : 0;
+	status->uptime_ms = loop_now_ms() - el->started_ms;
+	status->lag = lag_at(master, clstream_seq());
 	status->term = el->term;
 	status->own = cluster_own_address();
 	status->master = cluster_master_address();
@@ -62,7 +82,7 @@ clstatus_publish(const struct election *el, bool up_to_date, uint64_t heartbeats
 	for (i = 0; i < ELECTION_PEERS; i++)
 		if (el->peers[i].incarnation &&
 		    loop_now_ms() - el->peers[i].heard_ms <= el->timeout_ms)
-			fill_peer(&status->peers[status->n++], &el->peers[i]);
+			fill_peer(&status->peers[status->n++], &el->peers[i], master);
 	seq_end(&status->seq);
 }
 

@@ -89,7 +89,7 @@ struct cluster_peer_status {
 	uint16_t flags;	  /* enum cl_flags */
 	uint32_t silent_ms;
 	uint64_t uptime_ms, version;
-	uint64_t lag; /* changes it has not got yet */
+	uint64_t lag; /* changes of the master's that it had not got when it was last heard */
 	uint32_t sessions, tunnels;
 	char host[HOSTNAME_LEN], software[CLMSG_SOFTWARE];
 };
@@ -100,7 +100,11 @@ struct cluster_status {
 	bool alone;	 /* nobody else can be */
 	bool up_to_date; /* holds all that the master holds */
 	bool routes;	 /* draws traffic */
+	bool leaving;	 /* has been told to end, and others go on */
 	uint32_t term;
+	uint32_t master_silent_ms; /* since the master was heard; 0: it is us, or none is known */
+	uint64_t uptime_ms;
+	uint64_t lag;	      /* changes of the master's that we have not got */
 	uint32_t own, master; /* network order */
 	uint64_t version, heartbeat, queued;
 	unsigned int n;

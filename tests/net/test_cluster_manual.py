@@ -142,7 +142,7 @@ class Site:
     def whole(self):
         """One master, the other up to date, and both in both routers' tables."""
         master = self.master()
-        return (master and re.search(r"Slave +up to date", master.ask("show cluster"))
+        return (master and re.search(r"\n  \S+ +Slave +up to date", master.ask("show cluster"))
                 and len(self.edge.ways(VIP)) == len(self.core.ways("100.64.0.0/16")) == 2)
 
     def close(self):
@@ -175,7 +175,7 @@ def test_routers_have_both(site):
 def shape(line):
     """A line with times and numbers taken out, and spaces made alike."""
     line = re.sub(r"\d\d:\d\d:\d\d\.\d+", "TIME", line)
-    return re.sub(r"\s+", " ", re.sub(r"\blns[12]\b", "LNS", re.sub(r"(?<![\d.])\d+(?![\d.])", "N", line))).strip()
+    return re.sub(r"\s+", " ", re.sub(r"\blns[12]\b", "LNS", re.sub(r"(?<![\d.])\d+(?:ms|s)?(?![\d.])", "N", line))).strip()
 
 
 def sample(command):
