@@ -37,6 +37,7 @@ static void (*wants)(
 static void (*left)(bool handed_over); /* the same, and we are on our way */
 static uint64_t leave_ms;	       /* when that is */
 static uint64_t lag_ms;		       /* no slave that lags is waited for any more */
+static bool taken_over;		       /* another was master since then, and may be gone again */
 static bool hands_over;		       /* we were master */
 static uint64_t successor;
 
@@ -44,6 +45,12 @@ bool
 clleave_begun(void)
 {
 	return left != NULL;
+}
+
+void
+clleave_heard_master(void)
+{
+	taken_over = true;
 }
 
 static void
@@ -68,8 +75,8 @@ on_taken_back(void)
 static bool
 in_vain(void)
 {
-	return hands_over && !election_other_master(el, loop_now_ms()) &&
-	       (!cluster_peers_alive() || loop_now_ms() >= leave_ms + GIVE_UP_MS);
+	return hands_over && !taken_over &&
+	       (!cluster_has_peers() || loop_now_ms() >= leave_ms + GIVE_UP_MS);
 }
 
 static void
@@ -89,8 +96,7 @@ on_leave_timer(uint32_t unused)
 		take_back();
 		return;
 	}
-	if (loop_now_ms() >= leave_ms &&
-	    (!hands_over || election_other_master(el, loop_now_ms()))) {
+	if (loop_now_ms() >= leave_ms && (!hands_over || taken_over)) {
 		left(true);
 		return;
 	}
@@ -113,6 +119,7 @@ leave(bool leads)
 {
 	left = wants;
 	hands_over = leads;
+	taken_over = false;
 	leave_ms = loop_now_ms() + conf->shutdown_drain * (uint64_t)TENTH_MS;
 	plog(LOG_WARNING, "cluster: leaving%s%s", leads ? ", the next master is " : "",
 	    leads ? ip4_text(successor_address()) : "");

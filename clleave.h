@@ -11,6 +11,9 @@ void clleave_init(const struct election *el);
 /* We are on our way out: there are no elections and no heartbeats any more. */
 bool clleave_begun(void);
 
+/* Another member says that it is master. */
+void clleave_heard_master(void);
+
 /* The last word, whatever was said before. */
 void clleave_end(void);
 

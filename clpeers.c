@@ -9,6 +9,7 @@
  */
 #include "clpeers.h"
 #include "change.h"
+#include "clleave.h"
 #include "clmsg.h"
 #include "clpost.h"
 #include "clstream.h"
@@ -112,6 +113,8 @@ on_heartbeat(uint32_t from, struct rd fields)
 		plog(LOG_WARNING, "cluster: hearing %s (%s)", ip4_text(from), hb.host);
 		change_subscribe(true);
 	}
+	if (hb.role == CL_MASTER)
+		clleave_heard_master();
 	if (role_is_master())
 		change_seen_version(hb.version);
 	else if (cluster_sender()->incarnation == el->master && cluster_sender()->term == el->term)

@@ -560,17 +560,6 @@ election_successor(const struct election *e, uint64_t now_ms)
 	return e->role == CL_MASTER ? best : 0;
 }
 
-bool
-election_other_master(const struct election *e, uint64_t now_ms)
-{
-	const struct election_peer *p;
-
-	for (p = e->peers; p < e->peers + ELECTION_PEERS; p++)
-		if (p->incarnation && p->hb.role == CL_MASTER && is_fresh(e, p, now_ms))
-			return true;
-	return false;
-}
-
 void
 election_tell(const struct election *e, uint64_t now_ms, struct cl_heartbeat *hb)
 {

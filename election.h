@@ -102,9 +102,6 @@ void election_forget(struct election *e, uint64_t incarnation);
 /* We leave: who is to be master after us, for LEAVE; 0: nobody can. */
 uint64_t election_successor(const struct election *e, uint64_t now_ms);
 
-/* Whether another one is master, as far as is heard. */
-bool election_other_master(const struct election *e, uint64_t now_ms);
-
 /* The part of our own heartbeat that is ours to say: role, flags, uptime, version, master. */
 void election_tell(const struct election *e, uint64_t now_ms, struct cl_heartbeat *hb);
 
