@@ -102,6 +102,31 @@ auth_start(sess_id s)
 	send_challenge(s);
 }
 
+static bool
+was_challenged(const struct ppp *p)
+{
+	static const uint8_t none[CHALLENGE_LEN];
+
+	return memcmp(p->challenge, none, sizeof(none)) != 0;
+}
+
+/*
+ * The old master may have had an answer that it asked RADIUS about. The same challenge once
+ * more has the same answer (RFC 1994 4.1), and one that is under way fits it still.
+ */
+void
+auth_resume(sess_id s)
+{
+	struct ppp *p = ppp_get(s);
+
+	p->auth_sent = 0;
+	if (session_get(s)->auth == AUTH_PAP)
+		return; /* the peer repeats */
+	if (!was_challenged(p))
+		new_challenge(p);
+	send_challenge(s);
+}
+
 void
 auth_stop(sess_id s)
 {

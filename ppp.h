@@ -133,6 +133,7 @@ void ipcp_start(sess_id s);
 /* Authentication (auth.c). */
 enum auth_proto auth_agreed(sess_id s);
 void auth_start(sess_id s);
+void auth_resume(sess_id s); /* as a new master */
 void auth_stop(sess_id s);
 void auth_tell_again(sess_id s); /* that he was let in */
 void auth_pap_input(sess_id s, struct rd frame);

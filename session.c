@@ -496,6 +496,8 @@ session_set_phase(sess_id id, enum ppp_phase phase)
 	slog(&sessions[id], LOG_CALL, "PPP phase %s --> %s", ppp_phase_names[sessions[id].phase],
 	    ppp_phase_names[phase]);
 	WRITE(id, s->phase = (uint8_t)phase);
+	if (phase == PPP_AUTHENTICATE) /* the next master need not begin with LCP */
+		change_mark(CHANGE_SESSION, id);
 }
 
 void

@@ -1,0 +1,132 @@
+"""Logins about which RADIUS has been asked when the master dies: the next one takes them up."""
+
+import fakeradius
+import pylac
+import pytest
+from netns import wait_for
+from test_cluster import LAC, Network, Trio
+
+USERS = 20
+RADIUS = {"primary_radius": LAC, "primary_radius_port": 1812, "radius_secret": "radsecret"}
+
+
+class Scene:
+    """Three members whose RADIUS server is mute at first, and logins that wait for it."""
+
+    def __init__(self, factory, method):
+        self.trio = Trio(factory, dict(RADIUS, radius_authtypes=method))
+        self.asked = {}
+        self.mute = True
+        self.server = None
+        self.lac = None
+        try:
+            self.server = fakeradius.FakeRadius(self.trio.lac, LAC, 1812)
+            self.server.answer = self._answer
+            for m in self.trio.members:
+                m.start()
+            self.old = self.trio.wait()
+            self.trio.through(self.old)
+            self.lac = pylac.Lac(Network(self.trio))
+            self.tunnel = self.lac.tunnel()
+        except BaseException:
+            self.close()
+            raise
+
+    def _answer(self, server, request):
+        self.asked.setdefault(request.get(fakeradius.USER_NAME), []).append(request)
+        return [] if self.mute else [server.accept(request)]
+
+    def begin(self, number, session=None):
+        """A session that has sent what it has to say; `said` is how often."""
+        session = session or self.tunnel.session()
+        session.user, session.password, session.said = "user%d" % number, "secret", 0
+        session.lcp_up()
+        return session
+
+    def lose_master(self):
+        self.lac.wait(lambda: len(self.asked) == USERS, "a request for each")
+        self.old.kill()
+        new = wait_for(self.trio.master, "another master")
+        self.trio.through(new)
+        self.mute = False
+        return new
+
+    def close(self):
+        if self.lac:
+            self.lac.close()
+        if self.server:
+            self.server.close()
+        self.trio.close()
+
+
+@pytest.fixture
+def scene(request, tmp_path_factory):
+    plant = Scene(tmp_path_factory, request.param)
+    yield plant
+    plant.close()
+
+
+def challenged(session):
+    """Counts what the subscriber answers, and keeps each challenge."""
+    heard, respond = session._chap, session.chap_respond
+
+    def chap(code, ident, body):
+        if code == 1:
+            session.challenges.append((ident, body[1:17]))  # behind it the name of the member
+        heard(code, ident, body)
+
+    def answer():
+        session.said += 1
+        respond()
+    session.challenges = []
+    session._chap, session.chap_respond = chap, answer
+    return session
+
+
+@pytest.mark.parametrize("scene", ["chap"], indirect=True)
+def test_chap(scene):
+    """The challenge stands: each comes up by the answer that he gives to it once more, and nobody's begins anew."""
+    sessions = [scene.begin(n, challenged(scene.tunnel.session())) for n in range(USERS)]
+    scene.lac.wait(lambda: all(s.challenges for s in sessions), "a challenge for each")
+    new = scene.lose_master()
+    scene.lac.wait(lambda: all(s.authenticated is not None or s.gone for s in sessions), "all logins' answers", 30)
+    assert [(s.authenticated, s.closed, s.terminated) for s in sessions] == [(True, None, False)] * USERS
+    assert all(len(set(s.challenges)) == 1 for s in sessions)
+    for s in sessions:
+        s.ipcp_request()
+    scene.lac.wait(lambda: all(s.ipcp_sent and s.ipcp_peer for s in sessions), "IPCP of all", 20)
+    assert len(new.lns.sessions()) == USERS
+    for requests in scene.asked.values():
+        assert len({r.get(fakeradius.CHAP_CHALLENGE) for r in requests}) == 1
+        assert len({r.get(fakeradius.CHAP_PASSWORD) for r in requests}) == 1
+
+
+@pytest.mark.parametrize("scene", ["chap"], indirect=True)
+def test_answer_under_way(scene):
+    """The Response comes when the one who has challenged is no more."""
+    session = scene.tunnel.session()
+    session.chap_respond = lambda: None
+    scene.begin(0, session)
+    scene.lac.wait(lambda: hasattr(session, "chap_ident"), "the challenge")
+    before = session.chap_ident, session.chap_challenge
+    others = [scene.begin(n) for n in range(1, USERS + 1)]
+    scene.lose_master()
+    del session.chap_respond
+    session.chap_ident, session.chap_challenge = before
+    session.chap_respond()
+    scene.lac.wait(lambda: all(s.authenticated for s in [session, *others]), "all logins", 30)
+
+
+@pytest.mark.parametrize("scene", ["pap"], indirect=True)
+def test_pap(scene):
+    """A password is not kept: the client's repeat serves."""
+    sessions = [scene.begin(n) for n in range(USERS)]
+    for s in sessions:
+        s.pap_request()
+    scene.lose_master()
+    for s in sessions:
+        s.lcp_sent = False
+        s.pap_request()
+    scene.lac.wait(lambda: all(s.authenticated is not None or s.gone for s in sessions), "all logins' answers", 30)
+    assert not any(s.lcp_sent for s in sessions), "LCP began anew"
+    assert all(s.authenticated for s in sessions)
