@@ -682,7 +682,9 @@ repl_put_mark(struct wr *w, const struct repl_mark *m)
 bool
 repl_get_mark(const struct repl_record *rec, struct repl_mark *m)
 {
-	*m = (struct repl_mark){ .id = rec->id, .version = rec->version };
+	memset(m, 0, sizeof(*m));
+	m->id = rec->id;
+	m->version = rec->version;
 	return is_of(rec, REPL_MARK, UINT32_MAX) &&
 	       clfield_get_all(mark_fields, ARRAY_LEN(mark_fields), rec->fields, m) &&
 	       m->origin > 0;
@@ -703,7 +705,9 @@ repl_put_dae(struct wr *w, const struct repl_dae *d)
 bool
 repl_get_dae(const struct repl_record *rec, struct repl_dae *d)
 {
-	*d = (struct repl_dae){ .id = rec->id, .version = rec->version };
+	memset(d, 0, sizeof(*d));
+	d->id = rec->id;
+	d->version = rec->version;
 	return is_of(rec, REPL_DAE, UINT32_MAX) &&
 	       clfield_get_all(dae_fields, ARRAY_LEN(dae_fields), rec->fields, d) && d->ip != 0;
 }

@@ -444,20 +444,20 @@ an_address_comes_as_it_was_sent(void **state)
 static void
 marks_and_answers_come_as_they_were_sent(void **state)
 {
-	struct repl_mark m = { .id = 7, .version = 1, .origin = UINT64_MAX }, m_got;
-	struct repl_dae d = { .id = 5,
+	static struct repl_mark m = { .id = 7, .version = 1, .origin = UINT64_MAX }, m_got;
+	static struct repl_dae d = { .id = 5,
 		.version = 1,
-		.ip = htonl(0x0a000001),
 		.port = 3799,
 		.request = 9,
 		.stamped = 1,
 		.authenticator = "0123456789abcde",
 		.cause = 503,
 		.age_ds = 20 },
-			d_got;
+			       d_got;
 	struct repl_record rec;
 
 	(void)state;
+	d.ip = htonl(0x0a000001);
 	assert_true(repl_put_mark(&w, &m));
 	rec = written();
 	assert_true(repl_get_mark(&rec, &m_got));
