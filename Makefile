@@ -127,7 +127,9 @@ OBJS = \
 	iptab.o \
 	json.o \
 	l2tp.o \
+	l2tp_call.o \
 	l2tp_chan.o \
+	l2tp_say.o \
 	l2tpns.o \
 	lcp.o \
 	ll.o \

@@ -22,6 +22,7 @@
  */
 #include "avp.h"
 #include "l2tp_hdr.h"
+#include "util.h"
 
 #include <nettle/md5.h>
 #include <stdio.h>
@@ -485,6 +486,12 @@ refuse(struct ctl_msg *m, enum ctl_result *first, enum ctl_result r, const struc
 	*first = r;
 	m->bad_vendor = a->vendor;
 	m->bad_type = a->type;
+}
+
+void
+avp_text(char *to, size_t size, const struct avp_val *v)
+{
+	str_copy_n(to, size, v->p ? (const char *)v->p : "", v->len);
 }
 
 enum ctl_result

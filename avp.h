@@ -172,6 +172,9 @@ struct ctl_msg {
 	uint8_t scratch[CTL_SCRATCH];
 };
 
+/* The value as a text of at most size - 1 octets; "" when it is not there. */
+void avp_text(char *to, size_t size, const struct avp_val *v);
+
 #define CTL_HAS(m, avp) (((m)->have >> (avp)) & 1)
 
 enum ctl_result {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Tunnels and calls: the automata of RFC 2661 7.2.1 (control connection, the side
- * that answers) and 7.4.2 (incoming call, LNS), as tables of message by state.
- * Owns the timers of both. l2tp_chan.c delivers messages in order; avp.c has decoded
- * them; tunnel.c and session.c remember.
+ * Tunnels: the automaton of RFC 2661 7.2.1 (control connection, the side that answers) as a
+ * table of message by state, its timers, and which message is for whom; calls are
+ * l2tp_call.c's. l2tp_chan.c delivers messages in order; avp.c has decoded them; tunnel.c
+ * and session.c remember.
  *
  * A tunnel that ends is TUNNEL_DIEING until its sessions have been ended, a batch a
  * tick, and the peer has had a full retransmission cycle (5.7) or has acknowledged
@@ -14,30 +14,23 @@
 #include "change.h"
 #include "config.h"
 #include "counter.h"
-#include "frame.h"
+#include "l2tp_call.h"
 #include "l2tp_chan.h"
-#include "ll.h"
+#include "l2tp_say.h"
 #include "loop.h"
-#include "note.h"
 #include "role.h"
 #include "shm.h"
 #include "timer.h"
 #include "tunnel.h"
 #include "util.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum {
 	MSG_MAX = 1400,
 	CHALLENGE_LEN = 16,
-	VECTOR_LEN = 16,
 	FULL_CYCLE_SEC = 31, /* RFC 2661 5.7 */
 	OPEN_SEC = 60,	     /* for the peer to go on with what it began */
-	OPEN_MORE_SEC = 10,  /* the same each time it cannot, for messages that are late */
-	OPEN_LONGEST_SEC = 300,
-	SET_UP_MOST = 2048,  /* calls in set-up at a time */
-	SET_UP_SEC = 2,	     /* one that takes longer waits for something else than us */
 	END_BATCH = 256,     /* sessions ended in one tick */
 	MOVE_BATCH = 1024,   /* sessions that follow their tunnel in one tick */
 	HALF_OPEN_SHARE = 4, /* at most a quarter of the table */
@@ -57,56 +50,28 @@ enum stop_result {
 	STOP_FSM = 7,
 };
 
-/* CDN result codes, RFC 2661 4.4.2. */
-enum cdn_result {
-	CDN_LOST_CARRIER = 1,
-	CDN_GENERAL = 2,
-	CDN_ADMIN = 3,
-	CDN_NO_FACILITY = 4,
-	CDN_NO_FACILITY_EVER = 5,
-	CDN_NOT_IN_TIME = 10,
-};
-
 /* What a tunnel has beside struct tunnel. */
 struct control {
 	struct timer hello;
 	struct timer life; /* opening: give up; dieing: end sessions, then linger */
 	uint8_t challenge[CHALLENGE_LEN];
 	bool challenged; /* we sent that challenge */
-	bool hides;	 /* the peer hides AVPs: so do we */
 	bool with_cdn;	 /* dieing: tell the peer of each call's end */
 	uint8_t stop;	 /* dieing: result code of the StopCCN still to send; 0: none */
 	uint16_t stop_error;
 	bool stop_sent;
 	bool lost;	   /* dieing: the peer did not answer */
-	uint8_t carrier;   /* place in conf->lacs, from 1; 0: none */
-	uint32_t carried;  /* its sessions that are counted for that */
 	tunn_id replaces;  /* opening: the same peer's tunnel from before it began anew; 0: none */
 	uint16_t old_tid;  /* its wire id, by which it is known to be the same still */
 	uint32_t born_ds;  /* 0.1 s of the loop clock */
 	struct timer move; /* the peer speaks from elsewhere: its sessions follow */
 	sess_id move_next;
 	const char *stop_why;
-	struct id_list waiting; /* calls that wait for their ICRP */
-	struct id_link turn;	/* in `turns`, while there are any */
-};
-
-/* What a session has beside struct session. */
-struct call {
-	struct timer timer;  /* for the set-up, then for the ICCN */
-	struct id_link link; /* in its tunnel's `waiting` */
-	bool waits;
-	bool counted; /* in set_up */
-	bool carried; /* in its carrier's sessions */
 };
 
 static struct control *controls;
-static struct call *calls;
-static struct id_list turns; /* tunnels with calls that wait */
-static uint32_t set_up;	     /* calls that have their ICRP, are not up and may be soon */
-static struct ctl_msg msg;   /* the message in hand */
+static struct ctl_msg msg; /* the message in hand */
 static bool stopping;
-static uint32_t carrier_sessions[CONF_LACS + 1]; /* by place in conf->lacs, from 1 */
 
 static void on_hello(uint32_t t);
 static void on_life(uint32_t t);
@@ -126,25 +91,11 @@ l2tp_init(void)
 {
 	controls =
 	    shm_map_private("tunnel timers", (conf->max_tunnels + (size_t)1) * sizeof(*controls));
-	calls = session_table("calls", sizeof(*calls));
+	l2tp_call_init();
 	l2tp_chan_init(conf->max_tunnels, conf->max_sessions, &channel_events);
 }
 
 /* --- sending --- */
-
-static void
-send_message(tunn_id t, struct wr *w, uint16_t peer_sid)
-{
-	const struct tunnel *tun = tunnel_get(t);
-	uint16_t type =
-	    (uint16_t)(w->buf[L2TP_CONTROL_HEADER + 6] << 8 | w->buf[L2TP_CONTROL_HEADER + 7]);
-	size_t len = ctl_end(w, tun->peer_tid, peer_sid);
-
-	tlog(tun, LOG_INFO, "send %s to %s session %u", ctl_type_name(type), ip4_text(tun->peer_ip),
-	    peer_sid);
-	if (len == 0 || l2tp_chan_send(t, w->buf, len) < 0)
-		tlog_limit(tun, LOG_ERROR, "%s could not be queued", ctl_type_name(type));
-}
 
 /* The name of the local end: of the list multi_hostname, by the address that was called. */
 static const char *
@@ -165,53 +116,6 @@ host_name(const struct tunnel *t)
 	return name;
 }
 
-static const char *
-secret_of(const struct tunnel *t)
-{
-	const struct conf_lac *lac = config_lac(t->peer_ip, t->hostname);
-
-	return lac ? lac->secret : conf->l2tp_secret;
-}
-
-/* The place of the tunnel's carrier in the configuration, from 1; 0: it has none of its own. */
-static uint8_t
-carrier_of(const struct tunnel *t)
-{
-	const struct conf_lac *lac = config_lac(t->peer_ip, t->hostname);
-
-	return lac ? (uint8_t)(lac - conf->lacs + 1) : 0;
-}
-
-/* False when the carrier has as many sessions as it may. */
-static bool
-carrier_has_room(tunn_id t)
-{
-	uint8_t n = controls[t].carrier;
-
-	return n == 0 || n > conf->n_lacs || conf->lacs[n - 1].max_sessions == 0 ||
-	       carrier_sessions[n] < conf->lacs[n - 1].max_sessions;
-}
-
-/*
- * An id of ours: hidden (RFC 2661 4.3) from a peer that hides what it sends, which
- * shows that it knows the secret.
- */
-static void
-put_id(tunn_id t, struct wr *w, uint16_t type, uint16_t id)
-{
-	const struct tunnel *tun = tunnel_get(t);
-	uint8_t vector[VECTOR_LEN], val[2] = { (uint8_t)(id >> 8), (uint8_t)id };
-
-	if (!controls[t].hides) {
-		avp_put_u16(w, AVP_MANDATORY, type, id);
-		return;
-	}
-	random_bytes(vector, sizeof(vector));
-	avp_put(w, AVP_MANDATORY, AVP_RANDOM_VECTOR, vector, sizeof(vector));
-	avp_put_hidden(
-	    w, AVP_MANDATORY, type, val, sizeof(val), secret_of(tun), vector, sizeof(vector), 0);
-}
-
 static void
 send_sccrp(tunn_id t)
 {
@@ -226,7 +130,7 @@ send_sccrp(tunn_id t)
 	avp_put_u16(&w, 0, AVP_FIRMWARE_REVISION, FIRMWARE);
 	avp_put_str(&w, AVP_MANDATORY, AVP_HOST_NAME, host_name(tun));
 	avp_put_str(&w, 0, AVP_VENDOR_NAME, "l2tpns");
-	put_id(t, &w, AVP_ASSIGNED_TUNNEL_ID, tun->wire_tid);
+	l2tp_say_id(t, &w, AVP_ASSIGNED_TUNNEL_ID, tun->wire_tid);
 	avp_put_u16(&w, AVP_MANDATORY, AVP_RECEIVE_WINDOW_SIZE, (uint16_t)conf->receive_window);
 	if (c->challenged) {
 		random_bytes(c->challenge, sizeof(c->challenge));
@@ -234,10 +138,10 @@ send_sccrp(tunn_id t)
 	}
 	if (CTL_HAS(&msg, AVP_CHALLENGE)) {
 		l2tp_response(
-		    CTL_SCCRP, secret_of(tun), msg.challenge.p, msg.challenge.len, response);
+		    CTL_SCCRP, l2tp_secret(tun), msg.challenge.p, msg.challenge.len, response);
 		avp_put(&w, AVP_MANDATORY, AVP_CHALLENGE_RESPONSE, response, sizeof(response));
 	}
-	send_message(t, &w, 0);
+	l2tp_say(t, &w, 0);
 }
 
 static void
@@ -248,178 +152,14 @@ send_stopccn(tunn_id t)
 	struct wr w = wr_init(buf, sizeof(buf));
 
 	ctl_begin(&w, CTL_STOPCCN);
-	put_id(t, &w, AVP_ASSIGNED_TUNNEL_ID, tunnel_get(t)->wire_tid);
+	l2tp_say_id(t, &w, AVP_ASSIGNED_TUNNEL_ID, tunnel_get(t)->wire_tid);
 	avp_put_result(&w, c->stop, c->stop_error, c->stop_why);
 	c->stop = 0;
 	c->stop_sent = true;
-	send_message(t, &w, 0);
-}
-
-static void
-send_cdn(tunn_id t, uint16_t wire_sid, uint16_t peer_sid, const struct sess_end *end)
-{
-	uint8_t buf[MSG_MAX];
-	struct wr w = wr_init(buf, sizeof(buf));
-
-	ctl_begin(&w, CTL_CDN);
-	avp_put_result(&w, end->result, end->error, end->message);
-	put_id(t, &w, AVP_ASSIGNED_SESSION_ID, wire_sid);
-	if (end->disconnect)
-		avp_put_disconnect(
-		    &w, end->disconnect, end->disconnect_protocol, end->disconnect_side, NULL);
-	send_message(t, &w, peer_sid);
-}
-
-/* Refuses a call that never became a session. */
-static void
-refuse_call(tunn_id t, uint16_t result, uint16_t error, const char *why)
-{
-	struct sess_end end = { .result = result, .error = error };
-
-	if (!CTL_HAS(&msg, AVP_ASSIGNED_SESSION_ID))
-		return;
-	str_copy(end.message, sizeof(end.message), why);
-	tlog_limit(tunnel_get(t), LOG_WARNING, "call refused: %s", why);
-	send_cdn(t, (uint16_t)(random_u16() | 1), msg.assigned_sid, &end);
+	l2tp_say(t, &w, 0);
 }
 
 /* --- ends --- */
-
-static void
-end_session(sess_id s, const struct sess_end *end, bool cdn)
-{
-	const struct session *sess = session_get(s);
-
-	hook_session_down(s, end);
-	if (cdn)
-		send_cdn(sess->tunnel, sess->wire_sid, sess->peer_sid, &sess->end);
-	hook_session(s, SESS_EV_GONE);
-	session_free(s);
-}
-
-/* --- calls that wait for their ICRP --- */
-
-static struct id_link *
-call_link(uint32_t s)
-{
-	return &calls[s].link;
-}
-
-static struct id_link *
-turn_link(uint32_t t)
-{
-	return &controls[t].turn;
-}
-
-static void
-send_icrp(sess_id s)
-{
-	const struct session *sess = session_get(s);
-	uint8_t buf[64];
-	struct wr w = wr_init(buf, sizeof(buf));
-
-	set_up++;
-	calls[s].counted = true;
-	timer_set(&calls[s].timer, SEC(SET_UP_SEC));
-	ctl_begin(&w, CTL_ICRP);
-	put_id(sess->tunnel, &w, AVP_ASSIGNED_SESSION_ID, sess->wire_sid);
-	send_message(sess->tunnel, &w, sess->peer_sid);
-	session_set_answered(s);
-}
-
-static void
-stop_waiting(sess_id s)
-{
-	tunn_id t = session_get(s)->tunnel;
-
-	if (!calls[s].waits)
-		return;
-	calls[s].waits = false;
-	ll_remove(&controls[t].waiting, s, call_link);
-	ll_remove(&turns, t, turn_link);
-	if (controls[t].waiting.count)
-		ll_append(&turns, t, turn_link);
-}
-
-/* Calls are answered as others are done, a tunnel's after another's. */
-static void
-answer_waiting(void)
-{
-	sess_id s;
-
-	while (set_up < SET_UP_MOST && turns.head) {
-		s = controls[turns.head].waiting.head;
-		stop_waiting(s);
-		send_icrp(s);
-	}
-}
-
-/*
- * When all subscribers of a LAC come back at once, each sends its PPP frames as soon as his
- * call is up, and everybody's would queue in front of everybody else's. So only so many are
- * let begin; the others have a session and wait for their ICRP. Control messages behind
- * their ICRQ do not wait.
- */
-static void
-answer_call(tunn_id t, sess_id s)
-{
-	if (set_up < SET_UP_MOST && !turns.head) {
-		send_icrp(s);
-		return;
-	}
-	COUNT(call_waited);
-	calls[s].waits = true;
-	if (controls[t].waiting.count == 0)
-		ll_append(&turns, t, turn_link);
-	ll_append(&controls[t].waiting, s, call_link);
-}
-
-/* Up, gone, or too slow to be waited for. */
-static void
-set_up_over(sess_id s)
-{
-	if (!calls[s].counted)
-		return;
-	calls[s].counted = false;
-	set_up--;
-	answer_waiting();
-}
-
-/* --- sessions of a carrier: each that is ours counts, however it has come --- */
-
-static void
-carry(sess_id s)
-{
-	struct control *c = &controls[session_get(s)->tunnel];
-
-	if (calls[s].carried)
-		return;
-	calls[s].carried = true;
-	carrier_sessions[c->carrier]++;
-	c->carried++;
-}
-
-static void
-carry_no_more(sess_id s)
-{
-	struct control *c = &controls[session_get(s)->tunnel];
-
-	if (!calls[s].carried)
-		return;
-	calls[s].carried = false;
-	carrier_sessions[c->carrier]--;
-	c->carried--;
-}
-
-static void
-set_carrier(tunn_id t)
-{
-	struct control *c = &controls[t];
-
-	carrier_sessions[c->carrier] -= c->carried;
-	c->carrier = carrier_of(tunnel_get(t));
-	carrier_sessions[c->carrier] += c->carried;
-}
 
 static void
 stop_timers(struct control *c)
@@ -468,7 +208,7 @@ end_sessions(tunn_id t)
 	sess_id s;
 
 	for (i = 0; i < END_BATCH && (s = session_first_of_tunnel(t)); i++)
-		end_session(s, &end, controls[t].with_cdn);
+		l2tp_call_end(s, &end, controls[t].with_cdn);
 	return session_first_of_tunnel(t) == 0;
 }
 
@@ -518,7 +258,7 @@ l2tp_call_close(sess_id s)
 	const struct session *sess = session_get(s);
 
 	if (sess)
-		end_session(s, &sess->end, true);
+		l2tp_call_end(s, &sess->end, true);
 }
 
 void
@@ -533,15 +273,8 @@ l2tp_session(sess_id s, enum sess_event ev)
 {
 	struct control *c = &controls[session_get(s)->tunnel];
 
-	if (ev == SESS_EV_UP)
-		set_up_over(s);
-	if (ev != SESS_EV_GONE)
-		return;
-	timer_stop(&calls[s].timer);
-	stop_waiting(s);
-	set_up_over(s);
-	carry_no_more(s);
-	if (c->move_next == s)
+	l2tp_call_session(s, ev);
+	if (ev == SESS_EV_GONE && c->move_next == s)
 		c->move_next = session_next_of_tunnel(s);
 }
 
@@ -606,18 +339,16 @@ on_hello(uint32_t t)
 	if (conf->disable_sending_hello || !l2tp_chan_idle(t))
 		return;
 	ctl_begin(&w, CTL_HELLO);
-	send_message(t, &w, 0);
+	l2tp_say(t, &w, 0);
 }
 
 void
 l2tp_reconfigure(void)
 {
-	memset(carrier_sessions, 0, sizeof(carrier_sessions));
+	l2tp_call_reconfigure();
 	FOR_EACH_TUNNEL (t) {
 		const struct tunnel *tun = tunnel_get(t);
 
-		controls[t].carrier = carrier_of(tun);
-		carrier_sessions[controls[t].carrier] += controls[t].carried;
 		if (tun->state == TUNNEL_OPEN && change_is_active(CHANGE_TUNNEL, t))
 			timer_set_jitter(&controls[t].hello, MS(TIMER_TICK_MS));
 	}
@@ -643,49 +374,7 @@ on_drained(tunn_id t)
 		free_tunnel(t);
 }
 
-/*
- * Neither our ICRP nor the ICCN can overtake what is in front of them: a call is not given up
- * while its tunnel waits for lost messages, as one over a bad link does for minutes when all
- * its calls come at once.
- */
-static void
-on_call_timeout(uint32_t s)
-{
-	const struct session *sess = session_get(s);
-	struct sess_end end = {
-		.cause = TERM_LOST_CARRIER,
-		.result = CDN_NOT_IN_TIME,
-		.message = "no ICCN came",
-	};
-
-	if (!sess || sess->state != SESS_OPENING)
-		return;
-	if (session_age(sess) < OPEN_LONGEST_SEC && !l2tp_chan_settled(sess->tunnel))
-		timer_set(&calls[s].timer, SEC(OPEN_MORE_SEC));
-	else
-		end_session(s, &end, true);
-}
-
-static void
-on_call_timer(uint32_t s)
-{
-	if (!role_is_master())
-		return;
-	if (!calls[s].counted) {
-		on_call_timeout(s);
-		return;
-	}
-	timer_set(&calls[s].timer, SEC(OPEN_SEC - SET_UP_SEC));
-	set_up_over(s);
-}
-
 /* --- the control connection, RFC 2661 7.2.1 --- */
-
-static void
-text_of(char *to, size_t size, const struct avp_val *v)
-{
-	str_copy_n(to, size, v->p ? (const char *)v->p : "", v->len);
-}
 
 /* SCCRQ on a tunnel just made for it: why it cannot be taken, or NULL. */
 static const char *
@@ -702,9 +391,9 @@ sccrq_refusal(const struct tunnel *t, uint8_t *result, uint16_t *error)
 		*error = OUR_VERSION; /* the highest we support (RFC 2661 4.4.2) */
 		return "protocol version is not 1";
 	}
-	if (conf->require_tunnel_auth && secret_of(t)[0] == '\0')
+	if (conf->require_tunnel_auth && l2tp_secret(t)[0] == '\0')
 		return "tunnel authentication is required and no secret is configured";
-	if (CTL_HAS(&msg, AVP_CHALLENGE) && secret_of(t)[0] == '\0')
+	if (CTL_HAS(&msg, AVP_CHALLENGE) && l2tp_secret(t)[0] == '\0')
 		return "challenged, and no secret is configured";
 	return NULL;
 }
@@ -722,19 +411,19 @@ take_sccrq(tunn_id t)
 		end_tunnel(t, STOP_FSM, 0, "a second SCCRQ in the tunnel", false);
 		return;
 	}
-	text_of(name, sizeof(name), &msg.host_name);
-	text_of(vendor, sizeof(vendor), &msg.vendor_name);
+	avp_text(name, sizeof(name), &msg.host_name);
+	avp_text(vendor, sizeof(vendor), &msg.vendor_name);
 	tunnel_set_peer(t, name, vendor,
 	    CTL_HAS(&msg, AVP_RECEIVE_WINDOW_SIZE) ? msg.window : DEFAULT_WINDOW,
 	    msg.framing_capabilities);
-	set_carrier(t);
+	l2tp_call_set_carrier(t);
 	why = sccrq_refusal(tun, &result, &error);
 	if (why) {
 		end_tunnel(t, result, error, why, false);
 		return;
 	}
 	controls[t].challenged =
-	    secret_of(tun)[0] && (conf->require_tunnel_auth || CTL_HAS(&msg, AVP_CHALLENGE));
+	    l2tp_secret(tun)[0] && (conf->require_tunnel_auth || CTL_HAS(&msg, AVP_CHALLENGE));
 	timer_set(&controls[t].life, SEC(OPEN_SEC));
 	send_sccrp(t);
 }
@@ -758,7 +447,8 @@ take_scccn(tunn_id t)
 	uint8_t want[16];
 
 	if (c->challenged) {
-		l2tp_response(CTL_SCCCN, secret_of(tun), c->challenge, sizeof(c->challenge), want);
+		l2tp_response(
+		    CTL_SCCCN, l2tp_secret(tun), c->challenge, sizeof(c->challenge), want);
 		if (!CTL_HAS(&msg, AVP_CHALLENGE_RESPONSE) || msg.challenge_response.len != 16 ||
 		    !secret_equal(want, msg.challenge_response.p, sizeof(want))) {
 			end_tunnel(t, STOP_NOT_AUTHORIZED, 0, "wrong tunnel secret", false);
@@ -790,49 +480,9 @@ take_nothing(tunn_id t)
 }
 
 static void
-take_icrq(tunn_id t)
-{
-	sess_id old = session_by_peer(t, msg.assigned_sid), s;
-	struct sess_end lost = {
-		.cause = TERM_LOST_CARRIER,
-		.result = CDN_GENERAL,
-		.error = L2TP_ERR_SESSION_ID,
-		.message = "the LAC uses the id again",
-	};
-	char called[NUMBER_LEN], calling[NUMBER_LEN];
-	unsigned int i;
-
-	if (stopping) {
-		refuse_call(t, CDN_ADMIN, 0, "shutting down");
-		return;
-	}
-	if (old && session_get(old)->state == SESS_OPENING) {
-		COUNT(control_duplicate);
-		return;
-	}
-	if (old)
-		end_session(old, &lost, false);
-	s = carrier_has_room(t) ? session_new(t, msg.assigned_sid) : 0;
-	if (!s) {
-		refuse_call(t, CDN_NO_FACILITY, 0, "no room for more sessions");
-		return;
-	}
-	carry(s);
-	text_of(called, sizeof(called), &msg.called);
-	text_of(calling, sizeof(calling), &msg.calling);
-	session_set_numbers(s, called, calling, msg.call_serial);
-	for (i = 0; i < msg.n_line; i++)
-		session_add_note(s, NOTE_LINE, msg.line[i].type, msg.line[i].val.p,
-		    MIN(msg.line[i].val.len, NOTE_MAX));
-	session_forwarding(s, false); /* where frames go is known now */
-	timer_init(&calls[s].timer, on_call_timer, s);
-	answer_call(t, s);
-}
-
-static void
 take_ocrq(tunn_id t)
 {
-	refuse_call(t, CDN_NO_FACILITY_EVER, 0, "outgoing calls are not made here");
+	l2tp_call_refuse(t, &msg, CDN_NO_FACILITY_EVER, 0, "outgoing calls are not made here");
 }
 
 /* RFC 5515: lines of the LAC's have trained anew. */
@@ -852,6 +502,15 @@ take_csun(tunn_id t)
 		    (unsigned)msg.speed[i].tx, (unsigned)msg.speed[i].rx);
 		session_set_speeds(s, msg.speed[i].tx, msg.speed[i].rx);
 	}
+}
+
+static void
+take_icrq(tunn_id t)
+{
+	if (stopping)
+		l2tp_call_refuse(t, &msg, CDN_ADMIN, 0, "shutting down");
+	else
+		l2tp_call_request(t, &msg);
 }
 
 typedef void (*tunnel_fn)(tunn_id t);
@@ -886,132 +545,12 @@ tunnel_event(tunn_id t)
 		end_tunnel(t, STOP_FSM, 0, "message in the wrong state", false);
 }
 
-/* --- the incoming call, RFC 2661 7.4.2 --- */
-
-static void
-keep_proxy_avp(sess_id s, uint16_t type, const struct avp_val *v)
-{
-	if (CTL_HAS(&msg, type))
-		session_add_note(s, NOTE_PROXY, type, v->p, MIN(v->len, NOTE_MAX));
-}
-
-static void
-take_iccn(sess_id s)
-{
-	uint8_t numbers[3] = { (uint8_t)(msg.proxy_type >> 8), (uint8_t)msg.proxy_type,
-		msg.proxy_id };
-
-	session_set_speeds(
-	    s, msg.tx_speed, CTL_HAS(&msg, AVP_RX_CONNECT_SPEED) ? msg.rx_speed : msg.tx_speed);
-	session_set_sequencing(s, CTL_HAS(&msg, AVP_SEQUENCING_REQUIRED));
-	keep_proxy_avp(s, AVP_INITIAL_RECEIVED_LCP, &msg.initial_rx_lcp);
-	keep_proxy_avp(s, AVP_LAST_SENT_LCP, &msg.last_tx_lcp);
-	keep_proxy_avp(s, AVP_LAST_RECEIVED_LCP, &msg.last_rx_lcp);
-	keep_proxy_avp(s, AVP_PROXY_AUTHEN_NAME, &msg.proxy_name);
-	keep_proxy_avp(s, AVP_PROXY_AUTHEN_CHALLENGE, &msg.proxy_challenge);
-	keep_proxy_avp(s, AVP_PROXY_AUTHEN_RESPONSE, &msg.proxy_response);
-	if (CTL_HAS(&msg, AVP_PROXY_AUTHEN_TYPE) && CTL_HAS(&msg, AVP_PROXY_AUTHEN_ID))
-		session_add_note(s, NOTE_PROXY, AVP_PROXY_AUTHEN_TYPE, numbers, sizeof(numbers));
-	session_set_state(s, SESS_OPEN);
-	session_forwarding(s, false);
-	hook_call_up(s);
-	frame_replay_early(s);
-}
-
-static void
-take_cdn(sess_id s)
-{
-	struct sess_end end = {
-		.cause = TERM_USER_REQUEST,
-		.result = msg.result,
-		.error = msg.error,
-		.disconnect = msg.disconnect_code,
-	};
-	char text[48];
-
-	if (msg.result == CDN_LOST_CARRIER)
-		end.cause = TERM_LOST_CARRIER;
-	else if (msg.result == CDN_GENERAL)
-		end.cause = TERM_PORT_ERROR;
-	else if (msg.result == CDN_ADMIN)
-		end.cause = TERM_ADMIN_RESET;
-	text_of(text, sizeof(text), &msg.error_message);
-	snprintf(end.message, sizeof(end.message), "CDN %u/%u %s", msg.result, msg.error, text);
-	end_session(s, &end, false);
-}
-
-static void
-take_wen(sess_id s)
-{
-	slog(session_get(s), LOG_INFO, "WAN error notify from the LAC");
-}
-
-static void
-take_sli(sess_id s)
-{
-	slog(session_get(s), LOG_INFO, "SLI: ACCM send %08x receive %08x", (unsigned)msg.accm_send,
-	    (unsigned)msg.accm_receive);
-}
-
-typedef void (*call_fn)(sess_id s);
-
-/* clang-format off */
-static const call_fn call_table[CTL_TYPES][SESS_CLOSING + 1] = {
-	[CTL_ICCN] = { [SESS_OPENING] = take_iccn },
-	[CTL_CDN]  = { [SESS_OPENING] = take_cdn, [SESS_OPEN] = take_cdn, [SESS_CLOSING] = take_cdn },
-	[CTL_WEN]  = { [SESS_OPENING] = take_wen, [SESS_OPEN] = take_wen, [SESS_CLOSING] = take_wen },
-	[CTL_SLI]  = { [SESS_OPENING] = take_sli, [SESS_OPEN] = take_sli, [SESS_CLOSING] = take_sli },
-};
-/* clang-format on */
-
-static bool
-is_call_message(uint16_t type)
-{
-	return type == CTL_ICRP || type == CTL_OCRP || type == CTL_OCCN || type == CTL_ICCN ||
-	       type == CTL_CDN || type == CTL_WEN || type == CTL_SLI;
-}
-
 static bool
 is_known(uint16_t type)
 {
-	return is_call_message(type) || type == CTL_SCCRP ||
+	return l2tp_call_is_message(type) || type == CTL_SCCRP ||
 	       (type < CTL_TYPES &&
 		   (tunnel_table[type][TUNNEL_OPENING] || tunnel_table[type][TUNNEL_OPEN]));
-}
-
-/* The session a call message is for: by our id in its header, else (a CDN may) by the LAC's. */
-static sess_id
-call_of(tunn_id t, uint16_t wire_sid)
-{
-	if (wire_sid)
-		return session_by_wire(tunnel_get(t)->wire_tid, wire_sid);
-	if (msg.type == CTL_CDN && CTL_HAS(&msg, AVP_ASSIGNED_SESSION_ID))
-		return session_by_peer(t, msg.assigned_sid);
-	return 0;
-}
-
-static void
-call_event(sess_id s)
-{
-	const struct session *sess = session_get(s);
-	call_fn fn;
-	struct sess_end end = {
-		.cause = TERM_PORT_ERROR,
-		.result = CDN_GENERAL,
-		.error = L2TP_ERR_VENDOR, /* what it is says the message */
-		.message = "message in the wrong state",
-	};
-
-	hook_wake(s);
-	fn = call_table[msg.type][sess->state];
-	if (fn) {
-		fn(s);
-		return;
-	}
-	COUNT(control_unexpected);
-	slog_limit(sess, LOG_WARNING, "%s in the wrong state", ctl_type_name(msg.type));
-	if (sess->state != SESS_CLOSING) /* RFC 2661 7.4.2: clean up */
-		end_session(s, &end, true);
 }
 
 /* A message that cannot be understood ends the call it belongs to, or the tunnel. */
@@ -1020,7 +559,7 @@ refuse_message(tunn_id t, uint16_t wire_sid, enum ctl_result result)
 {
 	const struct tunnel *tun = tunnel_get(t);
 	uint8_t error = (uint8_t)ctl_result_error(result);
-	sess_id s = is_call_message(msg.type) ? call_of(t, wire_sid) : 0;
+	sess_id s = l2tp_call_is_message(msg.type) ? l2tp_call_of(t, wire_sid, &msg) : 0;
 	struct sess_end end = {
 		.cause = TERM_PORT_ERROR,
 		.result = CDN_GENERAL,
@@ -1038,12 +577,12 @@ refuse_message(tunn_id t, uint16_t wire_sid, enum ctl_result result)
 	else if (msg.type == CTL_STOPCCN) /* whatever else it says, the peer goes */
 		end_tunnel(t, 0, 0, "closed by the peer", false);
 	else if (msg.type == CTL_CDN && s)
-		end_session(s, &end, false);
+		l2tp_call_end(s, &end, false);
 	else if (s)
-		end_session(s, &end, true);
+		l2tp_call_end(s, &end, true);
 	else if (msg.type == CTL_ICRQ && CTL_HAS(&msg, AVP_ASSIGNED_SESSION_ID))
-		refuse_call(t, CDN_GENERAL, error, "bad ICRQ");
-	else if (!is_call_message(msg.type))
+		l2tp_call_refuse(t, &msg, CDN_GENERAL, error, "bad ICRQ");
+	else if (!l2tp_call_is_message(msg.type))
 		end_tunnel(t, STOP_GENERAL, error, "bad message", false);
 }
 
@@ -1053,7 +592,7 @@ static void
 on_message(tunn_id t, uint16_t wire_sid, struct rd avps)
 {
 	const struct tunnel *tun = tunnel_get(t);
-	enum ctl_result result = ctl_decode(avps, secret_of(tun), &msg);
+	enum ctl_result result = ctl_decode(avps, l2tp_secret(tun), &msg);
 	sess_id s;
 
 	tlog(tun, LOG_INFO, "%s from %s session %u", ctl_type_name(msg.type),
@@ -1064,7 +603,8 @@ on_message(tunn_id t, uint16_t wire_sid, struct rd avps)
 	}
 	if (tun->state == TUNNEL_DIEING)
 		return;
-	controls[t].hides |= msg.revealed;
+	if (msg.revealed)
+		tunnel_set_hides(t);
 	if (!is_known(msg.type)) {
 		COUNT(control_unknown);
 		if (msg.type_mandatory)
@@ -1072,13 +612,13 @@ on_message(tunn_id t, uint16_t wire_sid, struct rd avps)
 			    t, STOP_GENERAL, L2TP_ERR_UNKNOWN_AVP, "unknown message type", false);
 		return;
 	}
-	if (!is_call_message(msg.type)) {
+	if (!l2tp_call_is_message(msg.type)) {
 		tunnel_event(t);
 		return;
 	}
-	s = call_of(t, wire_sid);
+	s = l2tp_call_of(t, wire_sid, &msg);
 	if (s)
-		call_event(s);
+		l2tp_call_event(s, &msg);
 	else
 		COUNT(control_unexpected); /* crossed with our CDN */
 }
@@ -1109,7 +649,7 @@ decode_first(uint32_t peer_ip, struct rd avps, char name[HOSTNAME_LEN])
 	name[0] = '\0';
 	if (!CTL_HAS(&msg, AVP_HOST_NAME))
 		return result;
-	text_of(name, HOSTNAME_LEN, &msg.host_name);
+	avp_text(name, HOSTNAME_LEN, &msg.host_name);
 	named = config_lac(peer_ip, name);
 	return named == lac ? result : ctl_decode(avps, named->secret, &msg);
 }
@@ -1266,7 +806,7 @@ export_tunnel(tunn_id t, struct repl_tunnel *r)
 	r->nr = st.nr;
 	r->acked = st.acked;
 	r->high = st.high;
-	r->hides = c->hides;
+	r->hides = tunnel_get(t)->hides;
 	r->age_ds = loop_now_ds() - c->born_ds;
 	if (tunnel_get(t)->state != TUNNEL_OPENING)
 		return;
@@ -1283,7 +823,6 @@ install_tunnel(tunn_id t, const struct repl_tunnel *r)
 	struct control *c = &controls[t];
 
 	l2tp_chan_install(t, &st);
-	c->hides = r->hides;
 	c->challenged = r->challenged;
 	c->born_ds = loop_now_ds() - r->age_ds;
 	memcpy(c->challenge, r->challenge, sizeof(c->challenge));
@@ -1343,7 +882,7 @@ adopt_tunnel(tunn_id t)
 	timer_init(&c->life, on_life, t);
 	if (!timer_running(&c->move))
 		timer_init(&c->move, on_move, t);
-	set_carrier(t);
+	l2tp_call_set_carrier(t);
 	l2tp_chan_adopt(t);
 	if (tun->state == TUNNEL_OPENING)
 		timer_set(&c->life, SEC(OPEN_SEC));
@@ -1364,32 +903,6 @@ yield_tunnel(tunn_id t)
 }
 
 static void
-adopt_call(sess_id s)
-{
-	const struct session *sess = session_get(s);
-
-	timer_init(&calls[s].timer, on_call_timer, s);
-	carry(s);
-	if (sess->state != SESS_OPENING)
-		return;
-	if (sess->answered)
-		timer_set(&calls[s].timer, SEC(OPEN_SEC));
-	else
-		answer_call((tunn_id)sess->tunnel, s);
-}
-
-static void
-yield_call(sess_id s)
-{
-	timer_stop(&calls[s].timer);
-	stop_waiting(s);
-	if (calls[s].counted)
-		set_up--;
-	calls[s].counted = false;
-	carry_no_more(s);
-}
-
-static void
 remove_call(sess_id s)
 {
 	struct control *c = &controls[session_get(s)->tunnel];
@@ -1400,8 +913,8 @@ remove_call(sess_id s)
 
 const struct hook_member l2tp_member = {
 	.remove = remove_call,
-	.adopt = adopt_call,
-	.yield = yield_call,
+	.adopt = l2tp_call_adopt,
+	.yield = l2tp_call_yield,
 };
 
 const struct hook_tunnel_member l2tp_tunnel_member = {

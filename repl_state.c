@@ -304,6 +304,7 @@ place_tunnel(const struct repl_tunnel *r)
 		.state = r->state,
 		.local = (uint8_t)MAX(local, 0),
 		.sequencing = r->sequencing,
+		.hides = r->hides,
 		.wire_tid = r->wire_tid,
 		.peer_tid = r->peer_tid,
 		.peer_ip = r->peer_ip,

@@ -317,6 +317,19 @@ tunnel_set_address(tunn_id id, uint32_t peer_ip, uint16_t peer_port)
 }
 
 void
+tunnel_set_hides(tunn_id id)
+{
+	struct tunnel *t = &tunnels[id];
+
+	if (t->hides)
+		return;
+	seq_begin(&t->seq);
+	t->hides = 1;
+	seq_end(&t->seq);
+	change_mark(CHANGE_TUNNEL, id);
+}
+
+void
 tunnel_set_channel(tunn_id id, uint16_t ns, uint16_t nr, uint32_t queued)
 {
 	struct tunnel *t = &tunnels[id];

@@ -19,6 +19,7 @@ struct tunnel {
 	uint8_t state;		 /* enum tunnel_state */
 	uint8_t local;		 /* local address, see udp.h */
 	uint8_t sequencing;
+	uint8_t hides;		     /* the peer hides AVPs: so do we */
 	uint16_t wire_tid, peer_tid; /* our id and the LAC's, host order */
 	uint32_t peer_ip;	     /* network order */
 	uint16_t peer_port;	     /* host order */
@@ -82,6 +83,7 @@ void tunnel_set_state(tunn_id id, enum tunnel_state state);
 void tunnel_set_peer(
     tunn_id id, const char *hostname, const char *vendor, uint16_t window, uint32_t framing);
 void tunnel_set_address(tunn_id id, uint32_t peer_ip, uint16_t peer_port);
+void tunnel_set_hides(tunn_id id);
 void tunnel_set_channel(tunn_id id, uint16_t ns, uint16_t nr, uint32_t queued);
 void tunnel_seen(tunn_id id);
 
