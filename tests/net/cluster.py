@@ -39,6 +39,7 @@ AS, ROUTER_AS = 64512, 65001
 SECRET = "a secret of the cluster"
 SINK_PORT = 9000
 GOOD = "master", "up to date"
+ENDS = {signal.SIGTERM, signal.SIGKILL}
 
 
 class Addresses:
@@ -209,14 +210,14 @@ class Member:
 
     def freeze(self):
         self.frozen = True
-        os.kill(self.pid, signal.SIGSTOP)
+        self.lns.process.send_signal(signal.SIGSTOP)
 
     def thaw(self):
         self.frozen = False
-        os.kill(self.pid, signal.SIGCONT)
+        self.lns.process.send_signal(signal.SIGCONT)
 
     def kill(self):
-        os.kill(self.pid, signal.SIGKILL)
+        self.lns.process.send_signal(signal.SIGKILL)
         self.lns.process.wait()
 
     def stop(self, number=signal.SIGTERM):
@@ -279,6 +280,7 @@ class Member:
         if self.running():
             self.lns.process.kill()
         self.lns._check_log()
+        assert ENDS & set(self.lns.process.sent), self.lns.process.obituary()
 
 
 class Site:
@@ -349,6 +351,13 @@ class Site:
 
     def living(self):
         return [m for m in self.members if m.running() and not m.frozen]
+
+    def check(self):
+        """All run."""
+        gone = [m.lns.process.obituary() for m in self.members if not m.running()]
+        assert not gone, "\n".join(gone)
+        for m in self.members:
+            m.lns.check()
 
     def roles(self):
         return {m: m.role for m in self.living()}

@@ -45,6 +45,14 @@ def what_is_needed():
     assert os.access(binary(), os.X_OK), "there is no %s: run make" % binary()
 
 
+@pytest.fixture(autouse=True)
+def nobody_fell():
+    """A process that crashed beside the test is a failure, whatever the test looked at."""
+    yield
+    fallen, netns.Process.fallen[:] = list(netns.Process.fallen), []
+    assert not fallen, "\n".join(fallen)
+
+
 class Module:
     """The plant that the tests of a module share: a network, and what was started in it."""
 

@@ -211,7 +211,8 @@ class Lns:
                 except socket.timeout:
                     pass
                 if not self.process.alive() or time.monotonic() > end:
-                    raise Timeout("the daemon did not become ready:\n" + self.process.output[-4000:])
+                    raise Timeout("the daemon did not become ready:\n"
+                                  + (self.process.output[-4000:] if self.process.alive() else self.process.obituary()))
 
     @property
     def log(self):
@@ -222,7 +223,7 @@ class Lns:
 
     def check(self):
         """It runs, and no sanitizer has complained."""
-        assert self.process.alive(), "the daemon is gone:\n" + self.log[-4000:]
+        assert self.process.alive(), self.process.obituary()
         self._check_log()
 
     def _check_log(self):
@@ -239,7 +240,7 @@ class Lns:
         process = self.process
         code = process.stop(number, timeout)
         self._check_log()
-        assert code == 0, "exit code %d:\n%s" % (code, self.log[-4000:])
+        assert code == 0, self.process.obituary()
 
     def close(self):
         """Clean up after a test, and check what there is to check."""

@@ -25,6 +25,8 @@ import time
 _libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 CLONE_NEWNS = 0x20000
+CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS,
+           signal.SIGKILL}
 
 
 def _call(function, *args):
@@ -136,8 +138,12 @@ class Namespace:
 class Process:
     """A child process with its output at hand, line by line, as it comes.
 
-    It dies with the test (the kernel sees to it), and only by its own process id.
+    It dies with the test (the kernel sees to it), and only by its own process id: that remains its own, and its group's,
+    until kill(), since nobody reaps it before. Ids come round within minutes here, and who ended long ago is killed with
+    his namespace once more.
     """
+
+    fallen = []  # what is to be told of those that crashed; conftest.py does, and clears it
 
     def __init__(self, argv, env=None, log=None, stdin=None, **kwargs):
         self.name = os.path.basename(argv[0])
@@ -148,7 +154,11 @@ class Process:
         self.popen = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", "--", *argv], stdin=stdin or subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, env=dict(os.environ, **(env or {})), start_new_session=True, **kwargs)
-        self.pid = self.group = self.popen.pid
+        self.pid = self.popen.pid
+        self.look = threading.Lock()
+        self.code = None  # as wait() yields it
+        self.reaped = False
+        self.sent = []  # signals, by us
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
@@ -184,34 +194,57 @@ class Process:
                 self.news.wait(left)
 
     def alive(self):
-        return self.popen.poll() is None
+        with self.look:
+            if self.code is None:
+                found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+                if found:
+                    self.code = found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
+                    self._tell()
+            return self.code is None
 
     def wait(self, timeout=15):
         """Wait for its end; yields the exit code (negative: a signal)."""
-        try:
-            code = self.popen.wait(timeout)
-        except subprocess.TimeoutExpired:
-            raise Timeout("%s did not end within %g s" % (self.name, timeout)) from None
+        end = time.monotonic() + timeout
+        while self.alive():
+            if time.monotonic() > end:
+                raise Timeout("%s did not end within %g s" % (self.name, timeout))
+            time.sleep(0.005)
         self.reader.join(5)
-        return code
+        return self.code
 
     def send_signal(self, number):
-        self.popen.send_signal(number)
+        if not self.reaped:
+            self.sent.append(number)
+            os.kill(self.pid, number)
 
     def kill(self):
         """End it at once, and what it has started: its process group, which nobody else is in."""
-        if self.group:
-            try:
-                os.killpg(self.group, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            self.group = 0
+        if self.reaped:
+            return
+        if self.alive():
+            self.sent.append(signal.SIGKILL)
+        os.killpg(self.pid, signal.SIGKILL)
         self.wait()
+        self.popen.wait()
+        self.reaped = True
+
+    def _tell(self):
+        """Of one that crashed, or was killed by somebody else."""
+        if -self.code in CRASHES and -self.code not in self.sent:
+            self.reader.join(5)
+            self.fallen.append(self.obituary())
+
+    def obituary(self, lines=60):
+        """How it ended, whether by us, and its last words."""
+        how = "exit status %d" % self.code if self.code >= 0 else signal.Signals(-self.code).name
+        return "%s (process %d) is gone: %s; signals that it got from here: %s; it said:\n%s" % (
+            self.name, self.pid, how, " ".join(signal.Signals(n).name for n in self.sent) or "none",
+            "\n".join(self.lines[-lines:]))
 
     def stop(self, number=signal.SIGTERM, timeout=15):
         """Ask it to end and see that it does; yields the exit code."""
         if self.alive():
-            self.popen.send_signal(number)
+            self.send_signal(number)
         return self.wait(timeout)
 
 

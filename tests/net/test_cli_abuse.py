@@ -267,7 +267,7 @@ def test_children_die_with_the_daemon(plant):
         cli.prompt()
     pids = children(daemon)
     assert len(pids) == 3
-    os.kill(daemon.process.pid, signal.SIGKILL)
+    daemon.process.send_signal(signal.SIGKILL)
     wait_for(lambda: not any(os.path.exists("/proc/%s" % pid) for pid in pids), "the end of the children")
     for cli in clis:
         with pytest.raises((ConnectionError, socket.timeout)):

@@ -57,7 +57,7 @@ class Member:
         return self.lns.process is not None and self.lns.process.alive()
 
     def kill(self):
-        os.kill(self.lns.process.pid, signal.SIGKILL)
+        self.lns.process.send_signal(signal.SIGKILL)
         self.lns.process.wait()
 
     def part(self):

@@ -133,7 +133,7 @@ def test_acknowledged_changes_outlive_the_master(crowd, many, changes):
     master = crowd.site.master
     asked = change(crowd, changes)
     asked.ask_until(changes // 2)
-    os.kill(master.pid, signal.SIGKILL)
+    master.lns.process.send_signal(signal.SIGKILL)
     while asked.take(PAUSE):
         pass
     master.lns.process.wait()
@@ -151,7 +151,7 @@ def test_acknowledged_ends_outlive_the_master(crowd, many):
     master = crowd.site.master
     asked = crowd.ask(DISCONNECT, range(many))
     asked.ask_until(many // 2)
-    os.kill(master.pid, signal.SIGKILL)
+    master.lns.process.send_signal(signal.SIGKILL)
     while asked.take(PAUSE):
         pass
     master.lns.process.wait()
