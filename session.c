@@ -771,6 +771,17 @@ is_found_otherwise(const struct session *s, const struct sess_rec *rec)
 	       strcmp(s->user, rec->user) != 0 || strcmp(s->calling, rec->calling) != 0;
 }
 
+/* The LAC's id of a session is another one: a record that errs says so. */
+static void
+move_peer(sess_id id, const struct sess_rec *rec)
+{
+	const struct session *s = &sessions[id];
+
+	if (session_by_peer(s->tunnel, s->peer_sid) == id)
+		hash_del(&by_peer, pair_key(s->tunnel, s->peer_sid));
+	hash_put(&by_peer, pair_key(rec->tunnel, rec->peer_sid), id);
+}
+
 static void
 place_record(sess_id id, const struct sess_rec *rec, uint32_t age_ds, uint32_t login)
 {
@@ -795,6 +806,8 @@ session_place(sess_id id, const struct sess_rec *rec, uint32_t age_ds, uint32_t 
 	anew = is_found_otherwise(&sessions[id], rec);
 	if (sessions[id].state == SESS_FREE)
 		begin_place(id, rec);
+	else if (sessions[id].peer_sid != rec->peer_sid)
+		move_peer(id, rec);
 	if (anew) {
 		forget_user(id);
 		forget_calling(id);

@@ -206,6 +206,33 @@ by_calling_number(void **state)
 	assert_int_equal(session_by_calling("07331"), 0);
 }
 
+/* A record of the master's that errs gives a session another id of the LAC's. */
+static void
+by_the_lacs_id_that_changes(void **state)
+{
+	struct sess_rec rec = { .tunnel = tunnel,
+		.wire_sid = 5,
+		.peer_sid = PEER_SID,
+		.unique = 9,
+		.state = SESS_OPEN };
+	sess_id s = session_free_place(), other;
+
+	(void)state;
+	assert_int_equal(session_place(s, &rec, 0, 0), 0);
+	rec.peer_sid = PEER_SID + 1;
+	assert_int_equal(session_place(s, &rec, 0, 0), 0);
+	assert_int_equal(session_by_peer(tunnel, PEER_SID), 0);
+	assert_int_equal(session_by_peer(tunnel, PEER_SID + 1), s);
+	other = session_new(tunnel, PEER_SID);
+	rec.peer_sid = PEER_SID;
+	assert_int_equal(session_place(s, &rec, 0, 0), 0);
+	session_free(s);
+	assert_int_equal(session_by_peer(tunnel, PEER_SID), 0);
+	assert_int_equal(session_by_peer(tunnel, PEER_SID + 1), 0);
+	session_free(other);
+	assert_int_equal(session_by_peer(tunnel, PEER_SID), 0);
+}
+
 int
 main(void)
 {
@@ -217,6 +244,7 @@ main(void)
 		cmocka_unit_test(notes_go_with_the_session),
 		cmocka_unit_test(by_number_since_start),
 		cmocka_unit_test(by_calling_number),
+		cmocka_unit_test(by_the_lacs_id_that_changes),
 	};
 
 	note_init(CELLS);
