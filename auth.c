@@ -70,8 +70,12 @@ new_challenge(struct ppp *p)
 
 static void ask(sess_id s, struct auth_request *req, const uint8_t *name, size_t name_len);
 
-/* The LAC has heard the proof: it is not asked for again. */
-static void
+/*
+ * The LAC has heard the proof: it is not asked for again. A CHAP response and its challenge stay
+ * until there is an answer, for the next master to ask about if we go; a password does not, the
+ * peer repeats it. False: there is no proof.
+ */
+static bool
 ask_with_proxy(sess_id s)
 {
 	struct note name, challenge, proof;
@@ -79,9 +83,11 @@ ask_with_proxy(sess_id s)
 
 	bool found = proxy_auth(s, &req, &name, &challenge, &proof);
 
-	session_drop_scratch(s); /* they have served */
+	if (!found || req.proto == AUTH_PAP)
+		session_drop_scratch(s);
 	if (found)
 		ask(s, &req, name.data, name.len);
+	return found;
 }
 
 void
@@ -93,9 +99,10 @@ auth_start(sess_id s)
 	p->auth_sent = 0;
 	if (p->proxied) {
 		p->proxied = false; /* a renegotiation asks afresh */
-		ask_with_proxy(s);
+		(void)ask_with_proxy(s);
 		return;
 	}
+	session_drop_scratch(s); /* of an earlier login */
 	if (session_get(s)->auth == AUTH_PAP)
 		return; /* the peer begins */
 	new_challenge(p);
@@ -112,7 +119,8 @@ was_challenged(const struct ppp *p)
 
 /*
  * The old master may have had an answer that it asked RADIUS about. The same challenge once
- * more has the same answer (RFC 1994 4.1), and one that is under way fits it still.
+ * more has the same answer (RFC 1994 4.1), and one that is under way fits it still. What the LAC
+ * has heard of a peer is at hand.
  */
 void
 auth_resume(sess_id s)
@@ -122,9 +130,12 @@ auth_resume(sess_id s)
 	p->auth_sent = 0;
 	if (session_get(s)->auth == AUTH_PAP)
 		return; /* the peer repeats */
-	if (!was_challenged(p))
+	if (was_challenged(p)) {
+		send_challenge(s);
+	} else if (!ask_with_proxy(s)) {
 		new_challenge(p);
-	send_challenge(s);
+		send_challenge(s);
+	}
 }
 
 void

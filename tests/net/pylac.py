@@ -414,6 +414,8 @@ class Session:
         self.user = self.password = ""
         self.lcp_sent = self.lcp_peer = self.ipcp_sent = self.ipcp_peer = False
         self.auth = None  # PAP or CHAP, as the LNS wants it
+        self.chap_kind = 5  # MD5, or 0x81: MS-CHAPv2
+        self.wanted_auth = None  # the value of the option that we would have: any other one is Nakked
         self.authenticated = None
         self.message = b""  # of the authentication's answer
         self.address = self.peer_address = None
@@ -487,11 +489,16 @@ class Session:
                 self.send_cp(LCP, CONF_REJ, unwanted, ident)
                 return
             wanted = options(body).get(3)
+            if self.wanted_auth not in (None, wanted):
+                self.send_cp(LCP, CONF_NAK, option(3, self.wanted_auth), ident)
+                return
+            self.chap_kind = wanted[2] if wanted and len(wanted) > 2 else 5
             self.auth = struct.unpack("!H", wanted[:2])[0] if wanted else None
             self.peer_mru = struct.unpack("!H", options(body).get(1, b"\x05\xdc"))[0]
             self.send_cp(LCP, CONF_ACK, body, ident)
             if self.lcp_sent and self.lcp_peer:  # RFC 1661 4.1: RCR+ in Opened
                 self.lcp_sent, self.authenticated = False, None
+                self.ipcp_sent = self.ipcp_peer = False
                 self.lcp_request()
             self.lcp_peer = True
         elif code == CONF_ACK:
@@ -521,7 +528,9 @@ class Session:
 
     def chap_respond(self):
         value = hashlib.md5(bytes([self.chap_ident]) + self.password.encode() + self.chap_challenge).digest()
-        self.send_cp(CHAP, 2, bytes([16]) + value + self.user.encode(), self.chap_ident)
+        if self.chap_kind == 0x81:  # of the right size: whoever looks into it needs a real client
+            value = (value * 4)[:49]
+        self.send_cp(CHAP, 2, bytes([len(value)]) + value + self.user.encode(), self.chap_ident)
 
     def _ipcp(self, code, ident, body):
         if code == CONF_REQ:

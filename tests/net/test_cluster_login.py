@@ -3,11 +3,20 @@
 import fakeradius
 import pylac
 import pytest
+from fakeradius import CHAP_CHALLENGE, CHAP_PASSWORD, VENDOR
 from netns import wait_for
 from test_cluster import LAC, Network, Trio
+from test_radius import microsoft
 
 USERS = 20
+SUCCESS = microsoft(26, b"\7S=" + b"0123456789ABCDEF" * 2 + b"01234567")  # for MS-CHAPv2
 RADIUS = {"primary_radius": LAC, "primary_radius_port": 1812, "radius_secret": "radsecret"}
+STRAYS = "radius_bad_id", "radius_bad_authenticator"
+
+
+def proof(request):
+    """What a login by CHAP or MS-CHAPv2 is proven with."""
+    return tuple(b"".join(request.all(kind)) for kind in (CHAP_CHALLENGE, CHAP_PASSWORD, VENDOR))
 
 
 class Scene:
@@ -34,7 +43,7 @@ class Scene:
 
     def _answer(self, server, request):
         self.asked.setdefault(request.get(fakeradius.USER_NAME), []).append(request)
-        return [] if self.mute else [server.accept(request)]
+        return [] if self.mute else [server.accept(request, SUCCESS)]
 
     def begin(self, number, session=None):
         """A session that has sent what it has to say; `said` is how often."""
@@ -43,12 +52,12 @@ class Scene:
         session.lcp_up()
         return session
 
-    def lose_master(self):
+    def lose_master(self, mute=False):
         self.lac.wait(lambda: len(self.asked) == USERS, "a request for each")
         self.old.kill()
         new = wait_for(self.trio.master, "another master")
         self.trio.through(new)
-        self.mute = False
+        self.mute = mute
         return new
 
     def close(self):
@@ -83,7 +92,7 @@ def challenged(session):
     return session
 
 
-@pytest.mark.parametrize("scene", ["chap"], indirect=True)
+@pytest.mark.parametrize("scene", ["chap", "mschapv2"], indirect=True)
 def test_chap(scene):
     """The challenge stands: each comes up by the answer that he gives to it once more, and nobody's begins anew."""
     sessions = [scene.begin(n, challenged(scene.tunnel.session())) for n in range(USERS)]
@@ -97,8 +106,7 @@ def test_chap(scene):
     scene.lac.wait(lambda: all(s.ipcp_sent and s.ipcp_peer for s in sessions), "IPCP of all", 20)
     assert len(new.lns.sessions()) == USERS
     for requests in scene.asked.values():
-        assert len({r.get(fakeradius.CHAP_CHALLENGE) for r in requests}) == 1
-        assert len({r.get(fakeradius.CHAP_PASSWORD) for r in requests}) == 1
+        assert len({proof(r) for r in requests}) == 1
 
 
 @pytest.mark.parametrize("scene", ["chap"], indirect=True)
@@ -130,3 +138,31 @@ def test_pap(scene):
     scene.lac.wait(lambda: all(s.authenticated is not None or s.gone for s in sessions), "all logins' answers", 30)
     assert not any(s.lcp_sent for s in sessions), "LCP began anew"
     assert all(s.authenticated for s in sessions)
+
+
+@pytest.mark.parametrize("scene", ["chap"], indirect=True)
+def test_late_answers(scene):
+    """The server refuses all at last, but what the old master has asked: to that one's port, and to that of the new one, under
+    the old number and under the new one. Nobody takes it for an answer to what the new one asks."""
+    sessions = [scene.begin(n) for n in range(USERS)]
+    new = scene.lose_master(mute=True)
+    old = {user: list(requests) for user, requests in scene.asked.items()}
+    news = {}
+
+    def all_asked_anew():
+        news.update({user: requests[-1] for user, requests in scene.asked.items()
+                     if requests[-1].authenticator not in {r.authenticator for r in old[user]}})
+        return len(news) == USERS
+    scene.lac.wait(all_asked_anew, "a request of the new master for each", 20)
+    before = new.counters()
+    for user, requests in old.items():
+        for request in requests:
+            packets = [scene.server.reject(request), scene.server.reject(request, ident=news[user].id)]
+            for target in request.source, news[user].source:
+                for packet in packets:
+                    scene.server.sock.sendto(packet, target)
+    wait_for(lambda: sum(new.counters()[c] - before[c] for c in STRAYS) >= USERS * 2, "all of them counted")
+    assert [s.authenticated for s in sessions] == [None] * USERS
+    scene.mute = False
+    scene.lac.wait(lambda: all(s.authenticated is not None or s.gone for s in sessions), "all logins' answers", 30)
+    assert all(s.authenticated and not s.gone for s in sessions)
