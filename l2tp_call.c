@@ -313,7 +313,8 @@ l2tp_call_request(tunn_id t, const struct ctl_msg *msg)
 	char called[NUMBER_LEN], calling[NUMBER_LEN];
 	unsigned int i;
 
-	if (old && session_get(old)->state == SESS_OPENING) {
+	if (old && session_get(old)->state == SESS_OPENING &&
+	    session_get(old)->call_serial == msg->call_serial) {
 		COUNT(control_duplicate);
 		return;
 	}

@@ -454,6 +454,15 @@ place_for(uint32_t same, uint32_t own, bool own_is_free, uint32_t other)
 	return same ? same : own_is_free ? own : other;
 }
 
+/* The LAC's SCCRQ has come to us as well, and to him in vain. */
+static bool
+was_opened_here(const struct repl_tunnel *r)
+{
+	tunn_id t = tunnel_by_peer(r->peer_ip, r->peer_port, r->peer_tid);
+
+	return t && r->state == TUNNEL_OPENING && tunnel_get(t)->wire_tid != r->wire_tid;
+}
+
 enum install
 tunnel_offer(const struct repl_tunnel *r)
 {
@@ -465,7 +474,7 @@ tunnel_offer(const struct repl_tunnel *r)
 	if (r->state == TUNNEL_DIEING)
 		return INSTALL_OLD; /* it may live on here: he heard nobody, perhaps */
 	offered[r->id] = 0;
-	if (same && !is_same_tunnel(same, r))
+	if ((same && !is_same_tunnel(same, r)) || was_opened_here(r))
 		return INSTALL_OLD;
 	copy.id = place_for(same, r->id, tunnel_get((tunn_id)r->id) == NULL, tunnel_free_place());
 	if (!copy.id)
@@ -555,12 +564,39 @@ wait_for_routes(struct repl_session *r)
 	r->notes_len = kept;
 }
 
+/*
+ * A LAC has one call by an id of its. Of two that are known by it each master may have one: the
+ * LAC's is the later one, or that which is open. True: that is `other`, of ours.
+ */
+static bool
+is_outdated(const struct repl_session *r, sess_id other)
+{
+	const struct session *s = session_get(other);
+
+	if (r->rec.state != s->state)
+		return r->rec.state == SESS_OPENING;
+	return r->age_ds >= loop_now_ds() - s->began_ds;
+}
+
+static void
+end_outdated(sess_id s)
+{
+	static const struct sess_end end = {
+		.cause = TERM_LOST_CARRIER,
+		.message = "the LAC uses the id again",
+	};
+
+	hook_session_down(s, &end);
+	hook_session(s, SESS_EV_GONE);
+	session_free(s);
+}
+
 /* What is offered under the id and tunnel it has here; false: there is nothing to take. */
 static bool
 here(const struct repl_session *r, struct repl_session *copy)
 {
 	tunn_id t = r->rec.tunnel <= conf->max_tunnels ? offered[r->rec.tunnel] : 0;
-	sess_id same;
+	sess_id same, other;
 
 	if (!t || !tunnel_get(t))
 		return false;
@@ -569,6 +605,12 @@ here(const struct repl_session *r, struct repl_session *copy)
 	same = session_by_wire(tunnel_get(t)->wire_tid, r->rec.wire_sid);
 	if (same && session_get(same)->unique != r->rec.unique)
 		return false;
+	other = session_by_peer(t, r->rec.peer_sid);
+	if (other && other != same) {
+		if (is_outdated(r, other))
+			return false;
+		end_outdated(other);
+	}
 	copy->id = place_for(same, r->id, session_get(r->id) == NULL, session_free_place());
 	return copy->id != 0;
 }

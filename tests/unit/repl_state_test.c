@@ -1105,6 +1105,69 @@ offers_are_taken(void **state)
 	drop_all();
 }
 
+/* The LAC has repeated its request to us when the other master did not answer. */
+static void
+what_is_here_by_the_lacs_id_is_not_taken(void **state)
+{
+	struct repl_tunnel t;
+
+	(void)state;
+	be_slave();
+	put_tunnels();
+	be_master();
+	make_tunnel(&t, 2, 999); /* the peer's id is that of our tunnel 2 */
+	t.state = TUNNEL_OPENING;
+	assert_int_equal(tunnel_offer(&t), INSTALL_OLD);
+	match_tunnels();
+	hear_call(2, 30, 20, 600);
+	make_session(9, 2, 11, 5);
+	rec.rec.peer_sid = 600;
+	rec.rec.state = SESS_OPENING;
+	rec.age_ds = 0;
+	assert_int_equal(session_offer(&rec), INSTALL_OLD);
+	rec.rec.state = SESS_OPEN; /* the LAC has heard the other one's ICRP */
+	assert_int_equal(session_offer(&rec), INSTALL_DONE);
+	assert_int_equal(session_by_peer(2, 600), session_by_wire(702, 11));
+	assert_int_equal(session_count(), 1);
+	make_session(10, 2, 12, 6); /* two that are open: the LAC's is the later one */
+	rec.rec.peer_sid = 600;
+	assert_int_equal(session_offer(&rec), INSTALL_OLD);
+	pass(1000);
+	rec.age_ds = 5;
+	assert_int_equal(session_offer(&rec), INSTALL_DONE);
+	assert_int_equal(session_by_peer(2, 600), session_by_wire(702, 12));
+	assert_int_equal(session_count(), 1);
+	assert_int_equal(sent_messages(CTL_CDN), 0);
+	be_slave();
+	drop_all();
+}
+
+/* A call that was told about was given up by the LAC: its id is used again. */
+static void
+an_id_is_used_again(void **state)
+{
+	(void)state;
+	be_slave();
+	put_tunnels();
+	make_session(1, 2, 11, 5);
+	rec.rec.peer_sid = 600;
+	rec.rec.state = SESS_OPENING;
+	rec.rec.call_serial = 77; /* that of hear_call() is 1 */
+	assert_int_equal(session_install(&rec), INSTALL_DONE);
+	be_master();
+	n_sent = 0;
+	hear_call(2, 30, 20, 600);
+	assert_int_equal(sent_messages(CTL_ICRP), 1);
+	assert_null(session_get(session_by_wire(702, 11)));
+	assert_int_equal(session_count(), 1);
+	hear_call(2, 31, 21, 600); /* the same call once more */
+	assert_int_equal(sent_messages(CTL_ICRP), 1);
+	assert_int_equal(sent_messages(CTL_CDN), 0);
+	assert_int_equal(session_count(), 1);
+	be_slave();
+	drop_all();
+}
+
 /* Who heard nobody has given all up, but we have not. */
 static void
 what_ends_is_not_taken(void **state)
@@ -1310,6 +1373,8 @@ main(void)
 		cmocka_unit_test(who_is_spoken_to_is_first),
 		cmocka_unit_test(offered_sessions_are_carried),
 		cmocka_unit_test(offers_are_taken),
+		cmocka_unit_test(what_is_here_by_the_lacs_id_is_not_taken),
+		cmocka_unit_test(an_id_is_used_again),
 		cmocka_unit_test(what_ends_is_not_taken),
 		cmocka_unit_test(what_ended_there_ends_here),
 		cmocka_unit_test(the_older_one_keeps_the_address),
