@@ -178,7 +178,8 @@ may_take_tunnel(const struct repl_tunnel *r)
 	return (uint64_t)r->age_ds * 100 < cluster_master_age_ms();
 }
 
-/* Who heard nobody has ended sessions that go on here: their Stop is still to come. */
+/* Who heard nobody has ended sessions that go on here: their Stop is still to come. What both have
+ * ended, since the peer has told both, has had it. */
 static enum install
 take_acct(const struct repl_record *rec)
 {
@@ -186,7 +187,8 @@ take_acct(const struct repl_record *rec)
 
 	if (!repl_get_acct(rec, &a))
 		return INSTALL_REFUSED;
-	if (!a.done && a.status == RAD_ACCT_STOP && acct_goes_on(a.key)) {
+	if (!a.done && a.status == RAD_ACCT_STOP &&
+	    (acct_goes_on(a.key) || ended_has((uint32_t)a.key))) {
 		acct_refuse(&a);
 		return INSTALL_OLD;
 	}
