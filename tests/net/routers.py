@@ -81,10 +81,12 @@ protocol device {{ }}
 
 
 class Frr:
-    """zebra is not run: bgpd alone keeps the table that is asked for."""
+    """bgpd alone keeps the table that is asked for; with zebra it knows interfaces, too, as link-local peers need."""
 
-    def __init__(self, ns, folder, body, router_id="10.2.0.2"):
+    def __init__(self, ns, folder, body, router_id="10.2.0.2", zebra=False, address="0.0.0.0"):
         self.ns = ns
+        self.address = address
+        self.zebra = None
         # bgpd runs as user frr and makes its own files in it
         self.folder = str(folder)
         shutil.chown(self.folder, "frr", "frr")
@@ -95,12 +97,17 @@ class Frr:
         with open(self.config, "w") as f:
             f.write("hostname frr\nlog stdout\n%s" % body.format(id=router_id))
         os.chmod(self.config, 0o644)
+        if zebra:
+            self.zebra = self.run("zebra")
         self.start()
 
+    def run(self, name, *more):
+        return self.ns.start("%s/%s" % (FRR, name), "-i", "%s/%s.pid" % (self.folder, name), "--vty_socket", self.folder,
+                             "-P", "0", "-z", self.folder + "/zserv", *more)
+
     def start(self):
-        self.process = self.ns.start(
-            FRR + "/bgpd", "-f", self.config, "-i", self.folder + "/pid", "-Z", "-S", "-l", "0.0.0.0",
-            "--vty_socket", self.folder, "-P", "0", "-z", self.folder + "/zserv")
+        alone = [] if self.zebra else ["-Z"]
+        self.process = self.run("bgpd", "-f", self.config, "-S", "-l", self.address, *alone)
         wait_for(lambda: os.path.exists(self.folder + "/bgpd.vty"), "bgpd")
 
     def vtysh(self, *commands):
@@ -133,6 +140,8 @@ class Frr:
 
     def close(self):
         self.process.kill()
+        if self.zebra:
+            self.zebra.kill()
 
 
 def open_up(folder):
