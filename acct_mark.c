@@ -6,9 +6,16 @@
  * master tells from time to time up to where it knows all: what is below and does not wait has
  * arrived. Where the mark is too low a record is sent twice, and none is lost.
  *
+ * A file that a former process has left has gaps where records had arrived, so for these the mark
+ * stays below the first gap. The last that have arrived above their mark are remembered one by one.
+ *
  * Owns the marks. Called by acct_queue.c.
  */
 #include "acct_mark.h"
+#include "hash.h"
+#include "shm.h"
+
+enum { ARRIVED = 1 << 16 };
 
 static struct mark {
 	uint64_t origin; /* 0: free */
@@ -17,6 +24,14 @@ static struct mark {
 } marks[ACCT_MARKS];
 
 static uint32_t now;
+
+static struct one {
+	uint64_t origin; /* 0: free */
+	uint32_t number;
+} * arrived; /* the oldest at n_arrived modulo ARRIVED */
+
+static uint32_t n_arrived;
+static struct hash arrived_at; /* a record to its place + 1 */
 
 static struct mark *
 find(uint64_t origin)
@@ -83,4 +98,47 @@ acct_mark_each(unsigned int *pos, uint64_t *origin, uint32_t *number)
 		return true;
 	}
 	return false;
+}
+
+static uint64_t
+key_of(uint64_t origin, uint32_t number)
+{
+	return origin + number; /* origins are far apart */
+}
+
+static bool
+has_arrived(uint64_t origin, uint32_t number)
+{
+	uint32_t i = hash_get(&arrived_at, key_of(origin, number));
+
+	return i && arrived[i - 1].origin == origin && arrived[i - 1].number == number;
+}
+
+bool
+acct_mark_is_over(uint64_t origin, uint32_t number)
+{
+	return number <= acct_mark(origin) || has_arrived(origin, number);
+}
+
+void
+acct_mark_arrived(uint64_t origin, uint32_t number)
+{
+	uint32_t i = n_arrived % ARRIVED;
+	struct one *oldest = &arrived[i];
+
+	if (!origin || acct_mark_is_over(origin, number))
+		return;
+	if (oldest->origin &&
+	    hash_get(&arrived_at, key_of(oldest->origin, oldest->number)) == i + 1)
+		hash_del(&arrived_at, key_of(oldest->origin, oldest->number));
+	*oldest = (struct one){ .origin = origin, .number = number };
+	if (hash_put(&arrived_at, key_of(origin, number), i + 1) == 0)
+		n_arrived++;
+}
+
+void
+acct_mark_init(void)
+{
+	arrived = shm_map_parent("accounting records that arrived", ARRIVED * sizeof(*arrived));
+	hash_init(&arrived_at, "accounting records that arrived", ARRIVED);
 }

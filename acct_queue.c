@@ -189,7 +189,10 @@ tell(const struct acct_rec *rec)
 static void
 tell_gone(uint64_t origin, uint32_t number)
 {
-	if (number && watch && !passive)
+	if (!number || passive)
+		return;
+	acct_mark_arrived(origin, number);
+	if (watch)
 		watch->gone(origin, number);
 }
 
@@ -867,6 +870,7 @@ arrived(uint32_t i, const struct repl_acct *r)
 {
 	if (!passive)
 		return 0;
+	acct_mark_arrived(r->origin, r->id);
 	if (i) {
 		ll_remove(&copies, i, link_of);
 		drop(i);
@@ -890,7 +894,7 @@ acct_install(const struct repl_acct *r)
 		return 0;
 	if (r->done)
 		return arrived(i, r);
-	if (!passive && !i && !in_file && r->id <= acct_mark(r->origin)) {
+	if (!passive && !i && !in_file && acct_mark_is_over(r->origin, r->id)) {
 		tell_gone(r->origin, r->id);
 		return 0;
 	}
@@ -1002,6 +1006,8 @@ acct_queue_init(void)
 	timer_init(&pump_timer, on_pump, 0);
 	timer_init(&feed_timer, on_feed, 0);
 	timer_init(&on.hold, on_pump, 0);
+	acct_mark_init();
+	gauge();
 }
 
 /* The next start sends an Accounting-On of its own, and each session its Stop. */

@@ -13,7 +13,7 @@
  * listen to that.
  *
  * A member that joins with records of its own former life offers them, once it has all of the
- * master's.
+ * master's; and again when that one is followed by another before it has taken all.
  *
  * Called by clstream.c, clsync.c and clrec.c; subscribes to acct_queue.c and dae_guard.c.
  */
@@ -83,6 +83,7 @@ on_marks(uint32_t unused)
 
 	(void)unused;
 	timer_set(&marks_timer, SEC(MARKS_SEC));
+	clsync_offer_left();
 	while (leads() && acct_mark_each(&pos, &m.origin, &m.id))
 		clstream_add(put_mark, &m);
 }
@@ -242,7 +243,7 @@ clshare_apply(const struct repl_record *rec)
 }
 
 bool
-clshare_synced(void)
+clshare_left(void)
 {
 	return acct_queue_has_left();
 }

@@ -29,7 +29,7 @@ enum clshare_put clshare_put(struct wr *w, struct clshare_walk *walk);
 /* A record of such a kind from the master, or of who steps down or joins; others are no news. */
 enum install clshare_apply(const struct repl_record *rec);
 
-/* A slave is up to date. True: an earlier process of ours has left what the master may lack. */
-bool clshare_synced(void);
+/* An earlier process of ours has left what the master may lack. */
+bool clshare_left(void);
 
 #endif

@@ -12,6 +12,9 @@
  * A master that steps down walks likewise, and sends as an OFFER what its peer may lack: which
  * sessions it has ended; all tunnels, since the same one may have another id there; and the
  * sessions that have changed since its peer's mastership began. Then it asks as any slave.
+ *
+ * Who is in step and still has what an earlier process of his has left offers that alone, to
+ * each new master until it has acknowledged all.
  */
 #include "clsync.h"
 #include "clcount.h"
@@ -161,7 +164,8 @@ put_session(struct wr *w, struct cursor *c)
 static bool
 put_ended(struct wr *w, const struct walk *k, struct cursor *c)
 {
-	const struct ended *e = k->message == CL_OFFER ? ended_get(c->id) : NULL;
+	bool tells = k->message == CL_OFFER && k->above != ONLY_LEFT;
+	const struct ended *e = tells ? ended_get(c->id) : NULL;
 	struct repl_ended r;
 
 	if (!e) {
@@ -265,7 +269,7 @@ send_part(struct walk *k)
 	k->sent_ms = loop_now_ms();
 }
 
-static void offered(void);
+static void end_walk(struct walk *k, bool whole);
 
 static void
 send_again(struct walk *k)
@@ -273,9 +277,7 @@ send_again(struct walk *k)
 	if (k->again++ >= AGAIN_TIMES) {
 		plog(LOG_WARNING, "cluster: %s does not acknowledge; no longer synchronised",
 		    ip4_text(k->to));
-		k->to = 0;
-		if (k->message == CL_OFFER)
-			offered();
+		end_walk(k, false);
 		return;
 	}
 	k->next = k->acked + 1;
@@ -376,11 +378,8 @@ acked(struct walk *k, uint32_t part)
 	k->acked = part;
 	k->again = 0;
 	k->sent_ms = loop_now_ms();
-	if (k->acked == k->last) {
-		k->to = 0;
-		if (k->message == CL_OFFER)
-			offered();
-	}
+	if (k->acked == k->last)
+		end_walk(k, true);
 	work(0);
 }
 
@@ -413,6 +412,7 @@ static struct taking sync_in;
 static struct taking offers_in[WALKS]; /* a master that steps down and its slaves may all offer */
 static struct timer ask_timer;
 static bool ask_behind_offer;
+static bool left_told;	 /* the master has all that an earlier process of ours has left */
 static uint64_t *met[2]; /* bits by tunnel and session id */
 static uint32_t limits[2];
 static bool dropping;
@@ -535,8 +535,7 @@ drop_unmet(void)
 	timer_stop(&ask_timer);
 	sync_in.from = 0;
 	cluster_synced(true);
-	if (clshare_synced())
-		clsync_offer(ONLY_LEFT, false);
+	clsync_offer_left();
 }
 
 static void
@@ -605,10 +604,16 @@ on_offer(uint32_t from, struct rd fields)
 
 /* --- offering --- */
 
+/* Given up, or all of it has come. */
 static void
-offered(void)
+end_walk(struct walk *k, bool whole)
 {
-	if (ask_behind_offer)
+	k->to = 0;
+	if (k->message != CL_OFFER)
+		return;
+	if (k->above == ONLY_LEFT)
+		left_told = whole;
+	else if (ask_behind_offer)
 		clsync_ask();
 }
 
@@ -620,12 +625,26 @@ clsync_offer(uint64_t base, bool then_ask)
 }
 
 void
+clsync_offer_left(void)
+{
+	uint32_t to = role_master_address();
+	unsigned int i;
+
+	if (role_is_master() || !to || clsync_under_way() || left_told || !clshare_left())
+		return;
+	for (i = 0; i < WALKS; i++)
+		if (walks[i].to)
+			return;
+	begin(to, CL_OFFER, random_u32() | 1, ONLY_LEFT);
+}
+
+void
 clsync_stop(void)
 {
 	memset(walks, 0, sizeof(walks));
 	sync_in = (struct taking){ 0 };
 	memset(offers_in, 0, sizeof(offers_in));
-	dropping = false;
+	dropping = left_told = false;
 	timer_stop(&ask_timer);
 	timer_stop(&work_timer);
 }

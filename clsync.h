@@ -24,6 +24,10 @@ bool clsync_under_way(void);
  * for all, if `ask`. */
 void clsync_offer(uint64_t base, bool ask);
 
+/* Slave, from time to time: offers what an earlier process of ours has left, unless this master has
+ * it all. */
+void clsync_offer_left(void);
+
 /* The role or the master has changed: what is under way is given up. */
 void clsync_stop(void);
 

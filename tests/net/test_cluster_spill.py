@@ -1,5 +1,6 @@
 """Accounting records that wait because no server answers are all members': those in the master's file, too."""
 
+import re
 import signal
 
 import pytest
@@ -48,6 +49,16 @@ class Scene:
         assert lac.do("close session=0")["ok"]
         lac.do("quit")
         sink.close()
+
+    def stop_all(self):
+        """At once. Who keeps the Stops of the sessions that there are."""
+        for member in self.site.members:
+            member.lns.process.send_signal(signal.SIGTERM)
+        for member in self.site.members:
+            assert member.lns.process.wait(20) == 0
+        keepers = [m for m in self.site.members if re.search("a Stop of [1-9][0-9]* sessions too", m.lns.log)]
+        assert len(keepers) == 1
+        return keepers[0]
 
     def back(self, timeout=90):
         """The server answers again: each record once, a Stop with what it has to say."""
@@ -104,3 +115,74 @@ def test_master_is_stopped_and_comes_back(scene):
     site.settle()
     wait_for(lambda: old.counters()["acct_queued"] == 0, "the end of its old records")
     assert site.radius.balance()[3] == 0
+
+
+SESSIONS = 1000
+
+
+def calls(scene, arrived=0):
+    """Sessions of which the server has heard of so many at most."""
+    site = scene.site
+    site.start_members()
+    scene.lac = CLac(site.lac, cluster.VIP)
+    assert scene.lac.do("tunnel count=4 port=0")["ok"]
+    assert scene.lac.do("session count=%d user=one%%d" % SESSIONS)["up"] == str(SESSIONS)
+    wait_for(lambda: all(m.counters()["acct_queued"] in range(SESSIONS - arrived, SESSIONS + 2)
+                         for m in site.living()), "the Starts at all members")
+
+
+def once(scene):
+    site = scene.site
+    wait_for(lambda: site.radius.balance()[:3] == (SESSIONS,) * 3 and
+             all(m.counters()["acct_queued"] == 0 for m in site.living()), "the books", 60)
+    assert site.radius.balance()[3] == 0
+
+
+def test_keeper_is_a_slave(scene):
+    """All are stopped, and who kept the records is not master when they are there again."""
+    site = scene.site
+    calls(scene)
+    keeper = scene.stop_all()
+    others = [m for m in site.members if m is not keeper]
+    site.start_members(others)
+    keeper.start()
+    site.settle()
+    wait_for(lambda: all(m.counters()["acct_queued"] >= 2 * SESSIONS for m in site.living()), "the records at all members")
+    site.radius.accounting.answer = scene.answer
+    once(scene)
+    assert keeper.role == "slave" and site.master in others
+
+
+def some_starts(scene, server, request):
+    """Every third Start is acknowledged: what waits has gaps."""
+    if request.status == START and int(request.get(USER_NAME)[3:]) % 3 == 0:
+        return scene.answer(server, request)
+    return []
+
+
+def some_stops(scene, server, request):
+    """The server goes away in the middle."""
+    return scene.answer(server, request) if scene.site.radius.balance()[2] < SESSIONS // 2 else []
+
+
+def test_keeper_and_master_are_killed(scene):
+    """When the master has sent a part: the keeper offers all once more, and then the next master has to send the rest."""
+    site = scene.site
+    accounting = site.radius.accounting
+    accounting.answer = lambda server, request: some_starts(scene, server, request)
+    calls(scene, SESSIONS // 3)
+    keeper = scene.stop_all()
+    others = [m for m in site.members if m is not keeper]
+    accounting.answer = lambda server, request: some_stops(scene, server, request)
+    site.start_members(others)
+    keeper.start()
+    site.settle()
+    wait_for(lambda: site.radius.balance()[2] == SESSIONS // 2, "the first Stops", 60)
+    keeper.kill()
+    keeper.start()
+    site.settle()
+    site.master.kill()
+    site.settle()
+    print("in front of the rest: ids, Starts, Stops, again: %s" % (site.radius.balance(),))
+    accounting.answer = scene.answer
+    once(scene)

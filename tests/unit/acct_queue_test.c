@@ -1004,6 +1004,47 @@ offered_by_who_was_away(void **state)
 	assert_true(acct_queue_empty());
 }
 
+static void
+note_gone_too(uint64_t origin, uint32_t id)
+{
+	note_gone(origin, id);
+	n_gone++;
+}
+
+static void
+note_nothing(const struct acct_rec *rec)
+{
+	(void)rec;
+}
+
+static const struct acct_watch of_origin = { note_nothing, note_gone_too };
+
+/* What a former life has left has gaps. It is offered, sent, and offered once more. */
+static void
+offered_again_above_a_gap(void **state)
+{
+	const uint64_t of = 5 * (uint64_t)OTHER;
+	unsigned int i;
+
+	(void)state;
+	acct_queue_subscribe(&of_origin);
+	for (i = 100; i < 200; i += 2)
+		put_copy(of, i, RAD_ACCT_STOP, i, i);
+	assert_int_equal(n_sent, 50);
+	answer_all();
+	n_gone = 0;
+	for (i = 100; i < 200; i++) {
+		copy.id = i;
+		copy.key = i;
+		assert_int_equal(acct_install(&copy), i % 2);
+	}
+	assert_int_equal(n_sent, 50); /* the odd ones */
+	assert_int_equal(n_gone, 50);
+	answer_all();
+	acct_queue_subscribe(NULL);
+	assert_true(acct_queue_empty());
+}
+
 /* A process that was killed finds its file, and can offer it. */
 static void
 left_in_the_file(void **state)
@@ -1053,6 +1094,7 @@ main(void)
 		TEST(amended_in_front_of_the_file),
 		TEST(a_copy_is_amended),
 		TEST(offered_by_who_was_away),
+		TEST(offered_again_above_a_gap),
 		TEST(left_in_the_file),
 	};
 	int failed;

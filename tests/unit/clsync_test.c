@@ -44,8 +44,8 @@ static size_t long_record; /* of session 1 */
 
 /* What came to the other side, and went there. */
 static unsigned int got_tunnel[TUNNELS + 1], got_chan[TUNNELS + 1], got_session[SESSIONS + 1],
-    got_count[SESSIONS + 1], got_acct[ACCTS + 1], got_ended, offers, dropped_tunnels, dropped_sessions,
-    at_once, longest_turn;
+    got_count[SESSIONS + 1], got_acct[ACCTS + 1], got_ended, offers, dropped_tunnels,
+    dropped_sessions, at_once, longest_turn;
 static bool synced;
 
 static struct sent {
@@ -152,10 +152,12 @@ clshare_put(struct wr *w, struct clshare_walk *walk)
 	return CLSHARE_NEXT;
 }
 
+static bool has_left;
+
 bool
-clshare_synced(void)
+clshare_left(void)
 {
-	return false;
+	return has_left;
 }
 
 uint64_t
@@ -269,13 +271,16 @@ hand_over(const struct sent *s)
 {
 	struct rd fields = rd_init(s->fields, s->len);
 
-	role_set(s->kind != CL_SYNC, s->kind == CL_SYNC ? MASTER : 0);
+	bool offering = walks[0].message == CL_OFFER; /* then the master acknowledges */
+	bool leads = s->kind != CL_SYNC && !(s->kind == CL_SYNC_ACK && offering);
+
+	role_set(leads, leads ? 0 : MASTER);
 	switch (s->kind) {
 	case CL_SYNC_ASK:
 		on_ask(JOE, fields);
 		break;
 	case CL_SYNC_ACK:
-		on_ack(JOE, fields);
+		on_ack(offering ? MASTER : JOE, fields);
 		break;
 	case CL_SYNC:
 		on_part(MASTER, fields);
@@ -518,6 +523,41 @@ an_offer(void **state)
 	assert_true(synced);
 }
 
+static unsigned int
+accts(void)
+{
+	unsigned int i, n = 0;
+
+	for (i = 1; i <= ACCTS; i++)
+		n += got_acct[i] > 0;
+	return n;
+}
+
+/* The master dies before it has all that was left here: the next one gets it; once. */
+static void
+what_was_left(void **state)
+{
+	unsigned int n;
+
+	(void)state;
+	has_left = true;
+	clsync_offer_left();
+	clsync_offer_left();
+	assert_int_equal(n_sent, 1);
+	pass(100, false);
+	clsync_stop(); /* another master */
+	clsync_offer_left();
+	for (n = 0; n < 20000 && !left_told; n++)
+		pass(20, true);
+	assert_int_equal(accts(), ACCTS);
+	clsync_offer_left();
+	assert_int_equal(walks[0].to, 0);
+	clsync_stop();
+	has_left = false;
+	clsync_offer_left();
+	assert_int_equal(walks[0].to, 0);
+}
+
 /* Messages that cannot be, and ones of another synchronisation. */
 static void
 nonsense(void **state)
@@ -558,6 +598,7 @@ main(void)
 		cmocka_unit_test_setup(a_master_that_stops, begin_test),
 		cmocka_unit_test_setup(a_peer_that_is_gone, begin_test),
 		cmocka_unit_test_setup(an_offer, begin_test),
+		cmocka_unit_test_setup(what_was_left, begin_test),
 		cmocka_unit_test_setup(nonsense, begin_test),
 	};
 
