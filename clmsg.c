@@ -207,17 +207,51 @@ fill(struct wr *w)
 		clfield_put_octets(w, CLT_FILL, zeroes, CLMSG_CHALLENGE - len);
 }
 
+static void
+put_hears(struct wr *w, const uint64_t *hears)
+{
+	size_t mark = clfield_begin(w, CLT_HEARS);
+	unsigned int i;
+
+	for (i = 0; i < CLMSG_HEARS && hears[i]; i++)
+		wr_u64(w, hears[i]);
+	clfield_end(w, mark);
+}
+
 void
 clmsg_put_heartbeat(struct wr *w, const struct cl_heartbeat *m)
 {
 	PUT(heartbeat_fields, m);
+	if (m->hears[0])
+		put_hears(w, m->hears);
 	fill(w);
+}
+
+/* Those beyond our own limit are left out. */
+static bool
+get_hears(struct rd val, uint64_t *hears)
+{
+	unsigned int i;
+
+	if (rd_left(&val) % sizeof(*hears) != 0)
+		return false;
+	for (i = 0; i < CLMSG_HEARS && rd_left(&val) > 0; i++)
+		hears[i] = rd_u64(&val);
+	return true;
 }
 
 bool
 clmsg_get_heartbeat(struct rd fields, struct cl_heartbeat *m)
 {
-	return GET(heartbeat_fields, m);
+	struct rd val;
+	uint16_t tag;
+
+	if (!GET(heartbeat_fields, m))
+		return false;
+	while (clfield_next(&fields, &tag, &val))
+		if (tag == CLT_HEARS && !get_hears(val, m->hears))
+			return false;
+	return true;
 }
 
 void

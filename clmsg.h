@@ -91,6 +91,7 @@ enum clmsg_tag {
 	CLT_FILL = 30, /* nothing: so that a message has its length */
 	CLT_NUMBER = 31,
 	CLT_HEARD = 32,
+	CLT_HEARS = 33,
 };
 
 /* In front of every message. */
@@ -148,7 +149,10 @@ enum cl_flags {
 	CL_UP_TO_DATE = 2,   /* could become master without loss */
 	CL_ACKNOWLEDGES = 4, /* as master: FORWARDs that have a number */
 	CL_DRAWS = 8,	     /* traffic */
+	CL_TELLS_HEARS = 16, /* whom it hears */
 };
+
+enum { CLMSG_HEARS = 32 }; /* members that one heartbeat tells of */
 
 struct cl_heartbeat {
 	uint8_t role;	/* enum cl_role */
@@ -163,6 +167,7 @@ struct cl_heartbeat {
 	uint32_t sessions, tunnels; /* that it has */
 	char host[HOSTNAME_LEN];
 	char software[CLMSG_SOFTWARE]; /* its version */
+	uint64_t hears[CLMSG_HEARS];   /* incarnations of whom it has heard lately; then 0 */
 };
 
 /* CHALLENGE and PROOF. */

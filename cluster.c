@@ -98,7 +98,8 @@ cluster_master_age_ms(void)
 static bool
 up_to_date(void)
 {
-	return role_is_master() || (synced && clstream_complete());
+	return role_is_master() ||
+	       (synced && clstream_complete() && !election_unheard(&el, loop_now_ms()));
 }
 
 static void send_heartbeat(uint32_t to);
@@ -128,7 +129,7 @@ rule(void)
 	if (clleave_begun())
 		return CLROUTES_LEAVE;
 	if (!el.master)
-		return CLROUTES_AS_IT_IS;
+		return election_shut_out(&el, loop_now_ms()) ? CLROUTES_DO_NOT : CLROUTES_AS_IT_IS;
 	return (role_is_master() ? too_few_slaves() : up_to_date()) ? CLROUTES_DRAW
 								    : CLROUTES_DO_NOT;
 }
@@ -402,6 +403,24 @@ look_for_link(void)
 	on_beat(0);
 }
 
+/* What an operator has to mend: the net carries our messages one way only. */
+static void
+tell_of_deafness(void)
+{
+	static bool told;
+	bool unheard = election_unheard(&el, loop_now_ms());
+
+	if (unheard == told)
+		return;
+	told = unheard;
+	COUNT_ADD(cluster_unheard, unheard);
+	if (unheard)
+		plog(LOG_ERROR, "cluster: the master %s does not hear this member",
+		    ip4_text(role_master_address()));
+	else if (role_master_address())
+		plog(LOG_WARNING, "cluster: the master hears this member again");
+}
+
 /* The election is asked in each turn; this makes turns. */
 static void
 on_step(uint32_t unused)
@@ -411,6 +430,7 @@ on_step(uint32_t unused)
 		look_for_link();
 	timer_set(&step_timer, alone ? SEC(1) : MS(STEP_MS));
 	clpeers_look();
+	tell_of_deafness();
 	cluster_settle_routes();
 	clstatus_publish(&el, up_to_date(), heartbeats);
 }

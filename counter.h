@@ -185,6 +185,7 @@
 	X(cluster_challenged, "members asked to prove who they are")                               \
 	X(cluster_elections, "times this member became master")                                    \
 	X(cluster_yielded, "times this member turned from master to slave")                        \
+	X(cluster_unheard, "times the master did not hear this member for cluster_hb_timeout")      \
 	X(cluster_frozen, "times the loop stood still longer than cluster_hb_timeout")             \
 	X(cluster_changes, "changed records received from the master")                             \
 	X(cluster_refused, "records of the master that could not be installed")                    \

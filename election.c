@@ -20,6 +20,11 @@
  * tells its term; a master that hears of a higher one, from a slave that has no master,
  * raises its own above that.
  *
+ * The net may carry messages one way only, or between some of the members. So each says whom it
+ * hears. Who does not hear the master, but one that follows it, elects nobody. Who is heard by
+ * nobody leads nobody: in front of one who does not hear it a member is never elected, and it
+ * gives way to a master of its term who does not.
+ *
  * There is no quorum: the last member alive must serve. A member whose loop stood still for
  * longer than cluster_hb_timeout is slave before it does anything else, since there may be
  * another master by now; if not, it is elected again when its peers have had the time to
@@ -121,12 +126,43 @@ is_fresh(const struct election *e, const struct election_peer *p, uint64_t now_m
 	return ms <= (uint64_t)FRESH * e->interval_ms && ms < timeout_of(e);
 }
 
+static bool
+says_it_hears(const struct cl_heartbeat *hb, uint64_t incarnation)
+{
+	unsigned int i;
+
+	if (!(hb->flags & CL_TELLS_HEARS))
+		return true;
+	for (i = 0; i < CLMSG_HEARS && hb->hears[i]; i++)
+		if (hb->hears[i] == incarnation)
+			return true;
+	return false;
+}
+
+/* `p` is what was known of it before, or NULL. Behind a silence it has to hear us anew. */
+static uint64_t
+unheard_since(const struct election *e, const struct election_peer *p,
+    const struct cl_heartbeat *hb, uint64_t now_ms)
+{
+	if (says_it_hears(hb, e->incarnation))
+		return 0;
+	return p && p->unheard_ms && since(p->heard_ms, now_ms) < timeout_of(e) ? p->unheard_ms
+										: now_ms;
+}
+
+/* It has been said for so long that it does not hear us. */
+static bool
+is_deaf(const struct election *e, const struct election_peer *p, uint64_t now_ms)
+{
+	return p->unheard_ms && since(p->unheard_ms, now_ms) >= timeout_of(e);
+}
+
 void
 election_heard(struct election *e, uint64_t incarnation, uint32_t term,
     const struct cl_heartbeat *hb, uint64_t now_ms)
 {
 	struct election_peer *p = find(e, incarnation);
-	uint64_t current_ms = p ? p->current_ms : 0;
+	uint64_t current_ms = p ? p->current_ms : 0, unheard_ms = unheard_since(e, p, hb, now_ms);
 
 	if (incarnation == e->gone && hb->role == CL_MASTER)
 		return; /* said before it left */
@@ -139,6 +175,7 @@ election_heard(struct election *e, uint64_t incarnation, uint32_t term,
 	*p = (struct election_peer){ .incarnation = incarnation,
 		.heard_ms = now_ms,
 		.current_ms = hb->flags & CL_UP_TO_DATE ? now_ms : current_ms,
+		.unheard_ms = unheard_ms,
 		.term = term,
 		.hb = *hb };
 	e->seen = MAX(e->seen, term);
@@ -342,6 +379,8 @@ gives_way_to(struct election *e, const struct election_peer *p, uint64_t now_ms)
 
 	if (!e->rival_ms)
 		e->rival_ms = now_ms;
+	if (ours.first == theirs.first && is_deaf(e, p, now_ms))
+		return true; /* it cannot give way itself */
 	if (ours.first == theirs.first && now_ms - e->rival_ms > (uint64_t)FRESH * e->interval_ms)
 		return theirs.address > ours.address;
 	return beats(&theirs, &ours);
@@ -407,7 +446,7 @@ winner(struct election *e, uint64_t now_ms)
 		if (p->incarnation == e->successor)
 			return p;
 		its = candidate_claim(p, now_ms);
-		if (beats(&its, &most)) {
+		if ((!best && is_deaf(e, p, now_ms)) || beats(&its, &most)) {
 			most = its;
 			best = p;
 		}
@@ -475,10 +514,24 @@ may_elect(struct election *e, uint64_t now_ms)
 {
 	if (now_ms < e->elect_ms)
 		return is_cold(e, now_ms);
-	return e->successor || !others_follow(e, now_ms) || now_ms - e->elect_ms >= timeout_of(e);
+	return e->successor || !others_follow(e, now_ms);
 }
 
 /* --- a slave --- */
+
+bool
+election_shut_out(struct election *e, uint64_t now_ms)
+{
+	return e->role == CL_SLAVE && e->master == 0 && others_follow(e, now_ms);
+}
+
+bool
+election_unheard(const struct election *e, uint64_t now_ms)
+{
+	const struct election_peer *p = election_peer(e, e->master);
+
+	return e->role == CL_SLAVE && p && is_deaf(e, p, now_ms);
+}
 
 /* What the master we follow is now: its place while it is one. */
 static struct election_peer *
@@ -560,12 +613,24 @@ election_successor(const struct election *e, uint64_t now_ms)
 	return e->role == CL_MASTER ? best : 0;
 }
 
+static void
+tell_whom_we_hear(const struct election *e, uint64_t now_ms, uint64_t *hears)
+{
+	const struct election_peer *p;
+	unsigned int n = 0;
+
+	for (p = e->peers; p < e->peers + ELECTION_PEERS && n < CLMSG_HEARS; p++)
+		if (p->incarnation && is_fresh(e, p, now_ms))
+			hears[n++] = p->incarnation;
+}
+
 void
 election_tell(const struct election *e, uint64_t now_ms, struct cl_heartbeat *hb)
 {
+	tell_whom_we_hear(e, now_ms, hb->hears);
 	hb->role = e->role;
-	hb->flags =
-	    (uint16_t)((e->holds_state ? CL_HOLDS_STATE : 0) | (e->up_to_date ? CL_UP_TO_DATE : 0));
+	hb->flags = (uint16_t)(CL_TELLS_HEARS | (e->holds_state ? CL_HOLDS_STATE : 0) |
+			       (e->up_to_date ? CL_UP_TO_DATE : 0));
 	hb->uptime_ms = now_ms - e->started_ms;
 	hb->version = e->version;
 	hb->master = e->master;

@@ -20,6 +20,8 @@ struct election_peer {
 	uint64_t incarnation; /* 0: free */
 	uint64_t heard_ms;
 	uint64_t current_ms; /* when it said last that it is up to date; 0: never */
+	uint64_t unheard_ms; /* since when it says that it does not hear us; 0: it does, or does not
+				say */
 	uint32_t term;
 	struct cl_heartbeat hb; /* the last one */
 };
@@ -102,7 +104,17 @@ void election_forget(struct election *e, uint64_t incarnation);
 /* We leave: who is to be master after us, for LEAVE; 0: nobody can. */
 uint64_t election_successor(const struct election *e, uint64_t now_ms);
 
-/* The part of our own heartbeat that is ours to say: role, flags, uptime, version, master. */
+/*
+ * Slave: the master we follow has not heard us for cluster_hb_timeout, so it cannot give us what we
+ * miss, nor take what we hand it.
+ */
+bool election_unheard(const struct election *e, uint64_t now_ms);
+
+/* Slave without a master: others, whom we hear, follow one, whom we do not. */
+bool election_shut_out(struct election *e, uint64_t now_ms);
+
+/* The part of our own heartbeat that is ours to say: role, flags, uptime, version, master, and whom
+ * we hear. */
 void election_tell(const struct election *e, uint64_t now_ms, struct cl_heartbeat *hb);
 
 /* Slaves that are heard of lately, and that are up to date or draw traffic: for

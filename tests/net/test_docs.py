@@ -495,13 +495,13 @@ def test_cluster_messages():
     assert {row[1]: row[0] for row in protocol_rows("Messages, by kind")} == kinds
     assert sorted(", ".join([*MESSAGES.values(), "COUNT, COUNT_ASK"]).split(", ")) == sorted(kinds)
     assert len(set(tags_.values())) == len(tags_)
-    used = {"RECORD", "PAYLOAD", "COUNT", "FILL"}
+    used = {"RECORD", "PAYLOAD", "COUNT", "FILL", "HEARS"}
     for name, title in MESSAGES.items():
         table = re.search(r"(?s)\b%s_fields\[\] = \{(.*?)\n\};" % name, text_of("clmsg.c")).group(1)
         rows = re.findall(r"\{ CLT_(\w+), CLFIELD_(\w+),\s+CLFIELD_OF\(struct cl_\w+, (\w+)\)", table)
         assert len(rows) == table.count("CLFIELD_OF") > 0
         used |= {tag for tag, _, _ in rows}
-        rows += [("PAYLOAD", "octets", "payload")] if name == "forward" else []
+        rows += {"forward": [("PAYLOAD", "octets", "payload")], "heartbeat": [("HEARS", "octets", "hears")]}.get(name, [])
         assert protocol_fields(title) == {(tags_[tag], kind.lower(), member) for tag, kind, member in rows}, title
     assert protocol_fields("COUNT, COUNT_ASK") == {(tags_["COUNT"], "items", "count")}
     assert used == set(tags_)

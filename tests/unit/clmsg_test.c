@@ -235,7 +235,8 @@ each_kind_comes_as_it_was_sent(void **state)
 		.sessions = UINT32_MAX,
 		.tunnels = 256,
 		.host = "lns1",
-		.software = L2TPNS_VERSION };
+		.software = L2TPNS_VERSION,
+		.hears = { 5, UINT64_MAX } };
 	static const struct cl_proof proof = { .nonce = { 1, 2, 3 }, .address = 0x0200000a };
 	static const struct cl_change change = { .seq = 4711 };
 	static const struct cl_sync sync = { 1, 2, 1, 3, 4 }, first = { .sync = 1, .part = 1 };
@@ -368,6 +369,7 @@ values_that_cannot_be_are_refused(void **state)
 	assert_false(clmsg_get_heartbeat(FIELD(CLT_ADDRESS, 10, 0, 0), &hb));
 	assert_false(clmsg_get_heartbeat(FIELD(CLT_ADDRESS, 10, 0, 0, 1, 1), &hb));
 	assert_false(clmsg_get_heartbeat(FIELD(CLT_HOST, 'a', 0, 'b'), &hb));
+	assert_false(clmsg_get_heartbeat(FIELD(CLT_HEARS, 0, 0, 0, 0, 0, 0, 0, 1, 2), &hb));
 	assert_false(clmsg_get_heartbeat(field(CLT_HOST, long_name, HOSTNAME_LEN), &hb));
 	assert_false(clmsg_get_proof(FIELD(CLT_NONCE, 1, 2), &proof));
 }

@@ -19,10 +19,11 @@ enum {
 	TICK = 10,
 	INTERVAL = 500,
 	TIMEOUT = 3000,
-	DELAY = 40,	     /* ms, at most */
-	SYNC_MS = 400,	     /* that a slave needs to be up to date */
-	FLYING = 4096,	     /* heartbeats on their way */
-	QUIET = 6 * TIMEOUT, /* in which all must be well again */
+	DELAY = 40,		 /* ms, at most */
+	SYNC_MS = 400,		 /* that a slave needs to be up to date */
+	FRESH_MS = 3 * INTERVAL, /* a member that lives is heard in that */
+	FLYING = 4096,		 /* heartbeats on their way */
+	QUIET = 6 * TIMEOUT,	 /* in which all must be well again */
 };
 
 struct member {
@@ -48,6 +49,7 @@ static struct member members[MEMBERS];
 static struct flying flying[FLYING];
 static unsigned int n_flying, n_members, loss; /* percent */
 static uint64_t now, incarnations;
+static bool blocked[MEMBERS][MEMBERS]; /* from, to */
 static uint32_t interval, timeout;
 static uint32_t seed;
 
@@ -80,6 +82,7 @@ begin(unsigned int n, uint32_t with)
 	unsigned int i;
 
 	memset(members, 0, sizeof(members));
+	memset(blocked, 0, sizeof(blocked));
 	now = 1000;
 	n_flying = loss = 0;
 	interval = INTERVAL;
@@ -92,12 +95,18 @@ begin(unsigned int n, uint32_t with)
 
 /* --- the net --- */
 
+static bool
+reaches(const struct member *m, unsigned int to)
+{
+	return members[to].alive && members[to].net == m->net && !blocked[m - members][to];
+}
+
 static void
 send_to(const struct member *m, unsigned int to)
 {
 	struct flying *f = &flying[n_flying];
 
-	if (!members[to].alive || members[to].net != m->net || any(100) < loss)
+	if (!reaches(m, to) || any(100) < loss)
 		return;
 	assert_true(n_flying < FLYING);
 	n_flying++;
@@ -197,7 +206,7 @@ act(struct member *m, const struct election_step *step)
 		m->synced = now + SYNC_MS;
 	if (step->what == ELECTION_YIELD) {
 		winner = by_incarnation(step->master);
-		if (winner && winner->net == m->net) /* the offer */
+		if (winner && reaches(m, (unsigned int)(winner - members))) /* the offer */
 			winner->e.version = MAX(winner->e.version, m->e.version);
 	}
 	beat(m);
@@ -211,7 +220,9 @@ sync(struct member *m)
 	if (!m->synced || now < m->synced)
 		return;
 	m->synced = 0;
-	if (!master || master->net != m->net || master->frozen > now || master->e.role != CL_MASTER)
+	if (!master || master->frozen > now || master->e.role != CL_MASTER ||
+	    !reaches(master, (unsigned int)(m - members)) ||
+	    !reaches(m, (unsigned int)(master - members)))
 		m->synced = now + SYNC_MS; /* asks again */
 	else {
 		m->e.version = master->e.version;
@@ -295,6 +306,32 @@ change(unsigned int n)
 
 	assert_non_null(m);
 	m->e.version += n;
+}
+
+static struct member *
+a_slave(unsigned int nth)
+{
+	unsigned int i;
+
+	for (i = 0; i < n_members; i++)
+		if (members[i].alive && members[i].e.role == CL_SLAVE && nth-- == 0)
+			return &members[i];
+	return NULL;
+}
+
+static void
+block(const struct member *from, const struct member *to, bool on)
+{
+	blocked[from - members][to - members] = on;
+}
+
+static void
+mute(const struct member *m, bool on)
+{
+	unsigned int i;
+
+	for (i = 0; i < n_members; i++)
+		blocked[m - members][i] = on;
 }
 
 /* --- a cold start --- */
@@ -392,6 +429,116 @@ who_comes_later_follows(void **state)
 	assert_settled();
 	for (i = 0; i < 4; i++)
 		assert_int_equal(members[i].e.term, 1);
+}
+
+/* --- a net that carries one way only, or between some --- */
+
+static void
+a_slave_that_nobody_hears_takes_nothing_over(void **state)
+{
+	struct member *m, *mute_one;
+	uint64_t end;
+
+	(void)state;
+	begin(3, 6);
+	run(5000);
+	change(5);
+	run(1000);
+	m = master_of(0);
+	mute_one = a_slave(0);
+	mute(mute_one, true);
+	run(TIMEOUT - INTERVAL);
+	assert_false(election_unheard(&mute_one->e, clock_of(mute_one)));
+	run(2 * INTERVAL + FRESH_MS);
+	assert_true(election_unheard(&mute_one->e, clock_of(mute_one)));
+	run(10 * TIMEOUT);
+	assert_ptr_equal(master_of(0), m);
+	assert_int_equal(m->e.term, 1);
+	assert_int_equal(mute_one->e.master, m->e.incarnation);
+	m->alive = false;
+	for (end = now + 10 * TIMEOUT; now < end; run(TICK))
+		assert_ptr_not_equal(master_of(0), mute_one);
+	assert_int_equal(mute_one->e.master, master_of(0)->e.incarnation);
+	mute(mute_one, false);
+	run(TIMEOUT);
+	assert_false(election_unheard(&mute_one->e, clock_of(mute_one)));
+	assert_settled();
+}
+
+static void
+a_master_that_nobody_hears_gives_way(void **state)
+{
+	struct member *m;
+	uint64_t muted, two = 0;
+
+	(void)state;
+	begin(3, 8);
+	run(5000);
+	m = master_of(0);
+	mute(m, true);
+	muted = now;
+	while (m->e.role == CL_MASTER) {
+		two += TICK * (a_slave(0) == NULL || a_slave(1) == NULL);
+		run(TICK);
+		assert_true(now - muted < TIMEOUT + 3 * INTERVAL);
+	}
+	assert_true(two <= DELAY + 2 * TICK);
+	run(2 * TIMEOUT);
+	assert_non_null(master_of(0));
+	assert_true(election_unheard(&m->e, clock_of(m)));
+	mute(m, false);
+	run(TIMEOUT);
+	assert_settled();
+}
+
+/* Both were masters when the one fell silent for the other. */
+static void
+of_two_masters_the_one_that_is_not_heard_gives_way(void **state)
+{
+	struct member *low, *high;
+
+	(void)state;
+	begin(2, 9);
+	members[1].net = 1;
+	run(5000);
+	master_of(1)->e.version = 20;
+	low = master_of(0);
+	high = master_of(1);
+	block(high, low, true);
+	members[1].net = 0;
+	run(TIMEOUT + 2 * INTERVAL);
+	assert_ptr_equal(master_of(0), low);
+	assert_int_equal(high->e.master, low->e.incarnation);
+	block(high, low, false);
+	run(2 * TIMEOUT);
+	assert_settled();
+}
+
+static void
+a_pair_that_does_not_hear_each_other_makes_no_second_master(void **state)
+{
+	struct member *m, *apart;
+
+	(void)state;
+	begin(3, 10);
+	run(5000);
+	m = master_of(0);
+	apart = a_slave(1);
+	block(m, apart, true);
+	block(apart, m, true);
+	run(10 * TIMEOUT);
+	assert_ptr_equal(master_of(0), m);
+	assert_int_equal(m->e.term, 1);
+	assert_int_equal(apart->e.master, 0);
+	assert_true(election_shut_out(&apart->e, clock_of(apart)));
+	block(m, apart, false);
+	block(apart, m, false);
+	run(TIMEOUT);
+	assert_settled();
+	block(a_slave(0), a_slave(1), true);
+	block(a_slave(1), a_slave(0), true);
+	run(5 * TIMEOUT);
+	assert_settled(); /* slaves need not hear each other */
 }
 
 /* --- the master goes --- */
@@ -824,7 +971,7 @@ what_a_master_said_before_it_left_is_ignored(void **state)
 	    election_step(&one, 1110).what, ELECTION_MASTER); /* the heir is not heard */
 }
 
-/* One that hears the master still has us wait, but not for ever. */
+/* One that hears the master still has us wait, for as long as we hear that. */
 static void
 a_master_that_another_hears_is_given_time(void **state)
 {
@@ -834,8 +981,9 @@ a_master_that_another_hears_is_given_time(void **state)
 	follow_peer(TIMEOUT);
 	assert_int_equal(happens(1010, 9000, CL_HOLDS_STATE, PEER, &what), 1000 + TIMEOUT);
 	assert_int_equal(what, ELECTION_LOST);
-	assert_int_equal(
-	    happens(1000 + TIMEOUT, 19000, CL_HOLDS_STATE, PEER, &what), 1000 + 2 * TIMEOUT);
+	assert_int_equal(happens(1000 + TIMEOUT, 50000, CL_HOLDS_STATE, PEER, &what), 0);
+	assert_true(election_shut_out(&one, 50000));
+	assert_int_equal(happens(50000, 60000, 0, 0, &what), 49990 + FRESH_MS + TICK);
 	assert_int_equal(what, ELECTION_MASTER);
 }
 
@@ -924,7 +1072,7 @@ trouble(void)
 	struct member *m = &members[any(n_members)];
 	unsigned int i;
 
-	switch (any(8)) {
+	switch (any(9)) {
 	case 0:
 		m->alive = false;
 		return;
@@ -946,6 +1094,10 @@ trouble(void)
 		return;
 	case 6:
 		loss = any(60);
+		return;
+	case 7:
+		for (i = 0; i < n_members; i++)
+			blocked[any(n_members)][any(n_members)] = any(2);
 		return;
 	default:
 		for (i = 0; i < n_members; i++)
@@ -973,6 +1125,7 @@ whatever_happens_there_is_one_master_in_the_end(void **state)
 			run(any(2 * timeout));
 		}
 		loss = 0;
+		memset(blocked, 0, sizeof(blocked));
 		for (i = 0; i < n_members; i++)
 			members[i].frozen = 0;
 		members[0].net = 0;
@@ -1012,6 +1165,10 @@ main(void)
 		cmocka_unit_test(the_first_started_is_master_after_two_seconds),
 		cmocka_unit_test(of_those_started_at_once_the_highest_address_is_master),
 		cmocka_unit_test(who_comes_later_follows),
+		cmocka_unit_test(a_pair_that_does_not_hear_each_other_makes_no_second_master),
+		cmocka_unit_test(of_two_masters_the_one_that_is_not_heard_gives_way),
+		cmocka_unit_test(a_master_that_nobody_hears_gives_way),
+		cmocka_unit_test(a_slave_that_nobody_hears_takes_nothing_over),
 		cmocka_unit_test(silence_makes_another_master),
 		cmocka_unit_test(who_is_up_to_date_wins),
 		cmocka_unit_test(the_last_one_serves),
