@@ -115,7 +115,7 @@ on_heartbeat(uint32_t from, struct rd fields)
 	}
 	if (hb.role == CL_MASTER)
 		clleave_heard_master();
-	if (role_is_master())
+	if (role_is_master() && hb.role == CL_SLAVE) /* another master is told by it: election.c */
 		change_seen_version(hb.version);
 	else if (cluster_sender()->incarnation == el->master && cluster_sender()->term == el->term)
 		clstream_heard(hb.seq);

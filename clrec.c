@@ -204,7 +204,7 @@ take_tunnel(const struct repl_record *rec)
 	if (!repl_get_tunnel(rec, &t))
 		return INSTALL_REFUSED;
 	tunnel_match(&t);
-	if (t.version <= clstream_base())
+	if (t.version <= clstream_base() && t.version <= change_version(CHANGE_TUNNEL, t.id))
 		return INSTALL_OLD; /* as it was before there were two of us */
 	if (may_take_tunnel(&t))
 		return tunnel_offer(&t);

@@ -239,18 +239,20 @@ take_mastership(void)
 }
 
 /* What is to be had of the new master: nothing, when we had all of the one before, as it had. Who
- * has more has gone on without him. */
+ * has more has gone on without him. Both may have become masters when the old one died, he with
+ * changes of the old one's that we had lost: what we did begins with our own mastership. */
 static void
-catch_up(const struct election_peer *master)
+catch_up(const struct election_peer *master, bool led)
 {
 	bool same = in_step_with && in_step_with == master->hb.before;
 	uint64_t version = change_table_version();
+	uint64_t base = led ? MIN(master->hb.base, clstream_base()) : master->hb.base;
 
 	synced = same && version == master->hb.base;
 	clstream_follow(synced ? 0 : master->hb.seq);
 	clstream_heard(master->hb.seq);
-	if (el.holds_state && version > master->hb.base)
-		clsync_offer(master->hb.base, !synced);
+	if (el.holds_state && version > base)
+		clsync_offer(base, !synced);
 	else if (!synced)
 		clsync_ask();
 	if (synced)
@@ -274,7 +276,7 @@ follow(uint64_t incarnation)
 	if (master) {
 		plog(LOG_WARNING, "cluster: %s is master, term %u", ip4_text(master->hb.address),
 		    el.term);
-		catch_up(master);
+		catch_up(master, led);
 		send_heartbeat(0);
 	} else {
 		plog(LOG_WARNING, "cluster: no master is known");

@@ -525,6 +525,10 @@ tunnels_of_an_offer(void **state)
 	say_tunnel(1, BASE + 5, 12, 99);
 	expect_offer(true);
 	assert_int_equal(matches, 6);
+	change_set_version(CHANGE_TUNNEL, 2, BASE - 9); /* he was behind when both of us began */
+	slots[CHANGE_TUNNEL][2].unique = 14;
+	say_tunnel(2, BASE - 3, 14, 50000);
+	expect_offer(true);
 	refuses = true;
 	say_tunnel(3, BASE + 5, 12, 99);
 	assert_false(told(clrec_take_offer));
