@@ -76,11 +76,13 @@ OBJS = \
 	clpost.o \
 	clrec.o \
 	clroutes.o \
+	clsame.o \
 	clshare.o \
 	clsock.o \
 	clstatus.o \
 	clstream.o \
 	clsync.o \
+	clwarn.o \
 	cluster.o \
 	command.o \
 	config.o \

@@ -131,6 +131,18 @@ cluster_now(struct cli_def *cli)
 	return NULL;
 }
 
+/* What is not alike and should be, on this member or there. */
+static void
+differences(struct cli_def *cli, const struct cluster_status *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->n; i++)
+		if (s->peers[i].differs[0])
+			cli_print(cli, "Differs          : %s: %s", ip4_text(s->peers[i].address),
+			    cli_clean(s->peers[i].differs));
+}
+
 static void
 show_members(struct cli_def *cli, const struct cluster_status *s)
 {
@@ -146,8 +158,19 @@ show_members(struct cli_def *cli, const struct cluster_status *s)
 	cli_print(cli, "Traffic          : %s", s->routes ? "drawn" : "left to others");
 	cli_print(cli, "Messages         : %s",
 	    conf->cluster_secret[0] ? "signed" : "NOT SIGNED, there is no cluster_secret");
+	differences(cli, s);
 	cli_print(cli, " ");
 	members(cli, s);
+}
+
+/* Alone, though there is a configuration for more than one. */
+static void
+show_trouble(struct cli_def *cli, const struct cluster_status *s)
+{
+	if (s->trouble[0] == '\0')
+		return;
+	cli_print(cli, " ");
+	cli_print(cli, "State            : alone, %s", s->trouble);
 }
 
 static void
@@ -172,7 +195,9 @@ show_cluster(struct cli_def *cli, int argc, char **argv)
 	cli_print(cli, "Highest tunnel   : %u", tunnel_highest());
 	cli_print(cli, "%llu changes queued for sending", (unsigned long long)s->queued);
 	cli_print(cli, "%u peers.", s->n);
-	if (!s->alone)
+	if (s->alone)
+		show_trouble(cli, s);
+	else
 		show_members(cli, s);
 }
 
@@ -192,6 +217,7 @@ cluster_peer_object(const struct cluster_status *s, const struct cluster_peer_st
 	json_put_number(o, "tunnels", p->tunnels);
 	json_put_text(o, "host", p->host);
 	json_put_text(o, "software", p->software);
+	json_put_text(o, "differs", p->differs);
 	return o;
 }
 
@@ -211,6 +237,7 @@ json_cluster(struct cli_def *cli, struct json *j, int argc, char **argv)
 		json_put_text(o, "address", ip4_text(s->own ? s->own : member_address()));
 		json_put_text(o, "master", s->master ? ip4_text(s->master) : "");
 		json_put_text(o, "state", own_state(s));
+		json_put_text(o, "trouble", s->trouble);
 		json_put_number(o, "master_silent_ms", s->master_silent_ms);
 		json_put_bool(o, "up_to_date", s->up_to_date);
 		json_put_number(o, "lag", s->lag);

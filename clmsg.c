@@ -96,6 +96,14 @@ read_head(struct rd *r, struct cl_head *head)
 	head->term = rd_u32(r);
 }
 
+bool
+clmsg_says_signed(const void *packet, size_t len)
+{
+	const uint8_t *p = packet;
+
+	return len >= CLMSG_HEADER && p[5] & SIGNED;
+}
+
 enum clmsg_verdict
 clmsg_open(const void *packet, size_t len, const struct clmsg_key *key, struct cl_head *head,
     struct rd *fields)
@@ -140,6 +148,8 @@ static const struct clfield heartbeat_fields[] = {
 	{ CLT_MASTER, CLFIELD_NUMBER, CLFIELD_OF(struct cl_heartbeat, master), 0 },
 	{ CLT_BASE, CLFIELD_NUMBER, CLFIELD_OF(struct cl_heartbeat, base), 0 },
 	{ CLT_BEFORE, CLFIELD_NUMBER, CLFIELD_OF(struct cl_heartbeat, before), 0 },
+	{ CLT_SETTING, CLFIELD_TEXT, CLFIELD_OF(struct cl_heartbeat, setting), 0 },
+	{ CLT_DIGEST, CLFIELD_NUMBER, CLFIELD_OF(struct cl_heartbeat, digest), 0 },
 };
 
 static const struct clfield proof_fields[] = {

@@ -32,6 +32,7 @@ enum {
 	CLMSG_NONCE = 16,
 	CLMSG_CHALLENGE = CLMSG_HEADER + 4 + 4 + 4 + CLMSG_NONCE, /* octets of one, unsigned */
 	CLMSG_SOFTWARE = 32,					  /* a version with its NUL */
+	CLMSG_SETTING = 40, /* the name of a setting with its NUL */
 	/* what messages are filled up to, so that they fit any Ethernet */
 	CLMSG_PACKET = 1400,
 	/* no message is longer: one record, or a forwarded packet, that does not fit CLMSG_PACKET
@@ -92,6 +93,8 @@ enum clmsg_tag {
 	CLT_NUMBER = 31,
 	CLT_HEARD = 32,
 	CLT_HEARS = 33,
+	CLT_SETTING = 40,
+	CLT_DIGEST = 41,
 };
 
 /* In front of every message. */
@@ -124,6 +127,10 @@ struct wr clmsg_begin(void *buf, size_t size, const struct cl_head *head);
 
 /* Octets of the message, signed when there is a key; 0 when something did not fit. */
 size_t clmsg_seal(struct wr *w, const struct clmsg_key *key);
+
+/* Whether a message says that it is signed: with what key, or whether it is, is another question.
+ */
+bool clmsg_says_signed(const void *packet, size_t len);
 
 enum clmsg_verdict {
 	CLMSG_OK,
@@ -168,6 +175,8 @@ struct cl_heartbeat {
 	char host[HOSTNAME_LEN];
 	char software[CLMSG_SOFTWARE]; /* its version */
 	uint64_t hears[CLMSG_HEARS];   /* incarnations of whom it has heard lately; then 0 */
+	char setting[CLMSG_SETTING];   /* one that members should have alike (clsame.h) */
+	uint32_t digest;	       /* of its value; 0: no setting is told */
 };
 
 /* CHALLENGE and PROOF. */

@@ -12,6 +12,7 @@
 #include "clleave.h"
 #include "clmsg.h"
 #include "clpost.h"
+#include "clsame.h"
 #include "clstream.h"
 #include "cluster.h"
 #include "counter.h"
@@ -113,6 +114,7 @@ on_heartbeat(uint32_t from, struct rd fields)
 		plog(LOG_WARNING, "cluster: hearing %s (%s)", ip4_text(from), hb.host);
 		change_subscribe(true);
 	}
+	clsame_heard(from, &hb, loop_now_ms());
 	if (hb.role == CL_MASTER)
 		clleave_heard_master();
 	if (role_is_master() && hb.role == CL_SLAVE) /* another master is told by it: election.c */

@@ -12,6 +12,7 @@
 #include "clguard.h"
 #include "clsock.h"
 #include "cluster.h"
+#include "clwarn.h"
 #include "config.h"
 #include "counter.h"
 #include "log.h"
@@ -200,6 +201,21 @@ prove(const struct cl_head *head, uint32_t from, struct rd fields)
 		take_proof(head, from, &m);
 }
 
+/* A stranger speaks from the address of one that is heard at the same time. */
+static void
+look_for_twin(const struct cl_head *head, uint32_t from)
+{
+	const struct clguard_peer *p;
+	unsigned int i;
+
+	for (i = 0; head->kind == CL_HEARTBEAT && i < CLGUARD_PEERS; i++) {
+		p = clguard_peer(&guard, i);
+		if (p && p->address == from && p->incarnation != head->incarnation &&
+		    loop_now_ms() - p->heard_ms <= (uint64_t)2 * doors->el->interval_ms)
+			clwarn(from, CLWARN_TWINS, loop_now_ms());
+	}
+}
+
 static void
 admit(const struct cl_head *head, uint32_t from, struct rd fields)
 {
@@ -207,7 +223,10 @@ admit(const struct cl_head *head, uint32_t from, struct rd fields)
 	unsigned int place;
 	enum clguard_verdict verdict = clguard_check(&guard, head, from, loop_now_ms(), &place);
 
+	if (verdict == CLGUARD_CHALLENGE || verdict == CLGUARD_IGNORE)
+		look_for_twin(head, from);
 	if (verdict == CLGUARD_HEAR) {
+		clwarn_heard(from);
 		dispatch(head, from, fields);
 	} else if (verdict == CLGUARD_CHALLENGE) {
 		COUNT(cluster_challenged);
@@ -216,6 +235,16 @@ admit(const struct cl_head *head, uint32_t from, struct rd fields)
 	} else {
 		turn_away(verdict);
 	}
+}
+
+/* A message under a key that is not ours. */
+static void
+tell_of_secret(uint32_t from, bool is_signed)
+{
+	enum clwarn what = is_signed ? CLWARN_OTHER_SECRET : CLWARN_UNSIGNED;
+
+	COUNT(cluster_bad_hmac);
+	clwarn(from, key.set ? what : CLWARN_SIGNED, loop_now_ms());
 }
 
 static void
@@ -227,18 +256,18 @@ on_input(uint32_t from, const uint8_t *data, size_t len)
 	COUNT(cluster_received);
 	if (!key.set && !clsock_is_near(from)) {
 		COUNT(cluster_far);
+		clwarn(from, CLWARN_FAR, loop_now_ms());
 		return;
 	}
 	switch (clmsg_open(data, len, &key, &head, &fields)) {
 	case CLMSG_OK:
 		break;
 	case CLMSG_BAD_MAC:
-		COUNT(cluster_bad_hmac);
-		plog_limit(LOG_WARNING, "cluster: %s has another cluster_secret", ip4_text(from));
+		tell_of_secret(from, clmsg_says_signed(data, len));
 		return;
 	case CLMSG_OTHER_FORMAT:
 		COUNT(cluster_other_format);
-		plog_limit(LOG_WARNING, "cluster: %s speaks another version", ip4_text(from));
+		clwarn(from, CLWARN_FORMAT, loop_now_ms());
 		return;
 	default:
 		COUNT(cluster_malformed);

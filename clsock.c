@@ -12,6 +12,7 @@
 #include "log.h"
 #include "loop.h"
 #include "shm.h"
+#include "util.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,8 +26,8 @@
 
 enum {
 	BATCH = 64,
-	OUT_SIZE = 1 << 20,  /* octets of queued messages */
-	ROOM = 16 << 20,     /* octets the kernel may keep for us */
+	OUT_SIZE = 1 << 20, /* octets of queued messages */
+	ROOM = 16 << 20,    /* octets the kernel may keep for us */
 	BATCHES_A_TURN = 4, /* then others have their turn */
 };
 
@@ -60,7 +61,7 @@ static struct {
 
 /* --- opening --- */
 
-/* The first address of the interface. False: it has none, or is the loopback. */
+/* The first address of the interface. False: it has none, is down, or is the loopback. */
 static bool
 find_address(const char *interface)
 {
@@ -72,7 +73,8 @@ find_address(const char *interface)
 		return false;
 	for (i = list; i && !found; i = i->ifa_next) {
 		if (!i->ifa_addr || !i->ifa_netmask || i->ifa_addr->sa_family != AF_INET ||
-		    (i->ifa_flags & IFF_LOOPBACK) || strcmp(i->ifa_name, interface) != 0)
+		    (i->ifa_flags & IFF_LOOPBACK) || !(i->ifa_flags & IFF_UP) ||
+		    strcmp(i->ifa_name, interface) != 0)
 			continue;
 		memcpy(&addr, i->ifa_addr, sizeof(addr));
 		memcpy(&mask, i->ifa_netmask, sizeof(mask));
@@ -83,6 +85,28 @@ find_address(const char *interface)
 	}
 	freeifaddrs(list);
 	return found;
+}
+
+/* Why there is nobody to talk to on an interface. */
+static const char *
+nobody(const char *interface)
+{
+	struct ifaddrs *list, *i;
+	unsigned int flags = 0;
+
+	if (interface[0] == '\0')
+		return "is empty";
+	if (if_nametoindex(interface) == 0)
+		return "is no interface of this machine";
+	if (getifaddrs(&list) < 0)
+		return strerror(errno);
+	for (i = list; i; i = i->ifa_next)
+		if (strcmp(i->ifa_name, interface) == 0)
+			flags = i->ifa_flags;
+	freeifaddrs(list);
+	if (flags & IFF_LOOPBACK)
+		return "is the loopback, where no other member can be";
+	return flags & IFF_UP ? "has no IPv4 address" : "is down";
 }
 
 /* What the kernel's own limit refuses to others, root gets. */
@@ -97,26 +121,40 @@ make_room(int fd)
 		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof(octets));
 }
 
-static int
-set_up(int fd, const struct clsock_config *c)
+static struct ip_mreqn
+member_of(const struct clsock_config *c)
 {
-	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(c->port) };
-	struct ip_mreqn member = {
+	return (struct ip_mreqn){
 		.imr_multiaddr.s_addr = c->group,
 		.imr_address = from_here.ipi_spec_dst,
 		.imr_ifindex = from_here.ipi_ifindex,
 	};
+}
+
+static int
+set_up(int fd, const struct clsock_config *c)
+{
+	struct sockaddr_in any = { .sin_family = AF_INET, .sin_port = htons(c->port) };
+	struct ip_mreqn member = member_of(c);
 	int off = 0, ttl = c->ttl;
 
 	make_room(fd);
-	if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, c->interface,
-		(socklen_t)strlen(c->interface) + 1) < 0 ||
-	    bind(fd, (const struct sockaddr *)&any, sizeof(any)) < 0 ||
-	    setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &member, sizeof(member)) < 0 ||
-	    setsockopt(fd, IPPROTO_IP, IP_MULTICAST_LOOP, &off, sizeof(off)) < 0 ||
-	    setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &off, sizeof(off)) < 0 ||
-	    setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, sizeof(ttl)) < 0)
-		return -1;
+	return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, c->interface,
+		   (socklen_t)strlen(c->interface) + 1) < 0 ||
+		       bind(fd, (const struct sockaddr *)&any, sizeof(any)) < 0 ||
+		       setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &member, sizeof(member)) < 0 ||
+		       setsockopt(fd, IPPROTO_IP, IP_MULTICAST_LOOP, &off, sizeof(off)) < 0 ||
+		       setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &off, sizeof(off)) < 0 ||
+		       setsockopt(fd, IPPROTO_IP, IP_MULTICAST_TTL, &ttl, sizeof(ttl)) < 0
+		   ? -1
+		   : 0;
+}
+
+static int
+join(int fd, const struct clsock_config *c)
+{
+	struct ip_mreqn member = member_of(c);
+
 	return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &member, sizeof(member));
 }
 
@@ -162,26 +200,43 @@ on_readable(int fd, void *arg)
 	}
 }
 
+/* Opens the socket, and tells at what that failed. */
+static int
+open_socket(const struct clsock_config *c, char *why, size_t why_size)
+{
+	sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (sock < 0 || set_up(sock, c) < 0)
+		snprintf(why, why_size, "cluster_port %u on %s: %s", (unsigned)c->port,
+		    c->interface, strerror(errno));
+	else if (join(sock, c) < 0)
+		snprintf(why, why_size, "cluster_address %s cannot be joined on %s: %s",
+		    ip4_text(c->group), c->interface, strerror(errno));
+	else if (loop_add(sock, on_readable, NULL) < 0)
+		snprintf(why, why_size, "cluster_port %u: too many descriptors", (unsigned)c->port);
+	else
+		return 0;
+	if (sock >= 0)
+		close(sock);
+	sock = -1;
+	return -1;
+}
+
 enum clsock_result
 clsock_open(const struct clsock_config *c, char *why, size_t why_size)
 {
-	if (!find_address(c->interface))
+	if (!find_address(c->interface)) {
+		snprintf(why, why_size, "cluster_interface%s%s %s", c->interface[0] ? " " : "",
+		    c->interface, nobody(c->interface));
 		return CLSOCK_NOBODY;
-	sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	}
 	group = (struct sockaddr_in){
 		.sin_family = AF_INET,
 		.sin_port = htons(c->port),
 		.sin_addr.s_addr = c->group,
 	};
 	input = c->input;
-	if (sock < 0 || set_up(sock, c) < 0 || loop_add(sock, on_readable, NULL) < 0) {
-		snprintf(why, why_size, "cluster_port %u on %s: %s", (unsigned)c->port,
-		    c->interface, strerror(errno));
-		if (sock >= 0)
-			close(sock);
-		sock = -1;
+	if (open_socket(c, why, why_size) < 0)
 		return CLSOCK_FAILED;
-	}
 	lay_out_buffers();
 	return CLSOCK_OPEN;
 }

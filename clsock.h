@@ -22,10 +22,11 @@ struct clsock_config {
 
 enum clsock_result {
 	CLSOCK_OPEN,
-	CLSOCK_NOBODY, /* no such interface, no address there, or the loopback: nobody to talk to */
-	CLSOCK_FAILED, /* with a reason */
+	CLSOCK_NOBODY, /* nobody to talk to: no such interface, down, no address, or the loopback */
+	CLSOCK_FAILED,
 };
 
+/* With a reason, but for CLSOCK_OPEN: "cluster_interface eth1 is down". */
 enum clsock_result clsock_open(const struct clsock_config *c, char *why, size_t why_size);
 void clsock_close(void);
 

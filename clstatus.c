@@ -7,8 +7,10 @@
 #include "change.h"
 #include "clleave.h"
 #include "clroutes.h"
+#include "clsame.h"
 #include "clstream.h"
 #include "cluster.h"
+#include "clwarn.h"
 #include "loop.h"
 #include "role.h"
 #include "seq.h"
@@ -55,6 +57,7 @@ fill_peer(struct cluster_peer_status *s, const struct election_peer *p,
 	};
 	str_copy(s->host, sizeof(s->host), p->hb.host);
 	str_copy(s->software, sizeof(s->software), p->hb.software);
+	clsame_differs(p->hb.address, s->differs, sizeof(s->differs));
 }
 
 void
@@ -66,6 +69,7 @@ clstatus_publish(const struct election *el, bool up_to_date, uint64_t heartbeats
 	seq_begin(&status->seq);
 	status->role = el->role;
 	status->alone = cluster_own_address() == 0;
+	str_copy(status->trouble, sizeof(status->trouble), clwarn_trouble());
 	status->up_to_date = up_to_date;
 	status->routes = clroutes_draws();
 	status->leaving = clleave_begun();

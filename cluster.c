@@ -6,7 +6,8 @@
  * then is in take_mastership() and follow() below, in order.
  *
  * Others of the group: clpeers.c, who else is there; clpost.c, the messages' way out and in;
- * clroutes.c, whether we draw traffic; clleave.c, a planned stop; clstatus.c, what people see.
+ * clroutes.c, whether we draw traffic; clleave.c, a planned stop; clsame.c, settings that should be
+ * alike; clwarn.c, what operators have to put right; clstatus.c, what people see.
  */
 #include "cluster.h"
 #include "acct_queue.h"
@@ -16,11 +17,13 @@
 #include "clpeers.h"
 #include "clpost.h"
 #include "clroutes.h"
+#include "clsame.h"
 #include "clshare.h"
 #include "clsock.h"
 #include "clstatus.h"
 #include "clstream.h"
 #include "clsync.h"
+#include "clwarn.h"
 #include "config.h"
 #include "counter.h"
 #include "election.h"
@@ -193,6 +196,7 @@ send_heartbeat(uint32_t to)
 	hb.flags |= CL_ACKNOWLEDGES | (clroutes_draws() ? CL_DRAWS : 0);
 	str_copy(hb.host, sizeof(hb.host), conf->hostname);
 	str_copy(hb.software, sizeof(hb.software), L2TPNS_VERSION);
+	clsame_tell(&hb);
 	w = clpost_begin(CL_HEARTBEAT, to);
 	clmsg_put_heartbeat(&w, &hb);
 	clpost_send(to, &w);
@@ -382,6 +386,7 @@ cluster_open(char *why, size_t why_size)
 
 	clpost_init(&post_doors);
 	result = clpost_open(why, why_size);
+	clwarn_link(result, why);
 	alone = result != CLSOCK_OPEN;
 	return result == CLSOCK_FAILED ? -1 : 0;
 }
@@ -393,8 +398,7 @@ look_for_link(void)
 	char why[128];
 	enum clsock_result result = clpost_open(why, sizeof(why));
 
-	if (result == CLSOCK_FAILED)
-		plog_limit(LOG_ERROR, "%s", why);
+	clwarn_link(result, why);
 	alone = result != CLSOCK_OPEN;
 	if (alone)
 		return;
@@ -452,6 +456,7 @@ cluster_init(void)
 	clsync_init(conf->max_tunnels, conf->max_sessions);
 	clcount_init(conf->max_sessions);
 	clpeers_init(&el);
+	clsame_init();
 	cluster_on_message(CL_LEAVE, on_leave);
 }
 

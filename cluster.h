@@ -92,15 +92,17 @@ struct cluster_peer_status {
 	uint64_t lag; /* changes of the master's that it had not got when it was last heard */
 	uint32_t sessions, tunnels;
 	char host[HOSTNAME_LEN], software[CLMSG_SOFTWARE];
+	char differs[96]; /* settings that it has otherwise: "bind_address, plugin" */
 };
 
 struct cluster_status {
 	uint32_t seq; /* odd while it is written */
 	uint8_t role;
-	bool alone;	 /* nobody else can be */
-	bool up_to_date; /* holds all that the master holds */
-	bool routes;	 /* draws traffic */
-	bool leaving;	 /* has been told to end, and others go on */
+	bool alone;	   /* nobody else can be */
+	char trouble[128]; /* why, though there should be others */
+	bool up_to_date;   /* holds all that the master holds */
+	bool routes;	   /* draws traffic */
+	bool leaving;	   /* has been told to end, and others go on */
 	uint32_t term;
 	uint32_t master_silent_ms; /* since the master was heard; 0: it is us, or none is known */
 	uint64_t uptime_ms;

@@ -12,6 +12,7 @@
 enum {
 	FAMILY_LATER = 1,  /* nothing serves it yet */
 	FAMILY_PLUGIN = 2, /* whoever loads plugins may refuse a line at run time */
+	FAMILY_SAME = 4,   /* all members of a cluster should have the same lines */
 };
 
 /* A line in words, where it stands, and where a refusal is told. */

@@ -14,6 +14,7 @@ enum {
 	ITEM_LIST = 4,	  /* may be several words */
 	ITEM_OPEN = 8,	  /* what serves when it is not set cannot be written as a value */
 	ITEM_LATER = 16,  /* nothing serves it yet: a warning at start; goes with the first use */
+	ITEM_SAME = 32,	  /* all members of a cluster should have the same value */
 };
 
 /* Room for any value as text, with its quotes. */

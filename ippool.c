@@ -29,6 +29,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -83,6 +84,7 @@ static struct hash by_user; /* map_key() -> the entry he had last */
 static struct net *nets;
 static uint32_t *sorted; /* numbers of nets by first address, larger ones first */
 static uint32_t n_nets, n_pools;
+static uint64_t sum; /* ippool_sum() */
 static struct pool pools[IPPOOL_POOLS];
 static uint32_t reserved[IPPOOL_RESERVED]; /* our own addresses, host order */
 static unsigned int n_reserved;
@@ -548,6 +550,23 @@ make_nets(const struct ippool_file *f)
 	}
 }
 
+/* The same on all machines: FNV-1a of each, added. */
+static void
+add_up(const struct ippool_file *f)
+{
+	char text[IPPOOL_NAME + 32];
+	const char *c;
+	uint64_t h;
+	uint32_t i;
+
+	for (i = 0, sum = 0; i < f->n_specs; i++, sum += h) {
+		snprintf(text, sizeof(text), "%s %u/%u", f->names[f->specs[i].pool],
+		    f->specs[i].first, f->specs[i].len);
+		for (c = text, h = UINT64_C(0xcbf29ce484222325); *c; c++)
+			h = (h ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
+	}
+}
+
 static void
 make_pools(const struct ippool_file *f)
 {
@@ -617,6 +636,7 @@ come_into_force(const struct ippool_file *f)
 	if (f != &shared->file)
 		ippool_file_copy(&shared->file, f);
 	make_nets(f);
+	add_up(f);
 	make_pools(f);
 	rehome_all(old_pools, n_old);
 	shared->free_count = 0;
@@ -674,6 +694,12 @@ ippool_orphan(uint32_t *pos)
 			return e->s;
 	}
 	return 0;
+}
+
+uint64_t
+ippool_sum(void)
+{
+	return sum;
 }
 
 /* ---- for show ---- */

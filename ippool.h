@@ -71,6 +71,9 @@ bool ippool_pool_exists(const char *pool);
  */
 sess_id ippool_orphan(uint32_t *pos);
 
+/* A number that is the same where the same networks are in force, whatever their order. */
+uint64_t ippool_sum(void);
+
 /* Addresses free and used. */
 void ippool_counts(uint64_t *free_count, uint64_t *used_count);
 

@@ -236,6 +236,8 @@ each_kind_comes_as_it_was_sent(void **state)
 		.tunnels = 256,
 		.host = "lns1",
 		.software = L2TPNS_VERSION,
+		.setting = "bind_address",
+		.digest = 0xfedcba98,
 		.hears = { 5, UINT64_MAX } };
 	static const struct cl_proof proof = { .nonce = { 1, 2, 3 }, .address = 0x0200000a };
 	static const struct cl_change change = { .seq = 4711 };

@@ -111,7 +111,7 @@ getifaddrs(struct ifaddrs **list)
 	mask = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(0xffffff00) };
 	two = one = (struct ifaddrs){
 		.ifa_name = nothing_there ? other : name,
-		.ifa_flags = loopback ? IFF_LOOPBACK : 0,
+		.ifa_flags = IFF_UP | (loopback ? IFF_LOOPBACK : 0),
 		.ifa_addr = (void *)&addr,
 		.ifa_netmask = (void *)&mask,
 	};
