@@ -41,6 +41,7 @@ enum {
 	REST_SEC = 64,	  /* sessions at rest are told so often */
 	MET_WALKS = 3,	  /* walks that tell all when a member is met: he may not hear us yet */
 	SILENT_MS = 3000, /* who tells nothing for so long may be gone: we tell his figures */
+	SPOKEN_OF = 1,	  /* when he was heard who never was, but has a place */
 	GONE = 64,	  /* incarnations that had a place, and must not get one again */
 	ASKED_MOST = 256  /* sessions in one COUNT_ASK */
 };
@@ -58,7 +59,7 @@ struct row {
 static struct member {
 	uint64_t incarnation; /* 0: free */
 	uint64_t heard_ms;
-	struct row *rows; /* last figure told, by session; NULL: never used */
+	struct row *rows; /* last figure told, by session */
 } members[MEMBERS];
 
 static uint64_t gone[GONE]; /* the last in gone[n_gone modulo GONE] */
@@ -368,12 +369,8 @@ clcount_tell_last(void)
 static void
 take_place(struct member *m, uint64_t incarnation)
 {
-	size_t size = (limit + (size_t)1) * sizeof(*m->rows);
-
-	if (!m->rows)
-		m->rows = shm_map_parent("counters of a member", size);
-	else
-		shm_trim(m->rows, size, 0);
+	if (m->incarnation)
+		shm_trim(m->rows, (limit + (size_t)1) * sizeof(*m->rows), 0);
 	m->incarnation = incarnation;
 }
 
@@ -388,7 +385,8 @@ has_gone(uint64_t incarnation)
 	return false;
 }
 
-/* NULL: none, he has given his place to another. */
+/* NULL: none, he has given his place to another. One that is only spoken of is the first to give
+ * way: whoever is made up must not put out who is there. */
 static struct member *
 member_of(uint64_t incarnation)
 {
@@ -405,7 +403,7 @@ member_of(uint64_t incarnation)
 	if (oldest->incarnation)
 		gone[n_gone++ % GONE] = oldest->incarnation;
 	take_place(oldest, incarnation);
-	oldest->heard_ms = loop_now_ms();
+	oldest->heard_ms = SPOKEN_OF;
 	return oldest;
 }
 
@@ -736,8 +734,11 @@ void
 clcount_init(uint32_t max_sessions)
 {
 	size_t size = (max_sessions + (size_t)1) * sizeof(struct row);
+	struct member *m;
 
 	limit = max_sessions;
+	for (m = members; m < members + MEMBERS; m++)
+		m->rows = shm_map_parent("counters of a member", size);
 	others = shm_map_parent("counters of other members", size);
 	told = shm_map_parent("counters told", size);
 	parked = shm_map_parent("counters of absent sessions", size);

@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { MAX_MAPS = 128 };
+enum { MAX_MAPS = 256 };
 
 static struct {
 	void *addr;

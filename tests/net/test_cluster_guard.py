@@ -1,7 +1,9 @@
 """Who is heard on the cluster's link: what a stranger, or a recorder of real messages, can do with and without a secret."""
 
 import collections
+import json
 import socket
+import struct
 import time
 
 import pytest
@@ -12,6 +14,7 @@ from netns import wait_for
 from test_cluster import OUTER, VIP, Network, Trio, all_up, held, wait_all
 
 KEY = "among us"
+COUNT_RECORD = 6
 
 
 @pytest.fixture
@@ -371,3 +374,32 @@ def test_ttl_needs_a_secret(plant, secret, ttl):
     told = "cluster_mcast_ttl 4 needs a cluster_secret: 1 is used"
     assert (told in "".join(trio.members[0].lns.log)) == (not secret)
     wire.close()
+
+
+MANY = 100
+
+
+def sessions_of(member):
+    return json.loads("\n".join(member.lns.run("show session json")))
+
+
+def count_of(session, incarnations):
+    """A COUNT record: what members of these names are said to have counted for a session."""
+    record = struct.pack("!BBIQ", COUNT_RECORD, 0, session["id"], 0) + clwire.field(1, session["unique_id"])
+    for incarnation in incarnations:
+        record += clwire.field(8, struct.pack("!Q4B", incarnation, 100, 1, 100, 1))
+    return clwire.field(1, record)
+
+
+def test_more_members_than_ever_were(trio, wire, rogue):
+    """A COUNT names incarnations, in twos, as restarts do over the months, and nonsense at once: there are places for so many,
+    and none ends for want of another."""
+    call(trio, "joe")
+    session, = sessions_of(trio.master())
+    for n in range(MANY):
+        rogue.say(clwire.COUNT, count_of(session, [2 * n + 1, 2 * n + 2]))
+
+    def heard(m):
+        m.lns.check()
+        return sessions_of(m)[0]["uploaded_bytes"] >= 200 * MANY
+    wait_for(lambda: all(heard(m) for m in trio.members), "all to have heard")
