@@ -17,9 +17,12 @@ int l2tpns_main(int argc, char **argv);
 #include "../../l2tpns.c"
 #undef main
 
+#include "avp.h"
 #include "clfield.h"
 #include "clguard.h"
 #include "clsock.h"
+#include "iptab.h"
+#include "l2tp_chan.h"
 
 #include <ifaddrs.h>
 #include <net/if.h>
@@ -36,6 +39,7 @@ enum {
 	TUNNEL_LIMIT = 8,
 	SESSION_LIMIT = 40,
 	PENDING = 64,
+	MOST_SAID = 6000, /* messages in a step: a synchronisation's parts, or what is sent again */
 	QUIET_MS = 61000, /* longer than anybody is thought of */
 };
 
@@ -57,7 +61,8 @@ static struct peer {
 	uint32_t address;
 	uint32_t sync; /* number of the last SYNC_ASK it got */
 	uint32_t part;
-	uint64_t seq; /* of its last CHANGE */
+	uint64_t seq;	 /* of its last CHANGE */
+	uint64_t number; /* of its last FORWARD */
 	uint8_t nonce[CLMSG_NONCE];
 	bool asked; /* it got a challenge */
 } peers[PEERS];
@@ -80,6 +85,7 @@ static int cluster_fd = -1;
 static unsigned int no_room;		   /* so many messages are refused */
 static unsigned int quiet_turns, quiet_ms; /* before the next step */
 static struct rd input;			   /* steps to come */
+static unsigned int said;		   /* messages since the last step */
 static struct clmsg_key right_key;
 
 static void do_step(void);
@@ -200,6 +206,7 @@ hear(uint32_t to, const uint8_t *data, size_t len)
 
 	MUST(clmsg_open(data, len, &right_key, &head, &fields) == CLMSG_OK);
 	MUST(head.kind < CLMSG_KINDS && (!clmsg_names_receiver(head.kind) || head.receiver));
+	MUST(++said <= MOST_SAID);
 	MUST(head.kind != CL_FORWARD); /* nothing came that was not handed on once already */
 	ours = head.incarnation;
 	term = head.term;
@@ -361,14 +368,23 @@ begin_of(struct peer *p, uint8_t kind)
 	return clmsg_begin(buf, sizeof(buf), &head);
 }
 
+/* So many octets of the input as it says: where they are. */
+static const uint8_t *
+some_octets(size_t *n)
+{
+	*n = some();
+	return rd_bytes(&input, *n);
+}
+
 /* Fields as they come from the input. */
 static void
 put_octets(struct wr *w)
 {
-	size_t n = some();
+	size_t n;
+	const uint8_t *p = some_octets(&n);
 
 	if (n > 0)
-		wr_bytes(w, rd_bytes(&input, n), n);
+		wr_bytes(w, p, n);
 }
 
 static uint64_t
@@ -412,38 +428,94 @@ proof(struct peer *p, uint8_t kind)
 
 /* --- records --- */
 
+static struct note
+some_note(void)
+{
+	struct note n = { .kind = (uint8_t)(octet() % NOTE_KINDS), .tag = octet() % 64 };
+	struct note_route route = { .addr = htonl(0x0a090000u + octet() % 32), .len = 28 };
+
+	n.len = (uint8_t)some();
+	rd_copy(&input, n.data, n.len);
+	if (n.kind != NOTE_ROUTE && n.kind != NOTE_WAITS)
+		return n;
+	route.len = (uint8_t)(route.len + octet() % 5);
+	n.len = sizeof(route);
+	memcpy(n.data, &route, sizeof(route));
+	return n;
+}
+
+static void
+fill_ppp(struct repl_ppp *p)
+{
+	uint8_t bits = octet() ^ 0x86; /* accepted, served, announced */
+
+	p->authtype = octet() % 4;
+	p->auth_id = octet();
+	p->lcp_id = octet();
+	p->ipcp_id = octet();
+	p->heard = bits & 1;
+	p->auth_done = bits >> 1 & 1;
+	p->served = bits >> 2 & 1;
+	p->proxied = bits >> 3 & 1;
+	p->ask_address = bits >> 4 & 1;
+	p->any_address = bits >> 5 & 1;
+	p->has_address = bits >> 6 & 1;
+	p->announced = bits >> 7 & 1;
+	p->our_mru = (uint16_t)near(1492);
+}
+
+static void
+fill_account(struct repl_account *a)
+{
+	a->state = octet() % 3;
+	a->age_ds = (uint32_t)near(100);
+	a->interim_ds = (uint32_t)near(100);
+	a->rx_bytes = near(1000);
+}
+
 static void
 put_session(struct wr *w, uint32_t id, uint64_t version)
 {
 	static struct repl_session s;
-	struct note n = { .kind = (uint8_t)(octet() % NOTE_KINDS), .len = octet() % 32 };
+	unsigned int notes;
+	struct note n;
 
 	repl_clear_session(&s);
 	s.id = id;
 	s.version = version;
-	s.rec.tunnel = octet() % (TUNNEL_LIMIT + 2);
+	s.rec.tunnel = 1 + octet() % (TUNNEL_LIMIT + 1);
 	s.rec.wire_sid = octet() % 16 + 1;
 	s.rec.peer_sid = octet() % 16 + 1;
 	s.rec.unique = octet() % 8;
-	s.rec.state = octet() % 4;
-	s.rec.phase = octet() % 5;
-	s.rec.cp[SESS_CP_LCP] = octet() % 10;
-	s.rec.cp[SESS_CP_IPCP] = octet() % 10;
+	s.rec.state = (SESS_OPEN + octet()) % 4;
+	s.rec.phase = (PPP_NETWORK + octet()) % 5;
+	s.rec.cp[SESS_CP_LCP] = (9 + octet()) % 10;
+	s.rec.cp[SESS_CP_IPCP] = (9 + octet()) % 10;
 	s.rec.ip4 = htonl(0x0a090000u + octet() % 16);
-	s.rec.authed = octet() & 1;
+	s.rec.pooled = octet() & 1;
+	s.rec.authed = ~octet() & 1;
 	s.rec.down = octet() & 1;
 	s.rec.garden = octet() & 1;
+	s.rec.answered = octet() & 1;
+	s.rec.sequencing = octet() & 1;
 	s.rec.rate_in = octet();
+	s.rec.peer_mru = (uint16_t)near(1500);
+	s.rec.session_timeout = octet();
+	s.rec.idle_timeout = octet();
 	s.rec.snoop_ip = octet() & 1 ? htonl(0x0a020001) : 0;
 	s.rec.snoop_port = 9;
 	s.rec.auth = octet() % 4;
-	s.on = octet() & 1;
-	s.acct.state = octet() % 3;
-	s.ppp.announced = octet() & 1;
+	s.on = ~octet() & 1;
+	fill_ppp(&s.ppp);
+	fill_account(&s.acct);
 	s.age_ds = (uint32_t)near(100);
 	snprintf(s.rec.user, sizeof(s.rec.user), "user%u", octet() % 4);
-	if (n.kind)
-		(void)repl_add_note(&s, &n);
+	snprintf(s.rec.calling, sizeof(s.rec.calling), "0733%u", octet() % 4);
+	for (notes = octet() % 4; notes > 0; notes--) {
+		n = some_note();
+		if (n.kind)
+			(void)repl_add_note(&s, &n);
+	}
 	(void)repl_put_session(w, &s);
 }
 
@@ -453,11 +525,11 @@ put_tunnel(struct wr *w, uint32_t id, uint64_t version)
 	struct repl_tunnel t = {
 		.id = id,
 		.version = version,
-		.state = octet() % 4,
-		.chan_open = octet() & 1,
+		.state = (TUNNEL_OPEN + octet()) % 4,
+		.chan_open = ~octet() & 1,
 		.wire_tid = octet() % 8 + 1,
 		.peer_tid = octet() % 8 + 1,
-		.local_ip = octet() % 8 ? SERVICE : htonl(0x0a010002),
+		.local_ip = octet() % 8 == 7 ? htonl(0x0a010002) : SERVICE,
 		.peer_ip = htonl(0x0a030001),
 		.peer_port = 1701,
 		.peer_window = octet(),
@@ -470,58 +542,143 @@ put_tunnel(struct wr *w, uint32_t id, uint64_t version)
 	(void)repl_put_tunnel(w, &t);
 }
 
+/* A control message as one that waits for its acknowledgement. */
 static void
-put_small_record(struct wr *w, uint8_t kind, uint32_t id, uint64_t version)
+put_chan(struct wr *w, uint32_t tunnel, uint64_t version)
 {
 	static struct repl_chan c;
-	static struct repl_acct a;
-	static struct repl_count n;
 
 	c = (struct repl_chan){
-		.version = version, .tunnel = (uint16_t)id, .ns = (uint16_t)near(10), .len = 12
+		.version = version, .tunnel = (uint16_t)tunnel, .ns = (uint16_t)near(10)
 	};
+	c.len = (uint16_t)(12 + 5 * some());
+	(void)repl_put_chan(w, &c);
+}
+
+static void
+put_acct(struct wr *w, uint32_t session, uint64_t version)
+{
+	static struct repl_acct a;
+
 	a = (struct repl_acct){ .id = octet(),
-		.version = version,
+		.version = octet() & 1 ? version : octet() % 4,
 		.origin = incarnation_of(octet() % 6),
 		.done = octet() & 1,
 		.status = octet() % 9,
-		.session = id,
-		.key = octet(),
+		.session = session,
+		.key = octet() % 8,
 		.len = 12,
 		.attrs = { 1, 6, 'u', 's', 'e', 'r', 4, 6, 10, 0, 0, 1 } };
+	if (octet() & 1) {
+		a.len = (uint16_t)some();
+		rd_copy(&input, a.attrs, a.len);
+	}
+	(void)repl_put_acct(w, &a);
+}
+
+static void
+put_count(struct wr *w, uint32_t id, uint64_t version)
+{
+	static struct repl_count n;
+	unsigned int i;
+
 	n = (struct repl_count){ .id = id,
 		.version = version,
 		.unique = octet() % 8,
 		.rx_bytes = near(1000),
-		.n = 1,
-		.member[0] = { .incarnation = incarnation_of(octet() % 6),
-		    .rx_bytes = near(1000),
-		    .rx_packets = octet() } };
+		.n = octet() % 4 };
+	for (i = 0; i < n.n; i++)
+		n.member[i] = (struct repl_member){ .incarnation = incarnation_of(octet() % 6),
+			.rx_bytes = near(1000),
+			.rx_packets = octet() };
+	(void)repl_put_count(w, &n);
+}
+
+static void
+put_dae(struct wr *w, uint64_t version)
+{
+	struct repl_dae d = { .id = octet() % 8,
+		.version = version,
+		.ip = htonl(0x0a020000u + octet() % 4),
+		.port = octet(),
+		.request = octet(),
+		.stamped = octet() & 1,
+		.cause = (uint16_t)near(0),
+		.age_ds = (uint32_t)near(100) };
+
+	(void)repl_put_dae(w, &d);
+}
+
+static void
+put_small_record(struct wr *w, uint8_t kind, uint32_t id, uint64_t version)
+{
+	struct repl_pool pool = { .version = version, .user = "user0" };
+	struct repl_ended ended = { .unique = id % 8 };
+	struct repl_mark mark = { .id = id, .version = version };
+
 	if (kind == REPL_CHAN)
-		(void)repl_put_chan(w, &c);
+		put_chan(w, (id - 1) % (TUNNEL_LIMIT + 1) + 1, version);
 	else if (kind == REPL_ACCT)
-		(void)repl_put_acct(w, &a);
-	else
-		(void)repl_put_count(w, &n);
+		put_acct(w, id, version);
+	else if (kind == REPL_COUNT)
+		put_count(w, id, version);
+	else if (kind == REPL_DAE)
+		put_dae(w, version);
+	pool.ip4 = htonl(0x0a090000u + octet() % 16);
+	pool.age_ds = (uint32_t)near(100);
+	pool.user[4] = (char)('0' + octet() % 4);
+	ended.wire_tid = octet() % 8 + 1;
+	ended.wire_sid = octet() % 16 + 1;
+	mark.origin = incarnation_of(octet() % 6);
+	if (kind == REPL_POOL)
+		(void)repl_put_pool(w, &pool);
+	else if (kind == REPL_ENDED)
+		(void)repl_put_ended(w, &ended);
+	else if (kind == REPL_MARK)
+		(void)repl_put_mark(w, &mark);
+}
+
+/* Fields behind those of the record that was put last, at `at`: others of the same tags count. */
+static void
+put_more_fields(struct wr *w, size_t at)
+{
+	unsigned int n;
+	size_t len;
+
+	for (n = octet() % 4; n > 0; n--) {
+		uint16_t tag = octet() % 96;
+		const uint8_t *p = some_octets(&len);
+
+		clfield_put_octets(w, tag, p, len);
+	}
+	len = wr_len(w) - at - 4;
+	if (wr_len(w) > at + 4) {
+		w->buf[at + 2] = (uint8_t)(len >> 8);
+		w->buf[at + 3] = (uint8_t)len;
+	}
 }
 
 static void
 put_record(struct wr *w)
 {
-	uint8_t kind = octet() % 8;
-	uint32_t id = octet() % (SESSION_LIMIT + 4);
-	uint64_t version = near(change_table_version());
+	uint8_t kind = (REPL_SESSION + octet()) % REPL_KINDS;
+	uint32_t id = 1 + octet() % (SESSION_LIMIT + 3);
+	uint64_t version = near(change_table_version() + 1);
 	size_t at = wr_len(w);
+	uint8_t how;
 
 	if (kind == 0)
-		(void)repl_put_gone(w, octet() % 8, id, version);
+		(void)repl_put_gone(w, octet() % REPL_KINDS, id, version);
 	else if (kind == REPL_SESSION)
 		put_session(w, id, version);
 	else if (kind == REPL_TUNNEL)
-		put_tunnel(w, id % (TUNNEL_LIMIT + 2), version);
+		put_tunnel(w, (id - 1) % (TUNNEL_LIMIT + 1) + 1, version);
 	else
 		put_small_record(w, kind, id, version);
-	if (octet() == 1 && wr_len(w) > at)
+	how = octet();
+	if (how == 2)
+		put_more_fields(w, at);
+	if (how == 1 && wr_len(w) > at)
 		w->buf[at + octet() % (wr_len(w) - at)] ^= octet();
 }
 
@@ -530,7 +687,7 @@ put_records(struct wr *w)
 {
 	unsigned int n;
 
-	for (n = octet() % 8; n > 0; n--)
+	for (n = 1 + octet() % 7; n > 0; n--)
 		put_record(w);
 }
 
@@ -584,21 +741,144 @@ request(struct peer *p, uint8_t kind)
 	seal(p, &w);
 }
 
+/* An AVP as the kinds of messages have them, or any. */
+static void
+put_avp(struct wr *w)
+{
+	static const uint16_t numbers[] = { AVP_ASSIGNED_TUNNEL_ID, AVP_ASSIGNED_SESSION_ID,
+		AVP_RECEIVE_WINDOW_SIZE, AVP_PROTOCOL_VERSION };
+	uint8_t what = octet() % 8;
+	uint16_t type = octet() % 128;
+	const uint8_t *p;
+	size_t n;
+
+	if (what < ARRAY_LEN(numbers))
+		avp_put_u16(w, AVP_MANDATORY, numbers[what], octet() % 17);
+	else if (what == 4)
+		avp_put_str(w, AVP_MANDATORY, AVP_HOST_NAME, "lac");
+	else if (what == 5)
+		avp_put_result(w, octet() % 12, octet() % 8, "why");
+	else if (what == 6)
+		avp_put_u32(w, AVP_MANDATORY, type, octet());
+	else if ((p = some_octets(&n)) && n > 0)
+		avp_put(w, 0, type, p, n);
+}
+
+/* A message of the LAC's whose numbers are those that its channel waits for, or near them. */
+static size_t
+lacs_control(uint8_t *buf, size_t size)
+{
+	struct wr w = wr_init(buf, size);
+	uint16_t tid = (1 + octet()) % 9, sid = (1 + octet()) % 17;
+	const struct tunnel *t = tunnel_get(tunnel_by_wire(tid));
+	unsigned int n;
+	size_t len;
+
+	ctl_begin(&w, octet() % 25);
+	avp_put_u32(&w, AVP_MANDATORY, AVP_FRAMING_CAPABILITIES, 3);
+	avp_put_u16(&w, AVP_MANDATORY, AVP_ASSIGNED_SESSION_ID, octet() % 17);
+	avp_put_u32(&w, AVP_MANDATORY, AVP_CALL_SERIAL_NUMBER, 1);
+	avp_put_u32(&w, AVP_MANDATORY, AVP_TX_CONNECT_SPEED, 1);
+	for (n = octet() % 8; n > 0; n--)
+		put_avp(&w);
+	len = ctl_end(&w, tid, sid);
+	if (len > 0)
+		ctl_set_sequence(buf, (uint16_t)near(t ? t->nr : 0), (uint16_t)near(t ? t->ns : 0));
+	return len;
+}
+
+/* A frame of PPP, the length right or not. */
+static size_t
+lacs_frame(uint8_t *buf, size_t size)
+{
+	static const uint16_t protocols[] = { 0xc021, 0xc023, 0xc223, 0x8021, 0x0021, 0x8057 };
+	struct wr w = wr_init(buf, size);
+	const uint8_t *p;
+	size_t n;
+
+	wr_u16(&w, 0x0002);
+	wr_u16(&w, (1 + octet()) % 9);
+	wr_u16(&w, (1 + octet()) % 17);
+	wr_u16(&w, 0xff03);
+	wr_u16(&w, protocols[octet() % ARRAY_LEN(protocols)]);
+	wr_u8(&w, octet() % 16);
+	wr_u8(&w, octet());
+	p = some_octets(&n);
+	wr_u16(&w, (uint16_t)(octet() & 0x80 ? n + 4 : octet()));
+	if (n > 0)
+		wr_bytes(&w, p, n);
+	return wr_len(&w);
+}
+
+/* An IP packet for a subscriber, or from one behind the header of a data message. */
+static size_t
+ip_packet(uint8_t *buf, size_t size, bool up)
+{
+	struct wr w = wr_init(buf, size);
+	uint8_t total = octet();
+
+	if (up) {
+		wr_u16(&w, 0x0002);
+		wr_u16(&w, (1 + octet()) % 9);
+		wr_u16(&w, (1 + octet()) % 17);
+		wr_u32(&w, 0xff030021);
+	}
+	wr_u8(&w, octet() & 1 ? 0x45 : octet());
+	wr_u8(&w, 0);
+	wr_u16(&w, total);
+	wr_u16(&w, 0);
+	wr_u16(&w, octet() & 1 ? 0x4000 : octet());
+	wr_u8(&w, octet());
+	wr_u8(&w, octet() % 18);
+	wr_u16(&w, 0);
+	wr_u32(&w, 0x0a090000u + octet() % 32);
+	wr_u32(&w, 0x0a090000u + octet() % 32);
+	while (wr_len(&w) < total && !w.bad)
+		wr_u8(&w, octet());
+	return wr_len(&w);
+}
+
 static void
 forward(struct peer *p)
 {
 	struct wr w = begin_of(p, CL_FORWARD);
+	uint8_t how = octet();
+	static uint8_t packet[1500];
 	struct cl_forward m = {
-		.what = octet() % 5,
+		.what = 1 + how % 4,
 		.from_ip = htonl(0x0a030001),
-		.from_port = 1701,
-		.to_ip = octet() % 8 ? SERVICE : OURS,
+		.from_port = (uint16_t)(octet() % 8 == 7 ? 1702 : 1701),
+		.to_ip = octet() % 8 == 7 ? OURS : SERVICE,
+		.number = octet() % 2 ? near(p->number) : 0,
+		.payload = packet,
 	};
 
-	m.len = some();
-	m.payload = rd_bytes(&input, m.len);
+	p->number++;
+	if (how & 0x80) {
+		m.len = some();
+		m.payload = rd_bytes(&input, m.len);
+	} else if (m.what == CL_IP_DOWN) {
+		m.len = ip_packet(packet, sizeof(packet), false);
+	} else if (m.what == CL_L2TP && how & 0x40) {
+		m.len = lacs_control(packet, sizeof(packet));
+	} else if (m.what == CL_L2TP && how & 0x20) {
+		m.len = ip_packet(packet, sizeof(packet), true);
+	} else {
+		m.len = lacs_frame(packet, sizeof(packet));
+	}
 	if (m.len > 0)
 		clmsg_put_forward(&w, &m);
+	seal(p, &w);
+}
+
+static void
+forward_ack(struct peer *p)
+{
+	struct wr w = begin_of(p, CL_FORWARD_ACK);
+	struct cl_forward_ack m = { .number = near(1) };
+
+	m.heard[octet() % sizeof(m.heard)] = octet();
+	clmsg_put_forward_ack(&w, &m);
 	seal(p, &w);
 }
 
@@ -665,6 +945,9 @@ say(struct peer *p, uint8_t kind)
 	case CL_COUNT_ASK:
 		count(p, kind);
 		return;
+	case CL_FORWARD_ACK:
+		forward_ack(p);
+		return;
 	case CL_RESEND:
 	case CL_SYNC_ASK:
 	case CL_SYNC_ACK:
@@ -675,6 +958,48 @@ say(struct peer *p, uint8_t kind)
 		w = begin_of(p, kind);
 		put_octets(&w);
 		seal(p, &w);
+	}
+}
+
+/* There may be two masters: as on_gone() does. */
+static void
+doubt(void)
+{
+	l2tp_chan_doubt(true);
+}
+
+/* What the maps know is there, and what is there the maps know, as far as it is the only one. */
+static void
+check_tables(void)
+{
+	uint16_t tid, sid;
+	uint32_t n = 0, id;
+
+	for (id = 1; id <= session_highest(); id++) {
+		const struct session *s = session_get(id);
+
+		n += s != NULL;
+		MUST(!s || tunnel_get((tunn_id)s->tunnel));
+		MUST(!s ||
+		     session_by_wire(tunnel_get((tunn_id)s->tunnel)->wire_tid, s->wire_sid) == id);
+	}
+	MUST(n == session_count());
+	for (tid = 0; tid <= TUNNEL_LIMIT; tid++) {
+		MUST(!tunnel_by_wire(tid) || tunnel_get(tunnel_by_wire(tid))->wire_tid == tid);
+		for (sid = 0; sid <= 17; sid++) {
+			id = session_by_peer(tid, sid);
+			MUST(!id || (session_get(id) && session_get(id)->tunnel == tid &&
+					session_get(id)->peer_sid == sid));
+			id = session_by_wire(tid, sid);
+			MUST(!id || session_get(id));
+		}
+	}
+	for (id = 0; id < 8; id++)
+		MUST(!session_by_unique(id) || session_get(session_by_unique(id)));
+	for (id = 0; id < 16; id++) {
+		uint32_t s = iptab_exact(htonl(0x0a090000u + id), 32);
+
+		MUST(!s || session_get(s));
 	}
 }
 
@@ -690,6 +1015,8 @@ do_step(void)
 		fake_ms += quiet_ms;
 		return;
 	}
+	check_tables();
+	said = 0;
 	what = octet();
 	p = &peers[what % 4 % PEERS];
 	if (input.bad) {
@@ -711,6 +1038,12 @@ do_step(void)
 		break;
 	case 19:
 		fake_ms += 100;
+		break;
+	case 20:
+		fake_ms += 1000 * (uint64_t)octet();
+		break;
+	case 21:
+		doubt();
 		break;
 	default:
 		say(p, what >> 2 & 15);
@@ -809,6 +1142,8 @@ read_settings(void)
 	    "set bind_address 10.1.0.1\nset cluster_hb_interval 1\n"
 	    "set cluster_hb_timeout 10\nset state_dir /nonexistent\n"
 	    "set throttle_buckets 20\nset radius_secret x\n"
+	    "set primary_radius 10.0.2.1\nset radius_accounting yes\n"
+	    "set radius_authtypes \"chap, pap, mschapv2\"\n"
 	    "set cluster_secret \"" SECRET "\"\nset debug 0\n";
 	char path[] = "/tmp/fuzz_member.XXXXXX";
 	int fd = mkstemp(path);
@@ -818,6 +1153,27 @@ read_settings(void)
 	MUST(config_read(path, no_error) == 0);
 	unlink(path);
 	close(fd);
+}
+
+static void
+read_pool(void)
+{
+	static const char pool[] = "10.9.0.0/28\n";
+	char path[] = "/tmp/fuzz_member.XXXXXX";
+	int fd = mkstemp(path);
+
+	MUST(fd >= 0 && write(fd, pool, sizeof(pool) - 1) == sizeof(pool) - 1);
+	MUST(ippool_stage(path, NULL, 0, no_error) == 0 && ippool_commit());
+	unlink(path);
+	close(fd);
+}
+
+/* As on_role() of the daemon. */
+static void
+no_doubt(bool master)
+{
+	if (!master)
+		l2tp_chan_doubt(false);
 }
 
 static void
@@ -832,6 +1188,7 @@ start(void)
 	read_settings();
 	config_share();
 	open_tables();
+	read_pool();
 	hook_init(&hooks);
 	MUST(udp_init(&service, 1, L2TP_PORT, data_from_lacs, why, sizeof(why)) == 0);
 	MUST(dae_start(&service, 1, why, sizeof(why)) == 0);
@@ -843,6 +1200,7 @@ start(void)
 	udp_before_flush(cluster_flush);
 	loop_at_turn_end(udp_flush);
 	acct_on_stop(clcount_final);
+	cluster_on_role(no_doubt);
 	cluster_start();
 }
 
@@ -863,4 +1221,55 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	loop_run();
 	fall_silent();
 	return 0;
+}
+
+/* --- inputs that mean something --- */
+
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t most) __attribute__((weak));
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned int seed);
+
+/* An octet as generators above like it: what is as it should be, a small number, or any. */
+static uint8_t
+likely(unsigned int *seed)
+{
+	unsigned int n = (unsigned int)rand_r(seed), how = n % 20;
+
+	n >>= 8;
+	return (uint8_t)(how < 9 ? 0 : how < 11 ? 1 + n % 5 : how < 15 ? 6 + n % 32 : n);
+}
+
+/* A message with a good head, as long as one with a few records; or time. */
+static size_t
+new_step(uint8_t *to, size_t room, unsigned int *seed)
+{
+	static const uint8_t kinds[] = { CL_HEARTBEAT, CL_CHANGE, CL_CHANGE, CL_CHANGE, CL_SYNC,
+		CL_OFFER, CL_OFFER, CL_FORWARD, CL_FORWARD, CL_FORWARD, CL_FORWARD, CL_COUNT,
+		CL_LEAVE, CL_SYNC_ASK, CL_RESEND, 19, 19, 20, 20, 21 };
+	uint8_t kind = kinds[(unsigned int)rand_r(seed) % ARRAY_LEN(kinds)];
+	size_t len = kind > CL_FORWARD_ACK ? 2 : 3 + (unsigned int)rand_r(seed) % 90, i;
+
+	for (i = 0; i < MIN(len, room); i++)
+		to[i] = likely(seed);
+	if (room > 0)
+		to[0] = (uint8_t)(kind << 2 | to[0] % 4);
+	if (room > 1 && kind <= CL_FORWARD_ACK && (unsigned int)rand_r(seed) % 8)
+		to[1] = 0;
+	return i;
+}
+
+/* Half of all inputs are steps of these, behind a part of the old one. */
+size_t
+LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t most, unsigned int seed)
+{
+	unsigned int n;
+	size_t len;
+
+	if (rand_r(&seed) % 2)
+		return LLVMFuzzerMutate(data, size, most);
+	len = size ? (unsigned int)rand_r(&seed) % size : 0;
+	if (len == 0 && most > 0)
+		data[len++] = (uint8_t)(rand_r(&seed) % 4 != 0);
+	for (n = 1 + (unsigned int)rand_r(&seed) % 16; n > 0 && len < most; n--)
+		len += new_step(data + len, most - len, &seed);
+	return len;
 }
