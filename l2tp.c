@@ -61,8 +61,8 @@ struct control {
 	uint16_t stop_error;
 	bool stop_sent;
 	bool lost;	   /* dieing: the peer did not answer */
-	tunn_id replaces;  /* opening: the same peer's tunnel from before it began anew; 0: none */
-	uint16_t old_tid;  /* its wire id, by which it is known to be the same still */
+	uint16_t replaces; /* opening: our id on the wire of the peer's tunnel from before it began
+			      anew; 0: none */
 	uint32_t born_ds;  /* 0.1 s of the loop clock */
 	struct timer move; /* the peer speaks from elsewhere: its sessions follow */
 	sess_id move_next;
@@ -432,10 +432,12 @@ take_sccrq(tunn_id t)
 static void
 end_replaced(tunn_id t)
 {
-	const struct tunnel *old = tunnel_get(controls[t].replaces);
+	tunn_id id = controls[t].replaces ? tunnel_by_wire(controls[t].replaces) : 0;
+	const struct tunnel *old = tunnel_get(id), *tun = tunnel_get(t);
 
-	if (old && old->state == TUNNEL_OPEN && old->wire_tid == controls[t].old_tid)
-		end_tunnel(controls[t].replaces, 0, 0, "the peer began anew", false);
+	if (old && old->state == TUNNEL_OPEN && old->peer_ip == tun->peer_ip &&
+	    old->peer_tid == tun->peer_tid)
+		end_tunnel(id, 0, 0, "the peer began anew", false);
 	controls[t].replaces = 0;
 }
 
@@ -683,9 +685,9 @@ make_tunnel(const struct pkt *pkt, const char *name, tunn_id replaces)
 	if (!t)
 		return 0;
 	c = &controls[t];
-	*c = (struct control){ .replaces = replaces, .born_ds = loop_now_ds() };
+	*c = (struct control){ .born_ds = loop_now_ds() };
 	if (replaces)
-		c->old_tid = tunnel_get(replaces)->wire_tid;
+		c->replaces = tunnel_get(replaces)->wire_tid;
 	timer_init(&c->hello, on_hello, t);
 	timer_init(&c->life, on_life, t);
 	timer_init(&c->move, on_move, t);
@@ -811,6 +813,7 @@ export_tunnel(tunn_id t, struct repl_tunnel *r)
 	if (tunnel_get(t)->state != TUNNEL_OPENING)
 		return;
 	r->challenged = c->challenged;
+	r->replaces = c->replaces;
 	memcpy(r->challenge, c->challenge, sizeof(r->challenge));
 }
 
@@ -824,6 +827,7 @@ install_tunnel(tunn_id t, const struct repl_tunnel *r)
 
 	l2tp_chan_install(t, &st);
 	c->challenged = r->challenged;
+	c->replaces = r->replaces;
 	c->born_ds = loop_now_ds() - r->age_ds;
 	memcpy(c->challenge, r->challenge, sizeof(c->challenge));
 }

@@ -158,6 +158,7 @@ static const struct clfield tunnel_fields[] = {
 	TUNNEL(19, OCTETS, challenge, 0),
 	TUNNEL(20, TEXT, hostname, 0),
 	TUNNEL(21, TEXT, vendor, 0),
+	TUNNEL(22, NUMBER, replaces, 0),
 };
 
 enum { CHAN_DATA = 1 };

@@ -103,6 +103,7 @@ struct repl_tunnel {
 	uint32_t age_ds;	/* since it was made */
 	uint16_t ns, nr, acked; /* struct chan; high too, when that is not ns */
 	uint16_t high;
+	uint16_t replaces; /* opening: wire id of the tunnel that the peer had before; 0: none */
 	uint8_t challenge[REPL_CHALLENGE];
 	char hostname[HOSTNAME_LEN], vendor[HOSTNAME_LEN];
 };

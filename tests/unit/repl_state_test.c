@@ -1168,6 +1168,38 @@ an_id_is_used_again(void **state)
 	drop_all();
 }
 
+/* The LAC was on its way to another tunnel since it had started afresh. */
+static void
+a_new_beginning_goes_on(void **state)
+{
+	struct repl_tunnel t;
+
+	(void)state;
+	be_slave();
+	put_tunnels();
+	make_tunnel(&t, 2, 702);
+	t.peer_ip = htonl(0x0a090001);
+	t.peer_tid = 501;
+	t.state = TUNNEL_OPENING;
+	t.replaces = 701;
+	assert_int_equal(tunnel_install(&t), INSTALL_DONE);
+	make_tunnel(&t, 4, 704);
+	t.state = TUNNEL_OPENING;
+	t.replaces = 703; /* which is another peer's by now */
+	assert_int_equal(tunnel_install(&t), INSTALL_DONE);
+	be_master();
+	be_slave(); /* and by way of another */
+	be_master();
+	hear_control(2, 30, 20, 0, CTL_SCCCN);
+	hear_control(4, 30, 20, 0, CTL_SCCCN);
+	assert_int_equal(tunnel_get(1)->state, TUNNEL_DIEING);
+	assert_int_equal(tunnel_get(2)->state, TUNNEL_OPEN);
+	assert_int_equal(tunnel_get(3)->state, TUNNEL_OPEN);
+	assert_int_equal(tunnel_get(4)->state, TUNNEL_OPEN);
+	be_slave();
+	drop_all();
+}
+
 /* Who heard nobody has given all up, but we have not. */
 static void
 what_ends_is_not_taken(void **state)
@@ -1375,6 +1407,7 @@ main(void)
 		cmocka_unit_test(offers_are_taken),
 		cmocka_unit_test(what_is_here_by_the_lacs_id_is_not_taken),
 		cmocka_unit_test(an_id_is_used_again),
+		cmocka_unit_test(a_new_beginning_goes_on),
 		cmocka_unit_test(what_ends_is_not_taken),
 		cmocka_unit_test(what_ended_there_ends_here),
 		cmocka_unit_test(the_older_one_keeps_the_address),

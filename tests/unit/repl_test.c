@@ -68,7 +68,7 @@ enum {
 	REC_PADDING = 4 + 1 + 1,
 	ACCOUNT_PADDING = 3 + 4,
 	SESSION_LEFT = HEAD + REC_LEFT + REC_PADDING + 3 + 2 + ACCOUNT_PADDING + 1,
-	TUNNEL_LEFT = HEAD + 1 + 2 + 4 + 4,
+	TUNNEL_LEFT = HEAD + 1 + 2 + 4 + 2,
 };
 
 static const struct {
