@@ -416,6 +416,21 @@ judge_options(
 	return nak->pos == nak->buf + CP_HEADER && rej->pos == rej->buf + CP_HEADER;
 }
 
+/*
+ * A new master's request leaves at once, but the answer may have been sent where the old one was.
+ * A peer who then gets our Ack is open, and has to come down for our next request: so it goes in
+ * front of that, as if the restart timer had run out now.
+ */
+static void
+ask_first(const struct cp_proto *p, sess_id s)
+{
+	struct cp *cp = p->cp(s);
+
+	if (cp->ask_first && cp->state == CP_REQ_SENT)
+		cp_event(p, s, CP_TO_MORE);
+	cp->ask_first = false;
+}
+
 static void
 configure_request(const struct cp_proto *p, sess_id s, const struct cp_pkt *pkt)
 {
@@ -433,6 +448,7 @@ configure_request(const struct cp_proto *p, sess_id s, const struct cp_pkt *pkt)
 		COUNT(ppp_malformed);
 		return;
 	}
+	ask_first(p, s);
 	cp_begin(&nak, CP_CONF_NAK, pkt->id);
 	cp_begin(&rej, CP_CONF_REJ, pkt->id);
 	good = judge_options(p, s, &options, &nak, &rej);

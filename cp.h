@@ -53,6 +53,7 @@ struct cp {
 	uint8_t last_id;  /* of the last packet sent of our own accord */
 	uint8_t tries;	  /* restart counter */
 	uint8_t failures; /* Configure-Naks sent without coming together */
+	bool ask_first;	  /* the answer to our request may be lost: ask again before we answer */
 };
 
 struct cp_proto {

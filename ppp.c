@@ -455,11 +455,13 @@ negotiate_again(sess_id s)
 	if (session_get(s)->phase == PPP_NETWORK) {
 		auth_tell_again(s); /* or not: with CHAP he does not ask (RFC 1994 4.2) */
 		ipcp_start(s);
+		p->ipcp.ask_first = true;
 	} else if (session_get(s)->phase == PPP_AUTHENTICATE) {
 		auth_resume(s);
 	} else {
 		session_drop_scratch(s); /* what the LAC has negotiated was good for a beginning */
 		lcp_start(s);
+		p->lcp.ask_first = true;
 	}
 }
 

@@ -396,6 +396,25 @@ open_it(void)
 	assert_int_equal(cp.state, CP_OPENED);
 }
 
+/* Once, and not when the peer has answered our request. */
+static void
+asks_before_it_answers(void **unused)
+{
+	(void)unused;
+	enter(CP_REQ_SENT);
+	cp.ask_first = true;
+	cause(CP_RCR_BAD);
+	assert_string_equal(happened, "scr,scn");
+	cause(CP_RCA);
+	cause(CP_RCR_GOOD);
+	assert_string_equal(happened, "scr,scn,sca,tlu");
+	enter(CP_ACK_RCVD);
+	cp.ask_first = true;
+	cause(CP_RCR_GOOD);
+	assert_string_equal(happened, "sca,tlu");
+	cp_stop(&proto, S);
+}
+
 /* RFC 1661 5.2: the Ack carries the id of the request, whatever else was sent meanwhile. */
 static void
 ack_after_a_code_reject(void **unused)
@@ -574,6 +593,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_cell_of_the_rfc),
+		cmocka_unit_test(asks_before_it_answers),
 		cmocka_unit_test(ack_after_a_code_reject),
 		cmocka_unit_test(ack_of_another_request_or_changed),
 		cmocka_unit_test(nak_turns_into_reject),
