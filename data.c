@@ -197,9 +197,12 @@ frame_up(struct pkt *pkt, const struct l2tp_hdr *h, struct rd frame, sess_id s)
 	return 0;
 }
 
+/* A tunnel that is not known here may be at the master; for most strays it is not. */
 static int
 control_up(const struct pkt *pkt, const struct l2tp_hdr *h, struct rd avps)
 {
+	if (!role_is_master() && h->wire_tid && !tunnel_by_wire(h->wire_tid))
+		return clfwd_unknown_from_lac(pkt, CLFWD_REPEAT);
 	if (!role_is_master())
 		return clfwd_from_lac(pkt, CLFWD_REPEAT);
 	hook_control(pkt, h, avps);

@@ -255,13 +255,15 @@ from_lac(struct wr w)
 }
 
 static const char *
-control(void)
+control(uint16_t wire_tid)
 {
 	struct wr w = wr_init(buf, sizeof(buf));
 
 	wr_u16(&w, L2TP_FLAG_TYPE | L2TP_FLAG_LENGTH | L2TP_FLAG_SEQUENCE | L2TP_VERSION);
 	wr_u16(&w, L2TP_CONTROL_HEADER);
-	wr_u64(&w, 0);
+	wr_u16(&w, wire_tid);
+	wr_u16(&w, 0);
+	wr_u32(&w, 0);
 	return from_lac(w);
 }
 
@@ -350,7 +352,7 @@ static void
 a_master_sees_to_all(void **state)
 {
 	(void)state;
-	assert_string_equal(control(), "l2tp");
+	assert_string_equal(control(tunnel_get(tunnel)->wire_tid), "l2tp");
 	assert_string_equal(ip_up(), "tun");
 	assert_string_equal(lcp_up(), "ppp");
 	assert_string_equal(unknown_up(), "");
@@ -384,7 +386,8 @@ what_changes_state_is_the_masters(void **state)
 {
 	(void)state;
 	role_set(false, 1);
-	assert_string_equal(control(), "master");
+	assert_string_equal(control(0), "master");
+	assert_string_equal(control(tunnel_get(tunnel)->wire_tid), "master");
 	assert_string_equal(lcp_up(), "master");
 }
 
@@ -395,6 +398,7 @@ what_a_slave_does_not_know(void **state)
 	(void)state;
 	role_set(false, 1);
 	assert_string_equal(unknown_up(), "ask");
+	assert_string_equal(control((uint16_t)(tunnel_get(tunnel)->wire_tid + 1)), "ask");
 	assert_string_equal(down(data_from_tun, STRANGER), "ask");
 	session_forwarding(s, false);
 	assert_string_equal(ip_up(), "ask");
