@@ -102,7 +102,8 @@ hand_on(struct cl_forward *f, enum clfwd_care care)
 	clmsg_put_forward(&w, f);
 	if (!f->number)
 		return once(master, f, &w);
-	clpending_send(f->number, order_of(f), fields_room, wr_len(&w));
+	if (!clpending_send(f->number, order_of(f), fields_room, wr_len(&w)))
+		return DROP(forward_failed, "%zu octets: too many of its session wait", f->len);
 	COUNT(cluster_forwarded);
 	return 0;
 }

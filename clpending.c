@@ -22,7 +22,8 @@
  *
  * Nothing is allocated, and each side is bounded: CL_FORWARD_WINDOW packets, of which a newer one
  * takes the place of the oldest (counted), and a window for each of as many members as there may
- * be. Owns both. Called by clfwd.c.
+ * be. Of one session so many wait and no more: who floods us with frames must not push out what
+ * others have said. Owns both. Called by clfwd.c.
  */
 #include "clpending.h"
 #include "counter.h"
@@ -36,7 +37,9 @@ enum {
 	SIZE = 2048,	/* octets of fields */
 	REPEAT_MS = 20, /* longer by so much each time */
 	ORDERS = 4096,	/* of any number; those that meet in one place wait for each other */
+	WAITING = 32,	/* of one order: a login takes three or four */
 	MEMBERS = 32,
+	FAR = 1 << 20, /* numbers: who is so far behind what was said did not say it */
 };
 
 _Static_assert(CLPENDING_PAYLOAD + 128 <= SIZE, "the fields of a packet fit");
@@ -48,6 +51,7 @@ struct pending {
 	uint64_t next;	 /* number of the one that waits for this; 0: none */
 	uint64_t made_ms, due_ms;
 	uint32_t wait_ms; /* 0: not sent yet */
+	uint32_t order;
 	uint16_t len;
 };
 
@@ -55,6 +59,7 @@ static bool (*say)(uint32_t to, uint8_t kind, const void *fields, size_t len);
 static struct pending pending[CL_FORWARD_WINDOW]; /* by number */
 static uint8_t *room;				  /* their fields */
 static uint64_t tails[ORDERS];			  /* last number of each order */
+static uint8_t waiting[ORDERS];			  /* so many of it are pending */
 static uint64_t last;				  /* number given */
 static uint64_t oldest = 1;			  /* none before this is pending */
 static struct timer timer;
@@ -97,6 +102,8 @@ release(struct pending *p)
 	uint64_t next = p->next;
 
 	p->number = 0;
+	if (p->order)
+		waiting[p->order % ORDERS]--;
 	if (is_pending(next))
 		transmit(at(next));
 }
@@ -154,28 +161,34 @@ queue(uint32_t order, uint64_t number)
 
 	if (!order)
 		return false;
+	waiting[order % ORDERS]++;
 	if (waits)
 		at(*tail)->next = number;
 	*tail = number;
 	return waits;
 }
 
-void
+bool
 clpending_send(uint64_t number, uint32_t order, const void *fields, size_t len)
 {
 	struct pending *p = at(number);
 
+	if (order && waiting[order % ORDERS] == WAITING)
+		return false;
 	if (p->number)
 		give_up(p);
 	if (number - oldest >= CL_FORWARD_WINDOW)
 		oldest = number - CL_FORWARD_WINDOW + 1;
 	last = number;
-	*p = (struct pending){ .number = number, .made_ms = loop_now_ms(), .len = (uint16_t)len };
+	*p = (struct pending){
+		.number = number, .made_ms = loop_now_ms(), .order = order, .len = (uint16_t)len
+	};
 	memcpy(fields_of(p), fields, len);
 	if (!queue(order, number))
 		transmit(p);
 	if (!timer_running(&timer))
 		timer_set(&timer, MS(REPEAT_MS));
+	return true;
 }
 
 /* --- which of the numbers up to the highest have come --- */
@@ -251,8 +264,11 @@ bool
 clpending_is_new(uint64_t incarnation, uint32_t address, uint64_t number)
 {
 	struct member *m = place(incarnation);
-	bool is_new = !has_come(&m->come, number);
+	bool is_new;
 
+	if (m->come.number > number && m->come.number - number > FAR)
+		m->come = (struct cl_forward_ack){ 0 };
+	is_new = !has_come(&m->come, number);
 	m->heard_ms = loop_now_ms();
 	m->address = address;
 	m->due = due = true;

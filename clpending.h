@@ -24,9 +24,9 @@ uint64_t clpending_number(void);
 
 /*
  * Sends that one's fields to the master, and keeps a copy until they are acknowledged. Those of one
- * `order` are sent one after the other; 0: at once.
+ * `order` are sent one after the other; 0: at once. False: too many of that order wait.
  */
-void clpending_send(uint64_t number, uint32_t order, const void *fields, size_t len);
+bool clpending_send(uint64_t number, uint32_t order, const void *fields, size_t len);
 
 /* What the master says it has. */
 void clpending_acked(const struct cl_forward_ack *m);

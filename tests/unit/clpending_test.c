@@ -73,7 +73,7 @@ say(uint32_t to, uint8_t kind, const void *fields, size_t len)
 }
 
 /* `order` travels in `session`, so that the other side can see to it. */
-static void
+static bool
 hand_on(uint32_t order, size_t len)
 {
 	static uint8_t payload[CLPENDING_PAYLOAD], fields[CLMSG_LARGEST];
@@ -90,7 +90,7 @@ hand_on(uint32_t order, size_t len)
 
 	clmsg_put_forward(&w, &f);
 	assert_false(w.bad);
-	clpending_send(f.number, order, fields, wr_len(&w));
+	return clpending_send(f.number, order, fields, wr_len(&w));
 }
 
 static void
@@ -244,6 +244,43 @@ one_waits_for_the_other(void **state)
 	assert_int_equal(counters->forward_unacknowledged, 1);
 }
 
+/* Who sends frame upon frame does not push out the message of another that is still to be repeated.
+ */
+static void
+a_flood_of_one_session(void **state)
+{
+	unsigned int i, taken = 0;
+
+	(void)state;
+	deaf = true;
+	hand_on(8, 50);
+	hand_on(0, 50);
+	for (i = 0; i < 10 * CL_FORWARD_WINDOW; i++)
+		taken += hand_on(7, 50);
+	assert_in_range(taken, 10, CL_FORWARD_WINDOW / 8);
+	assert_int_equal(counters->forward_unacknowledged, 0);
+	deaf = false;
+	pass(500);
+	assert_int_equal(come[0], 1);
+	assert_int_equal(come[1], 1);
+	assert_int_equal(came, 2 + taken);
+	assert_true(hand_on(7, 50)); /* it may go on */
+	pass(10);
+	assert_int_equal(came, 3 + taken);
+}
+
+/* A number that nobody can have got to does not make all those behind it old. */
+static void
+a_member_errs(void **state)
+{
+	(void)state;
+	assert_true(clpending_is_new(3, SLAVE, 5));
+	assert_true(clpending_is_new(3, SLAVE, UINT64_MAX - 1));
+	assert_true(clpending_is_new(3, SLAVE, 6));
+	assert_false(clpending_is_new(3, SLAVE, 6));
+	assert_true(clpending_is_new(3, SLAVE, 7));
+}
+
 /* Its numbers begin anew with it. */
 static void
 a_member_starts_again(void **state)
@@ -271,6 +308,8 @@ main(void)
 		cmocka_unit_test_setup(a_new_master_gets_what_the_old_one_has_not, setup),
 		cmocka_unit_test_setup(a_slave_becomes_master, setup),
 		cmocka_unit_test_setup(one_waits_for_the_other, setup),
+		cmocka_unit_test_setup(a_flood_of_one_session, setup),
+		cmocka_unit_test_setup(a_member_errs, setup),
 		cmocka_unit_test_setup(a_member_starts_again, setup),
 	};
 
