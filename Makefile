@@ -56,6 +56,7 @@ OBJS = \
 	bgp_tell.o \
 	bgp_view.o \
 	bgpmsg.o \
+	bgpupdate.o \
 	cli.o \
 	cli_acl.o \
 	cli_bgp.o \

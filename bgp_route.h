@@ -7,7 +7,7 @@
 #ifndef BGP_ROUTE_H
 #define BGP_ROUTE_H
 
-#include "bgpmsg.h"
+#include "bgpupdate.h"
 
 enum { BGP_READERS = 64 };
 

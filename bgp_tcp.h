@@ -10,6 +10,7 @@
 #include "loop.h"
 
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 enum { BGP_OUT = 3 * BGP_MAX, BGP_ADDR_TEXT = INET6_ADDRSTRLEN + IF_NAMESIZE };

@@ -9,8 +9,6 @@
 #include "l2tpns.h"
 #include "wire.h"
 
-#include <netinet/in.h>
-
 enum {
 	BGP_PORT = 179,
 	BGP_HEADER = 19,
@@ -18,7 +16,6 @@ enum {
 	BGP_AS_TRANS = 23456,
 	BGP_LEAST_HOLD = 3,
 	BGP_TEXT = 256, /* a shutdown communication and its length (RFC 9003 2) */
-	BGP_COMMUNITIES = 64,
 };
 
 enum bgp_type {
@@ -77,29 +74,11 @@ struct bgp_error {
 /* "Cease/Administrative Shutdown", and behind it the words that came along. */
 const char *bgp_error_text(const struct bgp_error *e, char *text, size_t size);
 
-struct bgp_prefix {
-	uint8_t afi;	  /* enum bgp_afi */
-	uint8_t len;	  /* bits */
-	uint8_t addr[16]; /* network order; IPv4 in the first four; the bits behind `len` are 0 */
-};
-
 struct bgp_open {
 	uint32_t as, id; /* id in network order */
 	uint16_t hold;	 /* s */
 	bool afi[BGP_AFIS];
 	bool refresh, as4, restart; /* capabilities: RFC 2918, 6793, 4724 */
-};
-
-/* What goes with a route; the same for all routes to one neighbour. */
-struct bgp_attrs {
-	uint32_t as; /* ours */
-	bool ibgp;   /* the neighbour is of our AS */
-	bool as4;    /* he knows four-octet numbers */
-	uint32_t med;
-	unsigned int n_communities;
-	uint32_t communities[BGP_COMMUNITIES];
-	uint32_t next_hop; /* network order */
-	struct in6_addr next_hop6;
 };
 
 /* Length and type out of the header. -1: e says what is wrong. */
@@ -112,36 +91,24 @@ void bgp_read_notification(struct rd r, struct bgp_error *e);
 /* False: of a family that is not ours, to be ignored (RFC 2918 4). */
 bool bgp_read_refresh(struct rd r, enum bgp_afi *afi);
 
-/*
- * An UPDATE's form: 0 good, 1 its routes count as withdrawn (RFC 7606), -1 the
- * connection ends with `e`. `as4`: AS numbers have four octets.
- */
-int bgp_check_update(struct rd r, bool as4, bool ibgp, struct bgp_error *e);
-
 /* Whole messages; the octets written. `buf` has room for BGP_MAX, and is not NULL. */
 #define BGP_BUF(n) __attribute__((nonnull(n)))
 size_t bgp_put_open(uint8_t *buf, const struct bgp_open *o) BGP_BUF(1);
 size_t bgp_put_keepalive(uint8_t *buf) BGP_BUF(1);
 size_t bgp_put_notification(uint8_t *buf, const struct bgp_error *e) BGP_BUF(1);
-size_t bgp_put_end_of_rib(uint8_t *buf, enum bgp_afi afi) BGP_BUF(1);
 
-/* An UPDATE under way: routes of one family, all announced or all withdrawn. */
-struct bgp_batch {
-	struct wr w;
-	enum bgp_afi afi;
-	bool withdraw;
-	size_t list; /* where the length in front of the routes stands */
-	size_t attrs;
-	size_t tail_len;
-	uint8_t tail[64 + 4 * BGP_COMMUNITIES]; /* attributes behind MP_REACH_NLRI */
-};
+/* ---- for bgpupdate.c ---- */
 
-/* `a` is NULL to withdraw. */
-void bgp_batch_begin(struct bgp_batch *b, uint8_t *buf, enum bgp_afi afi, const struct bgp_attrs *a)
-    BGP_BUF(2);
+/* The families on the wire; false: not one of ours. */
+enum { BGP_SAFI_UNICAST = 1 };
+extern const uint16_t bgp_wire_afi[BGP_AFIS];
+bool bgp_known_afi(uint16_t wire, uint8_t safi, enum bgp_afi *afi);
 
-/* False: it is full. */
-bool bgp_batch_add(struct bgp_batch *b, const struct bgp_prefix *p);
-size_t bgp_batch_end(struct bgp_batch *b);
+/* Fills *e; -1. */
+int bgp_wrong(struct bgp_error *e, uint8_t code, uint8_t sub, const void *data, size_t len);
+
+/* A message into `buf`; its length in the head, and returned. */
+struct wr bgp_begin(uint8_t *buf, enum bgp_type type) BGP_BUF(1);
+size_t bgp_end(struct wr *w);
 
 #endif

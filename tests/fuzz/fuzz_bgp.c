@@ -4,6 +4,7 @@
  * where a word of it is missing, and errors must have words.
  */
 #include "bgpmsg.h"
+#include "bgpupdate.h"
 
 #include <stdlib.h>
 

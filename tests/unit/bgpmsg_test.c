@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* BGP messages: what we write is read back as it was meant, and every truncation is refused. */
 #include "bgpmsg.h"
+#include "bgpupdate.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>
