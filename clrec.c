@@ -150,19 +150,17 @@ clrec_apply(struct rd fields)
 /* --- on a master --- */
 
 /*
- * Our place was not touched since our mastership began: what is newer comes from one who
- * went on from there too. Else it is news when it is another session than ours there, and
- * not one that we have ended.
+ * One that we have, wherever, and have not touched since our mastership began: what is newer comes
+ * from one who went on from there too. One that we have not is news, but when we have ended it.
  */
 static bool
 may_take_session(const struct repl_session *r)
 {
-	const struct session *s = session_get(r->id);
+	sess_id ours = session_by_unique(r->rec.unique);
 
-	if (ended_has(r->rec.unique))
-		return false;
-	return change_version(CHANGE_SESSION, r->id) <= clstream_base() || !s ||
-	       s->unique != r->rec.unique;
+	if (ours)
+		return change_version(CHANGE_SESSION, ours) <= clstream_base();
+	return !ended_has(r->rec.unique);
 }
 
 /* A place that is free, and was changed: an old tunnel there has ended with us. */

@@ -9,11 +9,13 @@
 #include "tunnel.h"
 
 /* Played below; the real ones come with the records' codec. */
-#define session_get play_session
-#define tunnel_get  play_tunnel
+#define session_get	  play_session
+#define session_by_unique play_by_unique
+#define tunnel_get	  play_tunnel
 
 const struct session *play_session(sess_id id);
 const struct tunnel *play_tunnel(tunn_id id);
+sess_id play_by_unique(uint32_t unique);
 
 #include "clrec.c"
 
@@ -52,6 +54,16 @@ session_get(sess_id id)
 {
 	shown.unique = slots[CHANGE_SESSION][id].unique;
 	return shown.unique ? &shown : NULL;
+}
+
+sess_id
+session_by_unique(uint32_t unique)
+{
+	sess_id id;
+
+	for (id = PLACES; id > 0 && slots[CHANGE_SESSION][id].unique != unique; id--)
+		;
+	return id;
 }
 
 const struct tunnel *
@@ -444,8 +456,9 @@ each_kind_to_its_own(void **state)
 	struct repl_chan m = { .tunnel = 1, .ns = 2, .len = 12, .version = 4 };
 	struct repl_acct a = { .id = 1, .origin = 2, .done = true };
 	struct repl_ended e = { .unique = 7, .wire_tid = 8, .wire_sid = 9 };
-	struct repl_acct stop = { .id = 2, .origin = 2, .status = RAD_ACCT_STOP, .key = GOES_ON,
-		.len = 20 };
+	struct repl_acct stop = {
+		.id = 2, .origin = 2, .status = RAD_ACCT_STOP, .key = GOES_ON, .len = 20
+	};
 
 	(void)state;
 	assert_true(repl_put_count(&w, &c));
@@ -489,6 +502,11 @@ sessions_of_an_offer(void **state)
 	expect_offer(false); /* here too */
 	say_session(1, BASE + 5, 12, 50);
 	expect_offer(true); /* another one: it gets another place */
+	slots[CHANGE_SESSION][5].unique = 12;
+	change_set_version(CHANGE_SESSION, 5, BASE + 9);
+	say_session(1, BASE + 5, 12, 50);
+	expect_offer(false); /* where it is, though another member offers it too */
+	slots[CHANGE_SESSION][5].unique = 0;
 	slots[CHANGE_SESSION][1].unique = 0;
 	ended_note(&(struct ended){ .unique = 11 });
 	say_session(1, BASE + 5, 11, 101);
