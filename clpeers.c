@@ -3,7 +3,10 @@
  * The other members: heard of by their heartbeats, missed, and forgotten. The list itself is the
  * election's (election.h), which decides by it who is master; here is what else hangs on a
  * member's coming and going: changes are told only while there is somebody to hear them, and
- * who shares our addresses on a LAN has to know when one goes.
+ * who shares our addresses on a LAN has to know when one goes. One that has fallen silent without a
+ * LEAVE may live, cut off from us, and serve LACs that do not reach us. So for half an hour a
+ * master takes nobody's silence for his end (role_is_split()); what both sides had ended so would
+ * have two Stops, and be lost at the one that wins.
  *
  * Called by cluster.c, which owns the election.
  */
@@ -21,7 +24,18 @@
 #include "role.h"
 #include "util.h"
 
-enum { FORGET_MS = 60000 }; /* one that is silent is thought of for so long */
+enum {
+	FORGET_MS = 60000,	   /* one that is silent is thought of for so long */
+	SPLIT_MS = 30 * 60 * 1000, /* so long it may live */
+	BACK_MS = 10000,	   /* until those who are back have told all, and LACs were heard */
+};
+
+/* Who has fallen silent, by their addresses: one that is heard from there again is back. */
+static struct {
+	uint32_t address;  /* 0: free */
+	uint64_t since_ms; /* it was heard last */
+} missing[ELECTION_PEERS];
+static uint64_t split_ms; /* when somebody was missing last */
 
 static struct election *el;
 static void (*gone_watcher)(void);
@@ -81,6 +95,58 @@ clpeers_count_above(void)
 			change_seen_version(el->peers[i].hb.version);
 }
 
+/* --- who may live though he is not heard --- */
+
+static void
+note_missing(uint32_t address, uint64_t since_ms)
+{
+	unsigned int i, oldest = 0;
+
+	for (i = 0; i < ELECTION_PEERS; i++) {
+		if (missing[i].address == address)
+			return;
+		if (missing[i].since_ms < missing[oldest].since_ms)
+			oldest = i;
+	}
+	missing[oldest].address = address;
+	missing[oldest].since_ms = since_ms;
+}
+
+static void
+is_back(uint32_t address)
+{
+	unsigned int i;
+
+	for (i = 0; i < ELECTION_PEERS; i++)
+		if (missing[i].address == address)
+			missing[i].address = missing[i].since_ms = 0;
+}
+
+static bool
+any_missing(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ELECTION_PEERS; i++)
+		if (missing[i].address && loop_now_ms() - missing[i].since_ms < SPLIT_MS)
+			return true;
+	return false;
+}
+
+static void
+look_for_split(void)
+{
+	bool was = role_is_split();
+
+	if (any_missing())
+		split_ms = loop_now_ms();
+	role_set_split(split_ms && loop_now_ms() - split_ms < BACK_MS);
+	if (was != role_is_split() && role_is_master())
+		plog(LOG_WARNING, "cluster: %s",
+		    was ? "who is silent is ended again"
+			: "members are missing: nobody is ended for his silence");
+}
+
 /* --- they come and go --- */
 
 void
@@ -108,6 +174,7 @@ on_heartbeat(uint32_t from, struct rd fields)
 		return;
 	}
 	hb.address = from;
+	is_back(from);
 	election_heard(
 	    el, cluster_sender()->incarnation, cluster_sender()->term, &hb, loop_now_ms());
 	if (!known) {
@@ -146,8 +213,12 @@ count_others(void)
 	unsigned int i, n = 0;
 
 	for (i = 0; i < ELECTION_PEERS; i++)
-		n += el->peers[i].incarnation &&
-		     loop_now_ms() - el->peers[i].heard_ms <= el->timeout_ms;
+		if (!el->peers[i].incarnation)
+			continue;
+		else if (loop_now_ms() - el->peers[i].heard_ms <= el->timeout_ms)
+			n++;
+		else
+			note_missing(el->peers[i].hb.address, el->peers[i].heard_ms);
 	if (n < others && gone_watcher)
 		gone_watcher();
 	others = n;
@@ -156,8 +227,9 @@ count_others(void)
 void
 clpeers_look(void)
 {
-	drop_silent();
 	count_others();
+	drop_silent();
+	look_for_split();
 }
 
 void

@@ -48,6 +48,7 @@ enum {
 	MAX_RETRIES = 5,
 	FIRST_RETRY_SEC = 1,
 	LONGEST_RETRY_SEC = 8,
+	SPLIT_RETRIES = 3, /* while he may be heard by others: time is left when they are back */
 	GAP_SEC = 4,   /* in which a peer has repeated what was not acknowledged (1, 2 s behind) */
 	DOUBT_SEC = 8, /* the same where that is less likely the reason (1, 2, 4 s behind) */
 };
@@ -293,6 +294,8 @@ on_retry(uint32_t t)
 
 	if (!tunnel_get(t) || !c->head || !role_is_master())
 		return;
+	if (role_is_split() && tunnel_get(t)->state == TUNNEL_OPEN)
+		c->retries = MIN(c->retries, SPLIT_RETRIES - 1);
 	if (c->retries == MAX_RETRIES) {
 		events->dead(t);
 		return;

@@ -18,6 +18,7 @@
 #include "counter.h"
 #include "loop.h"
 #include "role.h"
+#include "tunnel.h"
 #include "util.h"
 
 enum { LOGIN_SEC = 60, LOOK_SEC = 60, SPREAD_DS = 100 };
@@ -257,12 +258,29 @@ static const struct sess_end ends[] = {
 };
 /* clang-format on */
 
+static uint32_t
+silence_ds(sess_id s)
+{
+	return loop_now_ds() - session_fast(s)->last_rx;
+}
+
+/* The LAC was heard in the later half of the session's silence: so that is no matter of the way to
+ * us, nor would another master hear more (role_is_split()). */
+static bool
+lac_speaks(sess_id s)
+{
+	const struct tunnel *t = tunnel_get(session_get(s)->tunnel);
+
+	return loop_now_ds() - t->last_packet < silence_ds(s) / 2;
+}
+
 struct sess_end
 ppp_why(sess_id s, enum ppp_end why, const char *message)
 {
 	struct sess_end end = ends[why];
 
-	end.guess = end.cause == TERM_LOST_CARRIER || end.cause == TERM_IDLE_TIMEOUT;
+	end.guess =
+	    end.cause == TERM_IDLE_TIMEOUT || (end.cause == TERM_LOST_CARRIER && !lac_speaks(s));
 	if (end.disconnect_protocol == PPP_AUTH_AGREED)
 		end.disconnect_protocol = auth_agreed(s) == AUTH_PAP ? PPP_PAP : PPP_CHAP;
 	if (message)
@@ -302,9 +320,10 @@ limit_passed(sess_id s, const struct session *sess, uint32_t silent_ds)
 {
 	if (sess->session_timeout && session_age(sess) >= sess->session_timeout)
 		end_timed(s, PPP_END_SESSION_TIMEOUT);
-	else if (sess->idle_timeout && session_idle(s) >= sess->idle_timeout)
+	else if (sess->idle_timeout && session_idle(s) >= sess->idle_timeout && !role_is_split())
 		end_timed(s, PPP_END_IDLE_TIMEOUT);
-	else if (conf->kill_timedout_sessions && silent_ds >= conf->idle_echo_timeout * 10)
+	else if (conf->kill_timedout_sessions && silent_ds >= conf->idle_echo_timeout * 10 &&
+		 (lac_speaks(s) || !role_is_split()))
 		end_timed(s, PPP_END_ECHO);
 	else
 		return false;
@@ -330,7 +349,7 @@ next_look(sess_id s, const struct session *sess, uint32_t silent_ds)
 
 	if (sess->session_timeout)
 		next = MIN(next, SEC(sess->session_timeout - session_age(sess)));
-	if (sess->idle_timeout)
+	if (sess->idle_timeout > session_idle(s))
 		next = MIN(next, SEC(sess->idle_timeout - session_idle(s)));
 	return MAX(next, MS(100));
 }
@@ -350,7 +369,7 @@ on_watch(uint32_t s)
 							       : PPP_END_SLOW_LCP);
 		return;
 	}
-	silent_ds = loop_now_ds() - session_fast(s)->last_rx;
+	silent_ds = silence_ds(s);
 	if (limit_passed(s, sess, silent_ds))
 		return;
 	if (quiet_ds(s, silent_ds) >= echo_after_ds()) {

@@ -14,6 +14,7 @@
 struct role {
 	bool is_master;
 	uint32_t master_address;
+	bool is_split;
 };
 
 static struct role begin = { .is_master = true }; /* who is alone decides */
@@ -43,6 +44,18 @@ role_set(bool master, uint32_t master_address)
 {
 	role->is_master = master;
 	role->master_address = master_address;
+}
+
+bool
+role_is_split(void)
+{
+	return role->is_split;
+}
+
+void
+role_set_split(bool split)
+{
+	role->is_split = split;
 }
 
 void

@@ -21,6 +21,13 @@ uint32_t role_master_address(void);
 /* The role changes, or the master's address: ahead of all else that a change of role does. */
 void role_set(bool master, uint32_t master_address);
 
+/*
+ * Other members have fallen silent, and may live: who is not heard here may be well with them, so
+ * nobody is to be ended for his silence. Not for ever: they may be dead.
+ */
+bool role_is_split(void);
+void role_set_split(bool split);
+
 /* What a slave answers to who wants something changed: "not master, the master is 10.0.0.2". */
 void role_refusal(char *text, size_t size);
 

@@ -7,6 +7,7 @@
 #include "avp.h"
 #include "config.h"
 #include "l2tp_chan.h"
+#include "role.h"
 #include "loop.h"
 #include "timer.h"
 #include "tunnel.h"
@@ -162,6 +163,23 @@ nobody_answers(void **state)
 	say(t, 2, 0); /* on a closed channel */
 	pass(20000);
 	assert_int_equal(n_sent, 6);
+}
+
+/* He may speak to members that we do not hear; when they are back he has some time yet. */
+static void
+while_members_are_missing_nobody_is_dead(void **state)
+{
+	(void)state;
+	role_set_split(true);
+	say(t, 1, 0);
+	pass(1000000);
+	assert_int_equal(n_dead, 0);
+	assert_true(n_sent > 100);
+	role_set_split(false);
+	pass(15000);
+	assert_int_equal(n_dead, 0);
+	pass(15000);
+	assert_int_equal(n_dead, 1);
 }
 
 static void
@@ -584,6 +602,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(nobody_answers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+		    while_members_are_missing_nobody_is_dead, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(acknowledged_after_death, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(window_opens_slowly, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(never_more_than_the_peer_takes, set_up, tear_down),
