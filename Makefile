@@ -55,6 +55,7 @@ OBJS = \
 	bgp_tcp.o \
 	bgp_tell.o \
 	bgp_view.o \
+	bgp_why.o \
 	bgpmsg.o \
 	bgpupdate.o \
 	cli.o \

@@ -8,6 +8,7 @@
 #include "bgp_peer.h"
 #include "bgp_self.h"
 #include "bgp_view.h"
+#include "bgp_why.h"
 #include "counter.h"
 #include "log.h"
 #include "util.h"
@@ -95,14 +96,11 @@ take_update(struct bgp_peer *p, int which, struct rd body)
 static void
 take_notification(struct bgp_peer *p, int which, struct rd body)
 {
-	char text[BGP_ERROR_TEXT];
 	struct bgp_error e;
 
 	COUNT(bgp_notifications_received);
 	bgp_read_notification(body, &e);
-	bgp_error_text(&e, text, sizeof(text));
-	plog_limit(LOG_WARNING, "bgp %s: he says: %s", p->conf.name, text);
-	bgp_peer_remember(p, "received ", text);
+	bgp_why_received(p, which, &e);
 	bgp_event(p, which, BGP_EV_NOTIFICATION);
 }
 

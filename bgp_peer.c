@@ -15,13 +15,13 @@
 #include "bgp_peer.h"
 #include "bgp_self.h"
 #include "bgp_view.h"
+#include "bgp_why.h"
 #include "counter.h"
 #include "log.h"
 #include "resolve.h"
 #include "shm.h"
 #include "util.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -60,13 +60,6 @@ static struct bgp_peer *
 peer_of(uint32_t id)
 {
 	return &peers[id / BGP_CONNS];
-}
-
-void
-bgp_peer_remember(struct bgp_peer *p, const char *verb, const char *what)
-{
-	snprintf(p->view.error, sizeof(p->view.error), "%s%s", verb, what);
-	p->dirty = true;
 }
 
 void
@@ -189,14 +182,11 @@ static void
 notify(struct bgp_peer *p, struct bgp_conn *c)
 {
 	uint8_t *room = bgp_tcp_room(&c->tcp);
-	char text[BGP_ERROR_TEXT];
 
 	if (p->error.code == 0 || c->tcp.fd < 0)
 		return;
 	COUNT(bgp_notifications_sent);
-	bgp_error_text(&p->error, text, sizeof(text));
-	plog_limit(LOG_WARNING, "bgp %s: told him: %s", p->conf.name, text);
-	bgp_peer_remember(p, "sent ", text);
+	bgp_why_sent(p, c);
 	if (!room) /* he does not read anyway */
 		return;
 	bgp_tcp_put(&c->tcp, bgp_put_notification(room, &p->error));
@@ -215,8 +205,10 @@ static void
 go_down(struct bgp_peer *p)
 {
 	bgp_tell_end(&p->tell);
-	if (loop_now_ms() - p->view.since_ms > SEC(STABLE_SEC))
+	if (loop_now_ms() - p->view.since_ms > SEC(STABLE_SEC)) {
 		p->failures = 0;
+		memset(p->told, 0, sizeof(p->told));
+	}
 	p->view.since_ms = loop_now_ms();
 	timer_stop(&p->send_hold);
 	plog_limit(LOG_WARNING, "bgp %s: is not Established any more", p->conf.name);
@@ -243,9 +235,7 @@ drop(struct bgp_peer *p, int which)
 void
 bgp_conn_fails(struct bgp_peer *p, int which, const char *why)
 {
-	if (p->conns[which].state >= BGP_OPEN_SENT || which == BGP_OURS)
-		bgp_peer_remember(p, "", why);
-	plog_limit(LOG_INFO, "bgp %s: %s", p->conf.name, why);
+	bgp_why_failed(p, which, why);
 	bgp_event(p, which, BGP_EV_TCP_FAILS);
 }
 
@@ -403,6 +393,8 @@ on_retry(uint32_t id)
 		start_retry(p, BGP_OURS, backoff_sec(p));
 		return;
 	}
+	if (p->conns[BGP_OURS].state == BGP_CONNECT)
+		bgp_why_silent(p);
 	bgp_event(p, BGP_OURS,
 	    p->conns[BGP_OURS].state == BGP_IDLE ? BGP_EV_IDLE_HOLD_EXPIRES : BGP_EV_RETRY_EXPIRES);
 }

@@ -40,6 +40,10 @@ struct bgp_peer {
 	enum bgp_afi refresh;	/* what a ROUTE-REFRESH asks for */
 	struct bgp_error error; /* what the present event is answered with */
 	struct timer send_hold;
+	struct bgp_told { /* the log's last word of what is wrong, by connection */
+		char text[sizeof(((struct bgp_view *)0)->error)];
+		uint64_t ms;
+	} told[BGP_CONNS];
 	struct bgp_view view;
 };
 
@@ -69,9 +73,6 @@ void bgp_peer_error(struct bgp_peer *p, uint8_t code, uint8_t sub);
 
 /* A connection fails: the event, and the reason for operators. */
 void bgp_conn_fails(struct bgp_peer *p, int which, const char *why);
-
-/* For operators, "VERB WHAT". */
-void bgp_peer_remember(struct bgp_peer *p, const char *verb, const char *what);
 
 /* All neighbours are to have our routes, or none. */
 void bgp_peer_serve(bool on);
