@@ -456,6 +456,108 @@ def test_first_garden(first):
     cli.close()
 
 
+# ---------------------------------------------------------------------------- the cluster, for operators
+
+CLUSTER = text_of("Docs", "manual.md").split("\n## Cluster\n")[1].split("\n## ")[0]
+SPEAK = re.compile(r"(cl(?!i)\w+|change|ended|election|role|repl\w*|bgp\w*|arp|resolve)\.c$")  # files of cluster and BGP
+CARRIERS = {"cluster: %s %s", "bgp %s: %s"}  # lines whose text comes from elsewhere
+
+
+def part(title):
+    """A part of the chapter."""
+    return CLUSTER.split("\n### %s\n" % title)[1].split("\n### ")[0]
+
+
+def joined(pieces):
+    return "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', pieces)).replace(r'\"', '"')
+
+
+def carried():
+    """(level, text) of what goes through a carrier."""
+    warn, why = text_of("clwarn.c"), text_of("bgp_why.c")
+    table = re.search(r"(?s)texts\[\] = \{(.*?)\n\};", warn).group(1)
+    found = [("error", "cluster: %s " + joined(text)) for text in re.split(r"(?m)^\t\[CLWARN_\w+\] =\s", table)[1:]]
+    cannot = joined(re.search("#define CANNOT (.*)", why).group(1))
+    formats = [joined(pieces.replace("CANNOT", '"%s"' % cannot)) for pieces in re.findall(
+        r'snprintf\(\s*text, sizeof\(text\),\s*((?:(?:CANNOT|"(?:[^"\\]|\\.)*")\s*)+)', why)]
+    assert len(formats) == 4, formats
+    found += [("error", "bgp %s: " + text) for text in formats if text != "%s: %s%s"]
+    for verb in re.findall(r'tell\(p, .*?, "([^"]+)", more\)', why):
+        found += [("error", "bgp %%s: %s: %%s" % verb), ("warning", "bgp %%s: %s: Cease%%s" % verb)]
+    return found + [("error", "bgp %s: %s"), ("info", "bgp %s: %s")]
+
+
+def log_lines():
+    """(level, format) of all lines that files of cluster and BGP log."""
+    found = []
+    for name, code in sources().items():
+        if SPEAK.fullmatch(name):
+            code = re.sub(r"(?s)/\*.*?\*/", "", code)
+            for level, pieces in re.findall(r'\bplog(?:_limit)?\(\s*LOG_(\w+),\s*((?:"(?:[^"\\]|\\.)*"\s*)+)', code):
+                found.append((level.lower(), joined(pieces)))
+            assert len(re.findall(r"\b[ps]?log(?:_limit)?\(\s*LOG_|\bs?log_limit\(", code)) == len(
+                re.findall(r'\bplog(?:_limit)?\(\s*LOG_\w+,\s*"', code)), "%s logs in another way" % name
+    assert CARRIERS <= {text for _, text in found}
+    return [one for one in found if one[1] not in CARRIERS] + carried()
+
+
+def fits(text, line):
+    """Whether a line may come of a format."""
+    return re.fullmatch(".*".join(map(re.escape, re.split(r"%[-.*\d]*(?:ll|l|z)?[a-z]", text))), line)
+
+
+def test_log_of_the_cluster():
+    """The manual explains each line that the files of cluster and BGP log, and no others."""
+    rows = re.findall(r"(?m)^\| (\w+) \| `([^`]+)` \| (.+) \|$", part("What the log says"))
+    assert len(rows) > 50 and len({row[:2] for row in rows}) == len(rows)
+    lines = log_lines()
+    missing = [one for one in lines if not [r for r in rows if r[0] == one[0] and fits(one[1], r[1])]]
+    assert not missing, "not in the manual: %s" % missing
+    specific = [one for one in lines if one[1] != "bgp %s: %s"]
+    for level, line, _ in rows:
+        of = specific if line != "bgp PEER: REASON" else lines
+        assert [one for one in of if one[0] == level and fits(one[1], line)], "the code does not log: %s %s" % (level, line)
+
+
+def test_reasons_of_the_cluster():
+    """The reasons in these lines stand in the manual too."""
+    said = part("What the log says")
+    link = re.search(r"(?s)\nnobody\(.*?\n}", text_of("clsock.c")).group(0)
+    reasons = re.findall(r'"((?:is|has) [^"]+)"', link)
+    bgp = "".join(text for name, text in sources().items() if name.startswith("bgp"))
+    reasons += re.findall(r'bgp_conn_fails\(\s*p, [^,;]+?(?:\)|), "([^"]+)"\)', bgp)
+    reasons += re.findall(r'bgp_why_failed\(p, \w+, "([^"]+)"\)', bgp) + re.findall(r'strerror\(errno\) : "([^"]+)"', bgp)
+    assert len(reasons) > 11, reasons
+    assert not [reason for reason in reasons if "`%s`" % reason not in said], reasons
+
+
+def test_same_settings(settings):
+    """The manual lists the settings that members compare."""
+    flagged = set()
+    table = re.search(r"(?s)items\[\] = \{(.*?)\n\};", text_of("config_item.c")).group(1)
+    for row in re.split(r"(?m)^(?=\t[A-Z0-9]+\()", table):
+        if "ITEM_SAME" in row:
+            flagged.add(re.match(r"\t\w+\(\s*(\w+)", row).group(1))
+    lists = re.findall(r'(?s)\.first = "([^"]+)",\s*(?:\.second = "([^"]+)",)?(?:(?!\.first).)*?FAMILY_SAME', text_of("config_family.c"))
+    said = part("Settings that are the same").split("Compared are:")[1].split("\n\nSecrets")[0]
+    assert set(re.findall(r"`([^`]+)`", said)) == flagged | {"ip_pool"} | {" ".join(filter(None, one)) for one in lists}
+    assert len(flagged) > 30 and flagged <= set(settings) and len(lists) == 4
+
+
+def test_what_to_watch():
+    """What an operator is told to alarm on: keys and states of `show cluster json`, counters."""
+    said = part("What to watch")
+    keys = text_of("Docs", "cli-json.md").split("\n## show cluster\n")[1].split("\n## ")[0]
+    for word in re.findall(r"`([a-z_.\[\]]+)`", said.split("| counter |")[0]):
+        if word not in ("cluster_hb_timeout", "state", "peers"):
+            assert "`%s`" % word in keys, word
+    counters = re.findall(r"X\((\w+),", text_of("counter.h"))
+    rows = re.findall(r"(?m)^\| (`.*?) \|", said.split("| counter |")[1])
+    assert len(rows) > 8
+    for row in rows:
+        assert set(re.findall(r"`(\w+)`", row)) <= set(counters), row
+
+
 # ---------------------------------------------------------------------------- the cluster's protocol
 
 PROTOCOL = text_of("Docs", "cluster-protocol.md")
