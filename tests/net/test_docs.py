@@ -648,3 +648,43 @@ def test_cluster_has_all_of_a_session():
     wanted |= {"rec.end." + name for name in members_of("session.h", "sess_end") - own}
     sent = {member.split("[")[0] for _, _, member in record_fields("SESSION")}
     assert wanted == {member for member in sent if member.startswith("rec.")}
+
+
+# what the text says, with @ for each number in it, and where the code has these
+LIMITS = [
+    ("Messages are filled up to @ octets.", "clmsg.h CLMSG_PACKET"),
+    ("of its own, of at most @, which IP fragments", "clmsg.h CLMSG_LARGEST"),
+    ("nonce, @ octets", "clmsg.h CLMSG_NONCE"),
+    ("It is good for @ s,", "clguard.c GOOD_MS/1000"),
+    ("none that is @ or more behind the highest", "clguard.h CLGUARD_WINDOW"),
+    ("of the @ numbers up to it", "clmsg.h CL_FORWARD_WINDOW"),
+    ("answered by a CHALLENGE: @ a second to an address, @ at once, and no more than @ times that to all",
+     "clguard.c RATE", "clguard.c BURST", "clguard.h CLGUARD_BUCKETS"),
+    ("and of those who have, @ at most", "clguard.h CLGUARD_PEERS"),
+    ("A member is sent @ CHANGEs a millisecond again, @ at once", "clstream.c RESENT_A_MS", "clstream.c RESENT_MOST"),
+    ("a synchronisation begins anew @ times a second at most", "clsync.c 1000/AGAIN_MS"),
+    ("number of a CHANGE that is 2^@ ahead, and a version that is 2^@ ahead", "clstream.c log2(FAR)", "change.c log2(FAR)"),
+    ("It keeps @ octets of a session, each field with @ in front, and none longer than @", "note.h NOTE_FOREIGN_MOST",
+     "repl.c NOTE_HEAD", "note.h NOTE_MAX"),
+    ("up to @ octets. A kind that is not known", "note.h NOTE_MAX"),
+]
+
+
+def constant(where):
+    """A number of an enum, or of a static const, by file and name; 1000/NAME, NAME/1000, log2(NAME)."""
+    name, expression = where.split()
+    word = re.search(r"[A-Z]\w*", expression).group(0)
+    found = re.search(r"\b%s = (?:\(uint64_t\))?(\d+(?: (?:<<|\*) \d+)?)" % word, text_of(name))
+    assert found, where
+    value = eval(found.group(1))
+    return eval(expression.replace("log2(%s)" % word, str(value.bit_length() - 1)).replace(word, str(value)).replace("/", "//"))
+
+
+def test_cluster_limits():
+    """The limits in cluster-protocol.md are those of the code."""
+    text = " ".join(PROTOCOL.replace(",", "").split())
+    for said, *names in LIMITS:
+        pattern = re.escape(" ".join(said.replace(",", "").split())).replace("@", r"([\d]+)")
+        found = re.search(pattern, text)
+        assert found, "not said: " + said
+        assert [int(n) for n in found.groups()] == [constant(name) for name in names], said
