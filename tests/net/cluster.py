@@ -39,7 +39,7 @@ AS, ROUTER_AS = 64512, 65001
 SECRET = "a secret of the cluster"
 SINK_PORT = 9000
 GOOD = "master", "up to date"
-ENDS = {signal.SIGTERM, signal.SIGKILL}
+ENDS = {signal.SIGTERM, signal.SIGQUIT, signal.SIGKILL}
 
 
 class Addresses:

@@ -6,7 +6,6 @@ peer goes on as RFC 2661 5.8, RFC 1661 4.6 and RFC 1334 2 say, which is to repea
 want in the tunnel and the call that they have.
 """
 
-import os
 import signal
 import threading
 import time
@@ -252,10 +251,10 @@ def moments():
 
 MOMENTS = moments()
 GOES = {  # how the master goes, and whether the LAC's packets get to it through a slave
-    "killed": (lambda m: os.kill(m.lns.process.pid, signal.SIGKILL), False),
-    "killed, by a slave": (lambda m: os.kill(m.lns.process.pid, signal.SIGKILL), True),
-    "frozen": (lambda m: os.kill(m.lns.process.pid, signal.SIGSTOP), False),
-    "stopped": (lambda m: os.kill(m.lns.process.pid, signal.SIGTERM), False),
+    "killed": (lambda m: m.lns.process.send_signal(signal.SIGKILL), False),
+    "killed, by a slave": (lambda m: m.lns.process.send_signal(signal.SIGKILL), True),
+    "frozen": (lambda m: m.lns.process.send_signal(signal.SIGSTOP), False),
+    "stopped": (lambda m: m.lns.process.send_signal(signal.SIGTERM), False),
 }
 
 
@@ -391,7 +390,7 @@ class Scene:
         """The old master, as a slave."""
         if self.go is GOES["frozen"][0]:
             self.old.rejoin()
-            os.kill(self.old.lns.process.pid, signal.SIGCONT)
+            self.old.lns.process.send_signal(signal.SIGCONT)
         else:
             self.old.lns.process.wait()
             self.old.rejoin()
