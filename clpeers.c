@@ -150,6 +150,14 @@ look_for_split(void)
 /* --- they come and go --- */
 
 void
+clpeers_fewer(void)
+{
+	change_subscribe(cluster_has_peers());
+	if (role_is_master() && !cluster_has_peers())
+		clstream_break();
+}
+
+void
 clpeers_forget(uint64_t incarnation)
 {
 	const struct election_peer *p = election_peer(el, incarnation);
@@ -158,9 +166,7 @@ clpeers_forget(uint64_t incarnation)
 		plog(LOG_WARNING, "cluster: %s is gone", ip4_text(p->hb.address));
 	clpost_forget(incarnation);
 	election_forget(el, incarnation);
-	change_subscribe(cluster_has_peers());
-	if (role_is_master() && !cluster_has_peers())
-		clstream_break();
+	clpeers_fewer();
 }
 
 static void

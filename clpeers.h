@@ -18,6 +18,9 @@ void clpeers_count_above(void);
 /* That one is gone: it has to prove itself again. */
 void clpeers_forget(uint64_t incarnation);
 
+/* There is one less: nobody may be left to tell of changes. */
+void clpeers_fewer(void);
+
 /* Ten times a second: who has become silent. */
 void clpeers_look(void);
 

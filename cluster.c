@@ -372,6 +372,7 @@ on_leave(uint32_t from, struct rd fields)
 	if (election_peer(&el, cluster_sender()->incarnation)) /* it says so several times */
 		plog(LOG_WARNING, "cluster: %s leaves", ip4_text(from));
 	election_left(&el, cluster_sender()->incarnation, m.successor, loop_now_ms());
+	clpeers_fewer();
 	step();
 }
 

@@ -280,6 +280,8 @@ def test_a_slave_that_is_stopped_leaves_all_alone(trio, lac, number):
     joe.ping(VIP)
     wait_for(lambda: master.show()["peers"] == [], "a master without peers")
     assert master.show()["term"] == 1 and master.lns.session("joe")
+    lac.tunnel().session().up("sue", "pw").ping(VIP)
+    assert master.show()["queued_changes"] == 0  # for whom?
 
 
 def test_a_master_that_stood_still_is_slave_when_it_wakes(trio, lac):
