@@ -74,6 +74,14 @@ cluster_master_acknowledges(void)
 }
 
 bool
+cluster_is_heard(void)
+{
+	const struct election_peer *master = election_peer(el, el->master);
+
+	return master && master->unheard_ms == 0;
+}
+
+bool
 clpeers_hold_state(void)
 {
 	unsigned int i;

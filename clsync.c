@@ -271,10 +271,19 @@ send_part(struct walk *k)
 
 static void end_walk(struct walk *k, bool whole);
 
+/* Who is not heard by the new master has time until he is. */
+static bool
+in_vain(struct walk *k)
+{
+	if (k->message == CL_OFFER && !cluster_is_heard())
+		return false;
+	return k->again++ >= AGAIN_TIMES;
+}
+
 static void
 send_again(struct walk *k)
 {
-	if (k->again++ >= AGAIN_TIMES) {
+	if (in_vain(k)) {
 		plog(LOG_WARNING, "cluster: %s does not acknowledge; no longer synchronised",
 		    ip4_text(k->to));
 		end_walk(k, false);

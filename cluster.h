@@ -40,6 +40,9 @@ uint32_t cluster_master_address(void);
 /* Our own address there; 0: we stand alone. */
 uint32_t cluster_own_address(void);
 
+/* On a slave: whether the master hears us, by its last heartbeat. */
+bool cluster_is_heard(void);
+
 /* On a slave: whether the master acknowledges FORWARDs. */
 bool cluster_master_acknowledges(void);
 

@@ -139,22 +139,26 @@ says_it_hears(const struct cl_heartbeat *hb, uint64_t incarnation)
 	return false;
 }
 
-/* `p` is what was known of it before, or NULL. Behind a silence it has to hear us anew. */
+/* `p` is what was known of it before, or NULL. Who is new to it, or back, needs longer to be heard.
+ */
 static uint64_t
 unheard_since(const struct election *e, const struct election_peer *p,
     const struct cl_heartbeat *hb, uint64_t now_ms)
 {
+	uint64_t fresh_ms = (uint64_t)FRESH * e->interval_ms;
+
 	if (says_it_hears(hb, e->incarnation))
 		return 0;
-	return p && p->unheard_ms && since(p->heard_ms, now_ms) < timeout_of(e) ? p->unheard_ms
-										: now_ms;
+	if (!p || since(p->heard_ms, now_ms) >= timeout_of(e))
+		return now_ms + since(fresh_ms, timeout_of(e));
+	return p->unheard_ms ? p->unheard_ms : now_ms;
 }
 
-/* It has been said for so long that it does not hear us. */
+/* It has not heard us for cluster_hb_timeout, and goes on saying so. */
 static bool
 is_deaf(const struct election *e, const struct election_peer *p, uint64_t now_ms)
 {
-	return p->unheard_ms && since(p->unheard_ms, now_ms) >= timeout_of(e);
+	return p->unheard_ms && since(p->unheard_ms, now_ms) >= (uint64_t)FRESH * e->interval_ms;
 }
 
 void
@@ -620,7 +624,7 @@ tell_whom_we_hear(const struct election *e, uint64_t now_ms, uint64_t *hears)
 	unsigned int n = 0;
 
 	for (p = e->peers; p < e->peers + ELECTION_PEERS && n < CLMSG_HEARS; p++)
-		if (p->incarnation && is_fresh(e, p, now_ms))
+		if (p->incarnation && since(p->heard_ms, now_ms) < timeout_of(e))
 			hears[n++] = p->incarnation;
 }
 

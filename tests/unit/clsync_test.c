@@ -46,7 +46,7 @@ static size_t long_record; /* of session 1 */
 static unsigned int got_tunnel[TUNNELS + 1], got_chan[TUNNELS + 1], got_session[SESSIONS + 1],
     got_count[SESSIONS + 1], got_acct[ACCTS + 1], got_ended, offers, dropped_tunnels,
     dropped_sessions, at_once, longest_turn;
-static bool synced;
+static bool unheard, synced;
 
 static struct sent {
 	uint32_t to;
@@ -182,6 +182,12 @@ cluster_send(uint32_t to, uint8_t kind, const void *fields, size_t len)
 	memcpy(s->fields, fields, len);
 	at_once++;
 	return true;
+}
+
+bool
+cluster_is_heard(void)
+{
+	return !unheard;
 }
 
 void
@@ -493,6 +499,32 @@ a_peer_that_is_gone(void **state)
 	assert_true(n >= AGAIN_TIMES * AGAIN_MS - 2 * AGAIN_MS);
 }
 
+/* The new master does not hear us: what we have done is offered for as long as that lasts, and
+ * then. */
+static void
+an_offer_of_who_is_not_heard(void **state)
+{
+	unsigned int n;
+
+	(void)state;
+	unheard = true;
+	begin(JOE + 1, CL_OFFER, 9, 0);
+	for (n = 0; n < 2 * AGAIN_TIMES * AGAIN_MS; n++) {
+		while (n_sent)
+			free(sent[--n_sent].fields);
+		pass(100, false);
+		assert_int_equal(walks[0].to, JOE + 1);
+	}
+	unheard = false;
+	for (n = 0; n < 2 * AGAIN_TIMES * AGAIN_MS && walks[0].to; n++) {
+		while (n_sent)
+			free(sent[--n_sent].fields);
+		pass(100, false);
+	}
+	assert_int_equal(walks[0].to, 0);
+	assert_true(n >= AGAIN_TIMES * AGAIN_MS - 2 * AGAIN_MS);
+}
+
 /* What has changed since, and all tunnels, those without queues that have not. */
 static void
 an_offer(void **state)
@@ -597,6 +629,7 @@ main(void)
 		cmocka_unit_test_setup(a_record_longer_than_a_packet, begin_test),
 		cmocka_unit_test_setup(a_master_that_stops, begin_test),
 		cmocka_unit_test_setup(a_peer_that_is_gone, begin_test),
+		cmocka_unit_test_setup(an_offer_of_who_is_not_heard, begin_test),
 		cmocka_unit_test_setup(an_offer, begin_test),
 		cmocka_unit_test_setup(what_was_left, begin_test),
 		cmocka_unit_test_setup(nonsense, begin_test),
