@@ -3,7 +3,8 @@
  * One UDP socket for all that members say to each other: a member of the multicast group,
  * bound to the interface of the cluster (SO_BINDTODEVICE), so that nothing from elsewhere
  * is heard. What is sent leaves from the interface's first address, whatever the routes say
- * (IP_PKTINFO). Messages are queued and leave by sendmmsg(); they come by recvmmsg().
+ * (IP_PKTINFO). The interface may go and come again, or get another address: who calls sees to
+ * that (clsock_moved()). Messages are queued and leave by sendmmsg(); they come by recvmmsg().
  *
  * Called by cluster.c.
  */
@@ -21,6 +22,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -39,6 +41,10 @@ union control {
 static int sock = -1;
 static struct in_pktinfo from_here;
 static uint32_t netmask;
+static struct {
+	unsigned int index; /* 0: it is not there */
+	uint32_t address;   /* network order; 0: it has none */
+} seen;
 static struct sockaddr_in group;
 static clsock_input_fn input;
 
@@ -109,6 +115,26 @@ nobody(const char *interface)
 	return flags & IFF_UP ? "has no IPv4 address" : "is down";
 }
 
+bool
+clsock_moved(const char *interface)
+{
+	struct ifreq r = { 0 };
+	struct sockaddr_in addr = { 0 };
+	unsigned int index = if_nametoindex(interface);
+	int fd = index ? socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
+	bool moved;
+
+	str_copy(r.ifr_name, sizeof(r.ifr_name), interface);
+	if (fd >= 0 && ioctl(fd, SIOCGIFADDR, &r) == 0)
+		memcpy(&addr, &r.ifr_addr, sizeof(addr));
+	if (fd >= 0)
+		close(fd);
+	moved = index != seen.index || addr.sin_addr.s_addr != seen.address;
+	seen.index = index;
+	seen.address = addr.sin_addr.s_addr;
+	return moved;
+}
+
 /* What the kernel's own limit refuses to others, root gets. */
 static void
 make_room(int fd)
@@ -163,6 +189,8 @@ lay_out_buffers(void)
 {
 	unsigned int i;
 
+	if (in.data)
+		return;
 	in.data = shm_map_parent("cluster input", (size_t)BATCH * CLMSG_LARGEST);
 	out.data = shm_map_parent("cluster output", OUT_SIZE);
 	for (i = 0; i < BATCH; i++) {
@@ -224,6 +252,7 @@ open_socket(const struct clsock_config *c, char *why, size_t why_size)
 enum clsock_result
 clsock_open(const struct clsock_config *c, char *why, size_t why_size)
 {
+	(void)clsock_moved(c->interface);
 	if (!find_address(c->interface)) {
 		snprintf(why, why_size, "cluster_interface%s%s %s", c->interface[0] ? " " : "",
 		    c->interface, nobody(c->interface));

@@ -30,6 +30,12 @@ enum clsock_result {
 enum clsock_result clsock_open(const struct clsock_config *c, char *why, size_t why_size);
 void clsock_close(void);
 
+/*
+ * Whether the interface, or its address, is another one than when the socket was opened or this was
+ * last asked: it has to be closed and opened anew. To be asked often: no list is made.
+ */
+bool clsock_moved(const char *interface);
+
 /* Our address on the interface, network order; 0: it has none. */
 uint32_t clsock_address(void);
 

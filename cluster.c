@@ -410,7 +410,33 @@ look_for_link(void)
 	on_beat(0);
 }
 
-/* What an operator has to mend: the net carries our messages one way only. */
+/*
+ * An interface that is made anew, or has another address, needs another socket. Without one we are
+ * cut off from the others as behind a broken link. They hear us at another address when we have
+ * been silent for long enough (clguard.h).
+ */
+static void
+watch_link(void)
+{
+	static bool lost;
+	char why[128];
+	enum clsock_result result;
+
+	if (!clsock_moved(conf->cluster_interface) && !lost)
+		return;
+	clsock_close();
+	result = clpost_open(why, sizeof(why));
+	clwarn_link(result, why);
+	lost = result != CLSOCK_OPEN;
+	if (lost)
+		return;
+	plog(LOG_WARNING, "cluster: %s has the address %s now", conf->cluster_interface,
+	    ip4_text(clsock_address()));
+	el.address = clsock_address();
+	on_beat(0);
+}
+
+/* What an operator has to mend: the net carries our messages one way only, or not between some. */
 static void
 tell_of_deafness(void)
 {
@@ -428,16 +454,41 @@ tell_of_deafness(void)
 		plog(LOG_WARNING, "cluster: the master hears this member again");
 }
 
+/* For a moment it is so behind each master's end. */
+static void
+tell_of_shutting_out(void)
+{
+	static uint64_t since_ms;
+	static bool told;
+
+	if (!election_shut_out(&el, loop_now_ms())) {
+		since_ms = 0;
+		told = false;
+		return;
+	}
+	if (!since_ms)
+		since_ms = loop_now_ms();
+	if (told || loop_now_ms() - since_ms < el.timeout_ms)
+		return;
+	told = true;
+	plog(LOG_ERROR, "cluster: others hear a master that this member does not hear");
+}
+
 /* The election is asked in each turn; this makes turns. */
 static void
 on_step(uint32_t unused)
 {
+	static unsigned int n;
+
 	(void)unused;
 	if (alone)
 		look_for_link();
+	else if (++n % (1000 / STEP_MS) == 0)
+		watch_link();
 	timer_set(&step_timer, alone ? SEC(1) : MS(STEP_MS));
 	clpeers_look();
 	tell_of_deafness();
+	tell_of_shutting_out();
 	cluster_settle_routes();
 	clstatus_publish(&el, up_to_date(), heartbeats);
 }

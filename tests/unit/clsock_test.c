@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -38,6 +39,8 @@ static unsigned int n_sent, refuse_at = MANY, refuse_until = MANY, tried;
 static unsigned int waiting, taken, opened;
 static bool loopback, nothing_there;
 static int ttl;
+static unsigned int index_now;
+static uint32_t address_now;
 static loop_fn readable;
 
 /* --- stand-ins --- */
@@ -97,7 +100,24 @@ unsigned int
 if_nametoindex(const char *name)
 {
 	assert_string_equal(name, "among");
-	return 7;
+	return index_now;
+}
+
+int
+ioctl(int fd, unsigned long request, ...)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = address_now };
+	struct ifreq *r;
+	va_list args;
+
+	assert_int_equal(fd, FD);
+	assert_int_equal(request, SIOCGIFADDR);
+	va_start(args, request);
+	r = va_arg(args, struct ifreq *);
+	va_end(args);
+	assert_string_equal(r->ifr_name, "among");
+	memcpy(&r->ifr_addr, &addr, sizeof(addr));
+	return address_now ? 0 : -1;
 }
 
 int
@@ -207,6 +227,8 @@ set_up(void **state)
 	n_sent = tried = waiting = taken = 0;
 	refuse_at = refuse_until = MANY;
 	loopback = nothing_there = false;
+	index_now = 7;
+	address_now = OURS;
 	assert_int_equal(open_it(), CLSOCK_OPEN);
 	return 0;
 }
@@ -221,6 +243,28 @@ tear_down(void **state)
 }
 
 /* --- tests --- */
+
+static void
+an_interface_that_is_another_one_is_noticed_once(void **state)
+{
+	static const struct {
+		unsigned int index;
+		uint32_t address;
+	} row[] = { { 7, 0 }, { 0, 0 }, { 8, 0 }, { 8, OURS }, { 8, THERE } };
+	unsigned int i;
+
+	(void)state;
+	assert_false(clsock_moved("among"));
+	for (i = 0; i < ARRAY_LEN(row); i++) {
+		index_now = row[i].index;
+		address_now = row[i].address;
+		assert_true(clsock_moved("among"));
+		assert_false(clsock_moved("among"));
+	}
+	clsock_close();
+	assert_int_equal(open_it(), CLSOCK_OPEN);
+	assert_false(clsock_moved("among"));
+}
 
 static void
 all_leaves_in_order(void **state)
@@ -355,6 +399,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nobody_is_on_the_loopback),
+		cmocka_unit_test_setup_teardown(
+		    an_interface_that_is_another_one_is_noticed_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(all_leaves_in_order, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    what_the_kernel_refuses_is_lost_alone, set_up, tear_down),
