@@ -252,6 +252,19 @@ class Member:
             self.ns.run("iptables", "-A", "INPUT", "-i", "link", "-p", "udp", "-m", "statistic", "--mode", "random",
                         "--probability", "%g" % (percent / 100), "-j", "DROP")
 
+    def mute(self):
+        """Nothing of what it says to the other members leaves; it hears them."""
+        self.ns.run("iptables", "-A", "OUTPUT", "-o", "link", "-j", "DROP")
+
+    def speak(self):
+        self.ns.run("iptables", "-F", "OUTPUT")
+
+    def narrow(self, rate=None):
+        """What it says to the other members passes at this rate, the rest is dropped; None: all passes again."""
+        self.ns.run("tc", "qdisc", "del", "dev", "link", "root", check=False)
+        if rate:
+            self.ns.run("tc", "qdisc", "add", "dev", "link", "root", "tbf", "rate", rate, "burst", "16kb", "latency", "100ms")
+
     # ------------------------------------------------------------------ what it says
 
     def show(self):
