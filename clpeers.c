@@ -5,8 +5,8 @@
  * member's coming and going: changes are told only while there is somebody to hear them, and
  * who shares our addresses on a LAN has to know when one goes. One that has fallen silent without a
  * LEAVE may live, cut off from us, and serve LACs that do not reach us. So for half an hour a
- * master takes nobody's silence for his end (role_is_split()); what both sides had ended so would
- * have two Stops, and be lost at the one that wins.
+ * master takes nobody's silence for his end (role_is_split()), and one that hears no LAC at all
+ * never does: what both sides had ended so would have two Stops, and be lost at the one that wins.
  *
  * Called by cluster.c, which owns the election.
  */
@@ -28,6 +28,7 @@ enum {
 	FORGET_MS = 60000,	   /* one that is silent is thought of for so long */
 	SPLIT_MS = 30 * 60 * 1000, /* so long it may live */
 	BACK_MS = 10000,	   /* until those who are back have told all, and LACs were heard */
+	DEAF_MS = 60000,	   /* who has heard no LAC for so long is cut off himself */
 };
 
 /* Who has fallen silent, by their addresses: one that is heard from there again is back. */
@@ -35,7 +36,8 @@ static struct {
 	uint32_t address;  /* 0: free */
 	uint64_t since_ms; /* it was heard last */
 } missing[ELECTION_PEERS];
-static uint64_t split_ms; /* when somebody was missing last */
+static uint64_t split_until_ms;
+static uint64_t lac_ms, lac_packets; /* when the last packet of any LAC came; all of them */
 
 static struct election *el;
 static void (*gone_watcher)(void);
@@ -130,25 +132,38 @@ is_back(uint32_t address)
 			missing[i].address = missing[i].since_ms = 0;
 }
 
-static bool
-any_missing(void)
+/* How many are, that have been for no longer than this. */
+static unsigned int
+missing_for(uint64_t most_ms)
 {
-	unsigned int i;
+	unsigned int i, n = 0;
 
 	for (i = 0; i < ELECTION_PEERS; i++)
-		if (missing[i].address && loop_now_ms() - missing[i].since_ms < SPLIT_MS)
-			return true;
-	return false;
+		n += missing[i].address && loop_now_ms() - missing[i].since_ms < most_ms;
+	return n;
+}
+
+/* Not one of them: what is silent is our own network. */
+static bool
+hears_no_lac(void)
+{
+	if (counters->tunnel_rx_packets != lac_packets) {
+		lac_packets = counters->tunnel_rx_packets;
+		lac_ms = loop_now_ms();
+	}
+	return loop_now_ms() - lac_ms >= DEAF_MS;
 }
 
 static void
 look_for_split(void)
 {
-	bool was = role_is_split();
+	bool was = role_is_split(), deaf = hears_no_lac();
 
-	if (any_missing())
-		split_ms = loop_now_ms();
-	role_set_split(split_ms && loop_now_ms() - split_ms < BACK_MS);
+	if (deaf && missing_for(UINT64_MAX) > 0)
+		split_until_ms = loop_now_ms() + DEAF_MS;
+	else if (missing_for(SPLIT_MS) > 0)
+		split_until_ms = MAX(split_until_ms, loop_now_ms() + BACK_MS);
+	role_set_split(loop_now_ms() < split_until_ms);
 	if (was != role_is_split() && role_is_master())
 		plog(LOG_WARNING, "cluster: %s",
 		    was ? "who is silent is ended again"

@@ -167,7 +167,7 @@ def lengths(*cases):
         pytest.param(*case, marks=[pytest.mark.long] if case[1] > 2 else []) for case in cases])
 
 
-@lengths(("slave", 2), ("master", 2), ("slave", 5), ("master", 10), ("slave", 10))
+@lengths(("slave", 2), ("master", 2), ("slave", 5), ("master", 10), ("slave", 40))
 def test_one_side_hears_no_lac(aged, who, minutes):
     """A member that is cut off hears no LAC and no subscriber for minutes. It ends nobody for that: when the cluster is
     whole again - and it may win - those who live go on, with one Stop at their end; who left meanwhile has left."""
