@@ -29,6 +29,7 @@ static struct queue queues[CHANGE_KINDS];
 static uint64_t table_version;
 static uint32_t mastership = 1;
 static bool subscribed;
+static uint64_t queued; /* places that are */
 
 void
 change_init(uint32_t max_tunnels, uint32_t max_sessions)
@@ -52,6 +53,7 @@ change_mark(enum change_kind kind, uint32_t id)
 	if (!subscribed || p->queued)
 		return;
 	p->queued = true;
+	queued++;
 	p->next = 0;
 	if (q->head)
 		places[kind][q->tail].next = id;
@@ -72,6 +74,7 @@ unqueue(enum change_kind *kind, uint32_t *id)
 		*id = queues[k].head;
 		queues[k].head = places[k][*id].next;
 		places[k][*id].queued = false;
+		queued--;
 		return true;
 	}
 	return false;
@@ -86,6 +89,12 @@ change_next(enum change_kind *kind, uint32_t *id)
 		return false;
 	places[*kind][*id].version = ++table_version;
 	return true;
+}
+
+uint64_t
+change_queued(void)
+{
+	return queued;
 }
 
 void

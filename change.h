@@ -26,6 +26,9 @@ void change_mark(enum change_kind kind, uint32_t id);
 /* For the stream: whether changes are queued (there are peers). Off forgets what is queued. */
 void change_subscribe(bool on);
 
+/* How many are. */
+uint64_t change_queued(void);
+
 /*
  * Master: takes the next object out of the queue, tunnels first, and gives it a new version, so
  * that versions rise in the order in which they are told; false: the queue is empty. One that is

@@ -81,7 +81,7 @@ clstatus_publish(const struct election *el, bool up_to_date, uint64_t heartbeats
 	status->master = cluster_master_address();
 	status->version = change_table_version();
 	status->heartbeat = heartbeats;
-	status->queued = role_is_master() ? 0 : clstream_complete() ? 0 : 1;
+	status->queued = role_is_master() ? change_queued() : clstream_complete() ? 0 : 1;
 	status->n = 0;
 	for (i = 0; i < ELECTION_PEERS; i++)
 		if (el->peers[i].incarnation &&

@@ -281,6 +281,8 @@ def test_a_slave_that_is_stopped_leaves_all_alone(trio, lac, number):
     wait_for(lambda: master.show()["peers"] == [], "a master without peers")
     assert master.show()["term"] == 1 and master.lns.session("joe")
     lac.tunnel().session().up("sue", "pw").ping(VIP)
+    shown = master.show()["next_heartbeat"]
+    wait_for(lambda: master.show()["next_heartbeat"] > shown, "a later word")
     assert master.show()["queued_changes"] == 0  # for whom?
 
 

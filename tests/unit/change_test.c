@@ -53,7 +53,9 @@ a_slave_changes_nothing(void **state)
 	assert_true(change_version(CHANGE_SESSION, 4) == before + 1000);
 	change_mark(CHANGE_SESSION, 5); /* goes on counting from what was seen */
 	assert_true(change_version(CHANGE_SESSION, 5) == before + 1001);
+	assert_int_equal(change_queued(), 1);
 	change_subscribe(false);
+	assert_int_equal(change_queued(), 0);
 	assert_false(change_next(&kind, &id));
 }
 
