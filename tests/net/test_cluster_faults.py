@@ -57,7 +57,9 @@ class Scene:
     def whole(self):
         """As it was made, and settled: another test may use it."""
         try:
-            return len(self.site.living()) == len(self.site.members) and self.site.settled() and self.held() == self.before
+            calls = self.sessions + self.churned
+            return len(self.site.living()) == len(self.site.members) and self.site.settled() \
+                and self.held() == self.before and self.site.radius.balance()[:3] == (calls, calls, self.churned)
         except Exception:
             return False
 
