@@ -184,6 +184,7 @@ join(int fd, const struct clsock_config *c)
 	return setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &member, sizeof(member));
 }
 
+/* Once: the link may be opened again and again. */
 static void
 lay_out_buffers(void)
 {

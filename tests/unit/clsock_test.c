@@ -394,6 +394,24 @@ nobody_is_on_the_loopback(void **state)
 	clsock_discard();
 }
 
+/* An interface may come and go for years. */
+static void
+it_is_opened_again_and_again(void **state)
+{
+	unsigned int i;
+	uint8_t octet = 7;
+
+	(void)state;
+	for (i = 0; i < 1000; i++) {
+		clsock_close();
+		assert_int_equal(open_it(), CLSOCK_OPEN);
+	}
+	assert_true(clsock_send(THERE, &octet, 1));
+	clsock_flush();
+	assert_int_equal(n_sent, 1);
+	assert_int_equal(sent[0].first, 7);
+}
+
 int
 main(void)
 {
@@ -411,6 +429,7 @@ main(void)
 		    near_is_the_interfaces_own_network, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 		    a_multicast_passes_so_many_routers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(it_is_opened_again_and_again, set_up, tear_down),
 	};
 
 	counter_init();
