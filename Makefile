@@ -84,6 +84,7 @@ OBJS = \
 	clstatus.o \
 	clstream.o \
 	clsync.o \
+	cltwin.o \
 	clwarn.o \
 	cluster.o \
 	command.o \

@@ -11,6 +11,7 @@
 #include "clpost.h"
 #include "clguard.h"
 #include "clsock.h"
+#include "cltwin.h"
 #include "cluster.h"
 #include "clwarn.h"
 #include "config.h"
@@ -292,6 +293,18 @@ allowed_ttl(void)
 	return (uint8_t)conf->cluster_mcast_ttl;
 }
 
+/* From our own address: a member that has it too, or a net that gives us back what we say. */
+static void
+on_own_address(const uint8_t *data, size_t len)
+{
+	struct cl_head head;
+	struct rd fields;
+
+	if (clmsg_open(data, len, &key, &head, &fields) == CLMSG_OK &&
+	    head.incarnation != doors->el->incarnation)
+		clwarn(clsock_address(), CLWARN_TWINS, loop_now_ms());
+}
+
 enum clsock_result
 clpost_open(char *why, size_t why_size)
 {
@@ -303,7 +316,11 @@ clpost_open(char *why, size_t why_size)
 		.input = on_input,
 	};
 
-	return clsock_open(&c, why, why_size);
+	enum clsock_result result = clsock_open(&c, why, why_size);
+
+	if (result == CLSOCK_OPEN)
+		cltwin_watch(c.interface, clsock_address(), c.port, on_own_address);
+	return result;
 }
 
 static void

@@ -170,6 +170,21 @@ def test_one_address_for_two(trio):
         "cluster: %s is the address of two members, or somebody repeats what was said there" % second.address)
 
 
+def test_own_address_at_another(trio):
+    """Where there are but two, with one address, their kernels let neither hear the other: both see it all the same."""
+    one, other = trio.members[:2]
+    other.ns.ip("addr flush dev among", "addr add %s/24 dev among" % one.address)
+    for m in one, other:
+        m.start()
+    for m in one, other:
+        wait_for(lambda: errors(m, "two members"), "the error; %s" % m.lns.log)
+        before = m.show()["next_heartbeat"]
+        wait_for(lambda: m.show()["next_heartbeat"] > before + 20, "more heartbeats")
+        line, = errors(m, "two members")
+        assert "cluster: %s is the address of two members" % one.address in line
+        assert m.counters()["cluster_received"] == 0
+
+
 def test_restart_is_no_twin(trio):
     """A member that is killed and comes back at once, several times, is one member."""
     one, other = two(trio)
