@@ -12,6 +12,7 @@ pytest.register_assert_rewrite("pylac")
 import netns  # noqa: E402
 from freeradius import FreeRadius  # noqa: E402
 from lns import Lns, binary  # noqa: E402
+from members import Trio  # noqa: E402
 from uml import Uml  # noqa: E402
 
 
@@ -100,6 +101,16 @@ def module(tmp_path_factory):
 def plant(tmp_path_factory):
     """The same for one test alone."""
     plant = Module(tmp_path_factory)
+    try:
+        yield plant
+    finally:
+        plant.close()
+
+
+@pytest.fixture
+def trio(tmp_path_factory):
+    """Three members of a cluster, none of which runs yet."""
+    plant = Trio(tmp_path_factory)
     try:
         yield plant
     finally:

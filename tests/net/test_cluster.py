@@ -8,127 +8,8 @@ import time
 import pytest
 
 import pylac
-from lns import Lns
-from netns import Namespace, wait_for
-
-LINK, OUTER = "10.13.0.%d", "10.11.0.%d"
-VIP, LAC = "10.99.0.1", "10.11.0.100"
-POOL = "10.9.0.0/24"
-
-
-class Addresses:
-    """What class Lns asks a network for."""
-    LNS = VIP
-
-
-class Member:
-    """One daemon in a namespace: `among` the members, `outer` towards the LAC."""
-
-    def __init__(self, trio, number, settings, clock=False):
-        self.trio, self.number = trio, number
-        self.address = LINK % number
-        self.ns = trio.new("member%d" % number)
-        trio.switch.plug("m%d" % number, self.ns, "among")
-        trio.lac.plug("m%d" % number, self.ns, "outer")
-        trio.switch.ip("link set m%d master br0" % number)
-        trio.lac.ip("link set m%d master br0" % number)
-        self.ns.ip("addr add %s/24 dev among" % self.address, "addr add %s/24 dev outer" % (OUTER % number),
-                   "addr add %s/32 dev lo" % VIP)
-        self.ns.sysctl("ipv4.ip_forward", 1)
-        self.lns = Lns(Addresses, trio.folder("member%d" % number),
-                       {"cluster_interface": "among", "cluster_hb_interval": 1, "cluster_hb_timeout": 10,
-                        "cluster_secret": "among us", "hostname": "lns%d" % number, "radius_authtypes": "pap",
-                        **settings},
-                       ns=self.ns, pool=(POOL,), local_users={}, start=False, clock=clock)
-        self.lns.write("local_users", "joe * pw\nsue * pw\nann * pw 10.9.1.1\neve * pw 10.9.1.2\n")
-
-    def start(self):
-        self.lns._cli = None
-        self.lns.start()
-        return self
-
-    def counters(self):
-        return self.lns.counters()
-
-    def show(self):
-        return json.loads("\n".join(self.lns.run("show cluster json")))
-
-    def alive(self):
-        return self.lns.process is not None and self.lns.process.alive()
-
-    def kill(self):
-        self.lns.process.send_signal(signal.SIGKILL)
-        self.lns.process.wait()
-
-    def part(self):
-        self.trio.switch.ip("link set m%d nomaster" % self.number)
-
-    def rejoin(self):
-        self.trio.switch.ip("link set m%d master br0" % self.number)
-
-
-class Trio:
-    """Three members and a LAC that reaches the address they share through one of them."""
-
-    def __init__(self, factory, settings=None, clock=False):
-        self.factory = factory
-        self.all = []
-        self.switch, self.lac = self.new("switch"), self.new("lac")
-        for ns in self.switch, self.lac:
-            ns.ip("link add br0 type bridge forward_delay 0 mcast_snooping 0", "link set br0 up")
-        self.lac.ip("addr add %s/24 dev br0" % LAC)
-        self.members = [Member(self, n, settings or {}, clock) for n in (1, 2, 3)]
-
-    def new(self, name):
-        self.all.append(Namespace(name))
-        return self.all[-1]
-
-    def folder(self, name):
-        return self.factory.mktemp(name, numbered=True)
-
-    def through(self, member):
-        """What the LAC sends goes to this member from now on."""
-        self.lac.ip("route replace %s/32 via %s" % (VIP, OUTER % member.number))
-
-    def alive(self):
-        return [m for m in self.members if m.alive()]
-
-    def master(self):
-        found = [m for m in self.alive() if m.show()["status"] == "master"]
-        return found[0] if len(found) == 1 else None
-
-    def slaves(self):
-        return [m for m in self.alive() if m.show()["status"] == "slave"]
-
-    def settled(self):
-        """One master, and all others have what it has."""
-        shows = [m.show() for m in self.alive()]
-        masters = [s for s in shows if s["status"] == "master"]
-        return len(masters) == 1 and all(s["up_to_date"] and s["term"] == masters[0]["term"] and
-                                         len(s["peers"]) == len(shows) - 1 for s in shows)
-
-    def wait(self, timeout=15):
-        wait_for(self.settled, "one master, all others up to date", timeout)
-        return self.master()
-
-    def close(self):
-        try:
-            for m in self.members:
-                if m.alive():
-                    m.lns._check_log()
-                    m.lns.process.kill()
-        finally:
-            for ns in reversed(self.all):
-                ns.close()
-
-
-@pytest.fixture
-def trio(tmp_path_factory):
-    plant = Trio(tmp_path_factory)
-    try:
-        yield plant
-    finally:
-        plant.close()
+from members import LAC, LINK, OUTER, POOL, VIP, Addresses, Member, Network, Trio, all_up, held, wait_all
+from netns import wait_for
 
 
 def test_one_master_and_two_slaves(trio):
@@ -155,29 +36,11 @@ def test_a_killed_master_is_followed_by_another(trio):
     assert trio.wait() is second
 
 
-class Network:
-    """What class pylac.Lac asks a network for."""
-    LAC, LNS = LAC, VIP
-
-    def __init__(self, trio):
-        self.lac = trio.lac
-
-
 @pytest.fixture
 def lac(trio):
     one = pylac.Lac(Network(trio))
     yield one
     one.close()
-
-
-def held(member, user):
-    """What this member has of a user's session."""
-    found = member.lns.session(user)
-    return found and (found["SID"], found["TID"], found["IP"])
-
-
-def wait_all(trio, what, value, timeout=10):
-    wait_for(lambda: all(what(m) == value for m in trio.alive()), "%r on all" % (value,), timeout)
 
 
 def test_sessions_are_on_all_members(trio, lac):
@@ -241,12 +104,6 @@ def test_sessions_outlive_the_master(trio, lac):
     joe.hangup()
     wait_all(trio, lambda m: m.lns.session("joe"), None)
     wait_all(trio, lambda m: bool(m.lns.session("eve")), True)
-
-
-def all_up(trio):
-    for m in trio.members:
-        m.start()
-    return trio.wait()
 
 
 def test_a_master_that_is_stopped_hands_over(trio, lac):

@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
+from members import LINK, Trio
 from netns import Timeout, wait_for
-from test_cluster import LINK, Trio
 
 PORT, GROUP = 32792, "239.192.13.13"
 
@@ -24,15 +24,6 @@ def wait_error(member, pattern):
     wait_for(lambda: member.counters()["cluster_received"] > before + 30, "more messages")
     line, = errors(member, pattern)
     return line
-
-
-@pytest.fixture
-def trio(tmp_path_factory):
-    plant = Trio(tmp_path_factory)
-    try:
-        yield plant
-    finally:
-        plant.close()
 
 
 # ---------------------------------------------------------------------------- no link

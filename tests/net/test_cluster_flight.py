@@ -15,8 +15,8 @@ import pytest
 import fakeradius
 import pylac
 from fakeradius import START, STOP, USER_NAME, attribute
+from members import LAC, VIP, Network, Trio
 from netns import Timeout, wait_for
-from test_cluster import LAC, VIP, Network, Trio
 from test_cluster_login import SUCCESS, proof
 from test_dae import DISCONNECT, Client, request
 from test_l2tp import proxy_chap, proxy_lcp, proxy_pap

@@ -10,8 +10,8 @@ import pytest
 
 import clwire
 import pylac
+from members import OUTER, VIP, Network, Trio, all_up, held, wait_all
 from netns import wait_for
-from test_cluster import OUTER, VIP, Network, Trio, all_up, held, wait_all
 
 KEY = "among us"
 COUNT_RECORD = 6

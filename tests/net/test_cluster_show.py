@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from lns import Cli
+from members import LINK, VIP, Trio
 from netns import wait_for
-from test_cluster import LINK, VIP, Trio
 
 # what scripts written for 2.4.1 read, in this order
 OLD = ["Cluster status   ", "My address       ", "VIP address      ", "Multicast address", "UDP port         ",
@@ -51,15 +51,6 @@ def state_seen(member, other):
     """What a member says of another."""
     row = shown(member).peer(other)
     return row and row["State"]
-
-
-@pytest.fixture
-def trio(tmp_path_factory):
-    plant = Trio(tmp_path_factory)
-    try:
-        yield plant
-    finally:
-        plant.close()
 
 
 def test_alone(plant):

@@ -5,8 +5,8 @@ import time
 import fakeradius
 import pylac
 import pytest
+from members import LAC, VIP, Network, Trio, held
 from netns import Timeout, wait_for
-from test_cluster import LAC, VIP, Network, Trio, held
 from test_cluster_stops import Books
 
 USERS = ["user%d" % n for n in range(24)]

@@ -4,25 +4,19 @@ import pytest
 
 import pylac
 from machine import manual
+from members import VIP, Network, all_up
 from netns import wait_for
-from test_cluster import VIP, Network, Trio
 
 CHAPTER = manual().split("\n## Cluster\n")[1].split("\n## ")[0]
 NEW = "another secret, as long as you like"
 
 
 @pytest.fixture
-def trio(tmp_path_factory):
-    plant = Trio(tmp_path_factory)
-    try:
-        for m in plant.members:
-            m.start()
-        plant.wait()
-        plant.clac = pylac.Lac(Network(plant))
-        yield plant
-        plant.clac.close()
-    finally:
-        plant.close()
+def lac(trio):
+    all_up(trio)
+    one = pylac.Lac(Network(trio))
+    yield one
+    one.close()
 
 
 def lines_of(step):
@@ -32,7 +26,7 @@ def lines_of(step):
     return [line.strip().replace('"the new one"', '"%s"' % NEW) for line in block.splitlines()]
 
 
-def test_change_of_the_secret(trio):
+def test_change_of_the_secret(trio, lac):
     """
     One member after the other, as slowly as people are: the timeout of the test is a second, and between two members
     more than that passes. Nobody takes over, and a call that comes meanwhile is known to all when it is done.
@@ -41,7 +35,7 @@ def test_change_of_the_secret(trio):
         "First, on each member:", "Then, on each member, within a minute:", "At last, on each member:"))
     master = trio.master()
     trio.through(master)
-    tunnel = trio.clac.tunnel()
+    tunnel = lac.tunnel()
     joe = tunnel.session().up("joe", "pw")
     wait_for(lambda: all(m.lns.session("joe") for m in trio.members), "joe on all")
     for m in trio.members:
@@ -69,7 +63,7 @@ def test_change_of_the_secret(trio):
         joe.ping(VIP)
 
 
-def test_change_too_late(trio):
+def test_change_too_late(trio, lac):
     """What the manual warns of: without the first step each part has a master, until all have the new one."""
     master = trio.master()
     for m in trio.members:

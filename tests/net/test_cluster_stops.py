@@ -3,8 +3,8 @@
 import fakeradius
 import pylac
 import pytest
+from members import LAC, VIP, Network, Trio, held
 from netns import wait_for
-from test_cluster import LAC, VIP, Network, Trio, held
 
 STEP = 12  # seconds; cluster_hb_timeout is longer, so that nobody thinks his loop stood still
 

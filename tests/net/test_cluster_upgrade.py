@@ -7,8 +7,8 @@ import pytest
 
 import nextrelease
 import pylac
+from members import VIP, Network, Trio, held, wait_all
 from netns import wait_for
-from test_cluster import VIP, Network, Trio, held, wait_all
 from test_cluster_faults import Scene, Trial
 
 OLD, NEW = None, "new"  # what Lns.program is
