@@ -26,41 +26,47 @@ def lines_of(step):
     return [line.strip().replace('"the new one"', '"%s"' % NEW) for line in block.splitlines()]
 
 
-def test_change_of_the_secret(trio, lac):
+def change(trio, secret):
     """
-    One member after the other, as slowly as people are: the timeout of the test is a second, and between two members
-    more than that passes. Nobody takes over, and a call that comes meanwhile is known to all when it is done.
+    The steps of the manual, one member after the other, as slowly as people are: the timeout of the test is a second, and
+    between two members more than that passes.
     """
     before, on_each, at_last = (lines_of(step) for step in (
         "First, on each member:", "Then, on each member, within a minute:", "At last, on each member:"))
-    master = trio.master()
-    trio.through(master)
-    tunnel = lac.tunnel()
-    joe = tunnel.session().up("joe", "pw")
-    wait_for(lambda: all(m.lns.session("joe") for m in trio.members), "joe on all")
+    *others, last = trio.members
     for m in trio.members:
         for line in before:
             m.lns.set(line)
-    for m in trio.members:
+    for m in others:
         for line in on_each:
-            m.lns.set(line)
-        if m is not trio.members[-1]:
-            # one of the others has not heard this one for longer than cluster_hb_timeout was
-            other = trio.members[-1]
-            wait_for(lambda: any(p["address"] == m.address and p["silent_ms"] > 1500 for p in other.show()["peers"]),
-                     "silence")
-        if m is trio.members[0]:
-            tunnel.session().up("sue", "pw")
+            m.lns.set(line.replace(NEW, secret))
+        wait_for(lambda: any(p["address"] == m.address and p["silent_ms"] > 1500 for p in last.show()["peers"]), "silence")
+        yield m
+    for line in on_each:
+        last.lns.set(line.replace(NEW, secret))
     for m in trio.members:
         for line in at_last:
             m.lns.set(line.replace("150", "10"))
-    assert trio.wait() is master
-    wait_for(lambda: all(m.lns.session("joe") and m.lns.session("sue") for m in trio.members), "both on all")
-    assert all(m.show()["term"] == 1 and m.show()["signed"] for m in trio.members)
-    assert "secret" not in "".join(m.lns.log for m in trio.members).replace("cluster_secret", "")
+
+
+def test_change_of_the_secret(trio, lac):
+    """Nobody takes over, and a call that comes meanwhile is known to all when it is done. Then none, and one again."""
+    master = trio.master()
+    trio.through(master)
+    tunnel = lac.tunnel()
+    calls = [tunnel.session().up("joe", "pw")]
+    for secret, user in (NEW, "sue"), ("", "ann"), (NEW, "eve"):
+        for m in change(trio, secret):
+            if m is trio.members[0]:
+                calls.append(tunnel.session().up(user, "pw"))
+        assert trio.wait() is master
+        wait_for(lambda: all(m.lns.session(user) for m in trio.members), "%s on all" % user)
+        assert all(m.show()["term"] == 1 and m.show()["signed"] == bool(secret) for m in trio.members)
+    assert NEW not in "".join(m.lns.log for m in trio.members)
     for m in trio.members:
         trio.through(m)
-        joe.ping(VIP)
+        for call in calls:
+            call.ping(VIP)
 
 
 def test_change_too_late(trio, lac):
