@@ -17,6 +17,10 @@
 #include "shm.h"
 #include "util.h"
 
+#include <unistd.h>
+
+enum { PATIENCE_MS = 500 }; /* of who reads */
+
 static struct cluster_status *status;
 
 void
@@ -60,38 +64,58 @@ fill_peer(struct cluster_peer_status *s, const struct election_peer *p,
 	clsame_differs(p->hb.address, s->differs, sizeof(s->differs));
 }
 
-void
-clstatus_publish(const struct election *el, bool up_to_date, uint64_t heartbeats)
+/* All but `seq`. */
+static void
+fill(struct cluster_status *s, const struct election *el, bool up_to_date, uint64_t heartbeats)
 {
 	const struct election_peer *master = election_peer(el, el->master);
 	unsigned int i;
 
-	seq_begin(&status->seq);
-	status->role = el->role;
-	status->alone = cluster_own_address() == 0;
-	str_copy(status->trouble, sizeof(status->trouble), clwarn_trouble());
-	status->up_to_date = up_to_date;
-	status->routes = clroutes_draws();
-	status->leaving = clleave_begun();
-	status->master_silent_ms = master ? silent_ms(master) : 0;
-	status->uptime_ms = loop_now_ms() - el->started_ms;
-	status->lag = lag_at(master, clstream_seq());
-	status->term = el->term;
-	status->own = cluster_own_address();
-	status->master = cluster_master_address();
-	status->version = change_table_version();
-	status->heartbeat = heartbeats;
-	status->queued = role_is_master() ? change_queued() : clstream_complete() ? 0 : 1;
-	status->n = 0;
+	s->role = el->role;
+	s->alone = cluster_own_address() == 0;
+	str_copy(s->trouble, sizeof(s->trouble), clwarn_trouble());
+	s->up_to_date = up_to_date;
+	s->routes = clroutes_draws();
+	s->leaving = clleave_begun();
+	s->master_silent_ms = master ? silent_ms(master) : 0;
+	s->uptime_ms = loop_now_ms() - el->started_ms;
+	s->lag = lag_at(master, clstream_seq());
+	s->term = el->term;
+	s->own = cluster_own_address();
+	s->master = cluster_master_address();
+	s->version = change_table_version();
+	s->heartbeat = heartbeats;
+	s->queued = role_is_master() ? change_queued() : clstream_complete() ? 0 : 1;
+	s->n = 0;
 	for (i = 0; i < ELECTION_PEERS; i++)
 		if (el->peers[i].incarnation &&
 		    loop_now_ms() - el->peers[i].heard_ms <= el->timeout_ms)
-			fill_peer(&status->peers[status->n++], &el->peers[i], master);
+			fill_peer(&s->peers[s->n++], &el->peers[i], master);
+}
+
+/* Readers find it busy while it is written: so it is put together elsewhere. */
+void
+clstatus_publish(const struct election *el, bool up_to_date, uint64_t heartbeats)
+{
+	static struct cluster_status now;
+
+	fill(&now, el, up_to_date, heartbeats);
+	seq_begin(&status->seq);
+	now.seq = status->seq;
+	*status = now;
 	seq_end(&status->seq);
 }
 
+/* The parent may have lost the CPU in the midst of it. */
 bool
 cluster_snapshot(struct cluster_status *copy)
 {
-	return seq_copy(&status->seq, copy, status, sizeof(*copy));
+	int i;
+
+	for (i = 0; i < PATIENCE_MS; i++) {
+		if (seq_copy(&status->seq, copy, status, sizeof(*copy)))
+			return true;
+		usleep(1000);
+	}
+	return false;
 }
