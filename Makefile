@@ -177,6 +177,7 @@ OBJS = \
 	tunnel.o \
 	udp.o \
 	usage.o \
+	usage_ended.o \
 	usage_file.o \
 	users.o \
 	utf8.o \

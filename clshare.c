@@ -12,6 +12,9 @@
  * stream tells how far all are known (acct_mark.h); who has not had everything yet does not
  * listen to that.
  *
+ * What usage files have told of each session goes through the stream with each file, and what
+ * sessions that ended have still to tell at once; usage.c knows what that means.
+ *
  * A member that joins with records of its own former life offers them, once it has all of the
  * master's; and again when that one is followed by another before it has taken all.
  *
@@ -28,6 +31,7 @@
 #include "loop.h"
 #include "role.h"
 #include "timer.h"
+#include "usage.h"
 #include "util.h"
 
 #include <string.h>
@@ -84,6 +88,7 @@ on_marks(uint32_t unused)
 	(void)unused;
 	timer_set(&marks_timer, SEC(MARKS_SEC));
 	clsync_offer_left();
+	usage_tell_run();
 	while (leads() && acct_mark_each(&pos, &m.origin, &m.id))
 		clstream_add(put_mark, &m);
 }
@@ -208,6 +213,91 @@ apply_pool(const struct repl_record *rec)
 	return INSTALL_DONE;
 }
 
+/* --- usage files --- */
+
+static struct usage_told told; /* in hand */
+
+static bool
+put_told(struct wr *w, const void *what)
+{
+	const struct usage_told *t = what;
+
+	switch (t->kind) {
+	case REPL_USAGE:
+		return repl_put_usage(w, &t->report);
+	case REPL_USAGE_RUN:
+		return repl_put_usage_run(w, &t->run);
+	default:
+		return repl_put_usage_end(w, &t->end);
+	}
+}
+
+static void
+usage_report(const struct repl_usage *r)
+{
+	told.kind = REPL_USAGE;
+	told.report = *r;
+	clstream_add(put_told, &told);
+}
+
+static void
+usage_run(const struct repl_usage_run *r)
+{
+	told.kind = REPL_USAGE_RUN;
+	told.run = *r;
+	clstream_add(put_told, &told);
+}
+
+static void
+usage_end(const struct repl_usage_end *r)
+{
+	told.kind = REPL_USAGE_END;
+	told.end = *r;
+	clstream_add(put_told, &told);
+}
+
+static enum clshare_put
+walk_usage(struct wr *w, struct clshare_walk *walk)
+{
+	uint32_t pos = walk->pos;
+	int what = walk->left ? -1 : usage_export(&pos, &told);
+
+	if (what < 0)
+		return CLSHARE_END;
+	if (what > 0 && !put_told(w, &told))
+		return CLSHARE_FULL;
+	walk->pos = pos;
+	return CLSHARE_NEXT;
+}
+
+static enum install
+apply_usage(const struct repl_record *rec)
+{
+	if (!repl_get_usage(rec, &told.report))
+		return INSTALL_REFUSED;
+	usage_install(&told.report);
+	return INSTALL_DONE;
+}
+
+static enum install
+apply_usage_run(const struct repl_record *rec)
+{
+	if (!repl_get_usage_run(rec, &told.run))
+		return INSTALL_REFUSED;
+	usage_install_run(&told.run, cluster_sender()->incarnation);
+	return INSTALL_DONE;
+}
+
+static enum install
+apply_usage_end(const struct repl_record *rec)
+{
+	static struct repl_usage_end end; /* what is told of it is in `told` */
+
+	if (!repl_get_usage_end(rec, &end))
+		return INSTALL_REFUSED;
+	return usage_install_end(&end) ? INSTALL_DONE : INSTALL_OLD;
+}
+
 /* --- all kinds --- */
 
 enum clshare_put
@@ -220,6 +310,8 @@ clshare_put(struct wr *w, struct clshare_walk *walk)
 		return walk_dae(w, walk);
 	case REPL_POOL:
 		return walk_pool(w, walk);
+	case REPL_USAGE:
+		return walk_usage(w, walk);
 	default:
 		return CLSHARE_END;
 	}
@@ -237,6 +329,12 @@ clshare_apply(const struct repl_record *rec)
 		return apply_dae(rec);
 	case REPL_POOL:
 		return apply_pool(rec);
+	case REPL_USAGE:
+		return apply_usage(rec);
+	case REPL_USAGE_RUN:
+		return apply_usage_run(rec);
+	case REPL_USAGE_END:
+		return apply_usage_end(rec);
 	default:
 		return INSTALL_OLD;
 	}
@@ -252,8 +350,17 @@ void
 clshare_init(void)
 {
 	static const struct acct_watch watch = { .added = acct_added, .gone = acct_gone };
+	static const struct usage_watch usage_watch = {
+		.leads = leads,
+		.origin = cluster_incarnation,
+		.report = usage_report,
+		.run = usage_run,
+		.end = usage_end,
+		.flush = cluster_flush,
+	};
 
 	acct_queue_subscribe(&watch);
+	usage_subscribe(&usage_watch);
 	dae_guard_subscribe(dae_kept);
 	timer_init(&marks_timer, on_marks, 0);
 	timer_set(&marks_timer, SEC(MARKS_SEC));

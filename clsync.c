@@ -62,7 +62,7 @@ struct cursor {
 };
 
 static const uint8_t walk_order[] = { REPL_ENDED, REPL_TUNNEL, REPL_SESSION, REPL_DAE, REPL_POOL,
-	REPL_ACCT, REPL_KINDS };
+	REPL_ACCT, REPL_USAGE, REPL_KINDS };
 
 struct walk {
 	uint32_t to;		   /* address; 0: free */

@@ -109,7 +109,7 @@ static const struct hook_table hooks = {
 	.avpair_check = plugin_avpair_check,
 	.avpair_reset = (void (*const[])(sess_id)){ plugin_avpair_reset, NULL },
 	.account = (void (*const[])(sess_id, struct wr *)){ plugin_add_account, NULL },
-	.role = (void (*const[])(bool)){ acct_queue_role, plugin_role, NULL },
+	.role = (void (*const[])(bool)){ acct_queue_role, usage_role, plugin_role, NULL },
 	.members = (const struct hook_member *const[]){ &frame_member, &usage_member, &acct_member,
 	    &tbf_member, &l2tp_member, &plugin_member, &ppp_member, &clcount_member, NULL },
 	.tunnel_member = &l2tp_tunnel_member,

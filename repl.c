@@ -127,6 +127,11 @@ static const struct clfield session_fields[] = {
 	SESSION(80, NUMBER, ppp.our_magic, 0),
 	SESSION(81, TEXT, ppp.pool, 0),
 	SESSION(82, NUMBER, rec.answered, 1),
+	SESSION(84, NUMBER, garden.known, 1),
+	SESSION(85, NUMBER, garden.past_up, 0),
+	SESSION(86, NUMBER, garden.past_down, 0),
+	SESSION(87, NUMBER, garden.since_up, 0),
+	SESSION(88, NUMBER, garden.since_down, 0),
 };
 
 enum { SESSION_NOTE = 83 }; /* kind 1, tag 2, octets; each note is such a field */
@@ -207,6 +212,35 @@ static const struct clfield dae_fields[] = {
 	{ 5, CLFIELD_OCTETS, CLFIELD_OF(struct repl_dae, authenticator), 0 },
 	{ 6, CLFIELD_NUMBER, CLFIELD_OF(struct repl_dae, cause), 0 },
 	{ 7, CLFIELD_NUMBER, CLFIELD_OF(struct repl_dae, age_ds), 0 },
+};
+
+static const struct clfield usage_fields[] = {
+	{ 1, CLFIELD_NUMBER, CLFIELD_OF(struct repl_usage, unique), 0 },
+	{ 2, CLFIELD_NUMBER, CLFIELD_OF(struct repl_usage, run), 0 },
+	{ 3, CLFIELD_NUMBER, CLFIELD_OF(struct repl_usage, up), 0 },
+	{ 4, CLFIELD_NUMBER, CLFIELD_OF(struct repl_usage, down), 0 },
+	{ 5, CLFIELD_NUMBER, CLFIELD_OF(struct repl_usage, own_up), 0 },
+	{ 6, CLFIELD_NUMBER, CLFIELD_OF(struct repl_usage, own_down), 0 },
+};
+
+static const struct clfield usage_run_fields[] = {
+	{ 1, CLFIELD_NUMBER, CLFIELD_OF(struct repl_usage_run, origin), 0 },
+	{ 2, CLFIELD_NUMBER, CLFIELD_OF(struct repl_usage_run, told), 0 },
+	{ 3, CLFIELD_NUMBER, CLFIELD_OF(struct repl_usage_run, over), 1 },
+};
+
+static const struct clfield usage_end_fields[] = {
+	{ 1, CLFIELD_NUMBER, CLFIELD_OF(struct repl_usage_end, origin), 0 },
+	{ 2, CLFIELD_NUMBER, CLFIELD_OF(struct repl_usage_end, unique), 0 },
+	{ 3, CLFIELD_OCTETS, CLFIELD_OF(struct repl_usage_end, ip4), 0 },
+	{ 4, CLFIELD_NUMBER, CLFIELD_OF(struct repl_usage_end, throttled), 1 },
+	{ 5, CLFIELD_NUMBER, CLFIELD_OF(struct repl_usage_end, place), 0 },
+	{ 6, CLFIELD_NUMBER, CLFIELD_OF(struct repl_usage_end, run), 0 },
+	{ 7, CLFIELD_NUMBER, CLFIELD_OF(struct repl_usage_end, up), 0 },
+	{ 8, CLFIELD_NUMBER, CLFIELD_OF(struct repl_usage_end, down), 0 },
+	{ 9, CLFIELD_NUMBER, CLFIELD_OF(struct repl_usage_end, less_up), 0 },
+	{ 10, CLFIELD_NUMBER, CLFIELD_OF(struct repl_usage_end, less_down), 0 },
+	{ 11, CLFIELD_TEXT, CLFIELD_OF(struct repl_usage_end, user), 0 },
 };
 
 enum { COUNT_MEMBER = 8 }; /* incarnation 8, then four numbers as clfield_write_varint() does */
@@ -711,4 +745,63 @@ repl_get_dae(const struct repl_record *rec, struct repl_dae *d)
 	d->version = rec->version;
 	return is_of(rec, REPL_DAE, UINT32_MAX) &&
 	       clfield_get_all(dae_fields, ARRAY_LEN(dae_fields), rec->fields, d) && d->ip != 0;
+}
+
+/* --- usage files --- */
+
+bool
+repl_put_usage(struct wr *w, const struct repl_usage *u)
+{
+	struct wr was = *w;
+	size_t mark = begin(w, REPL_USAGE, 0, u->id, u->version);
+
+	clfield_put(w, usage_fields, ARRAY_LEN(usage_fields), u);
+	return end(w, mark, &was);
+}
+
+bool
+repl_get_usage(const struct repl_record *rec, struct repl_usage *u)
+{
+	*u = (struct repl_usage){ .id = rec->id, .version = rec->version };
+	return is_of(rec, REPL_USAGE, MAX_SESSIONS_LIMIT) &&
+	       clfield_get_all(usage_fields, ARRAY_LEN(usage_fields), rec->fields, u);
+}
+
+bool
+repl_put_usage_run(struct wr *w, const struct repl_usage_run *r)
+{
+	struct wr was = *w;
+	size_t mark = begin(w, REPL_USAGE_RUN, 0, r->id, r->version);
+
+	clfield_put(w, usage_run_fields, ARRAY_LEN(usage_run_fields), r);
+	return end(w, mark, &was);
+}
+
+bool
+repl_get_usage_run(const struct repl_record *rec, struct repl_usage_run *r)
+{
+	*r = (struct repl_usage_run){ .id = rec->id, .version = rec->version };
+	return rec->kind == REPL_USAGE_RUN && !rec->gone &&
+	       clfield_get_all(usage_run_fields, ARRAY_LEN(usage_run_fields), rec->fields, r);
+}
+
+bool
+repl_put_usage_end(struct wr *w, const struct repl_usage_end *e)
+{
+	struct wr was = *w;
+	size_t mark = begin(w, REPL_USAGE_END, 0, e->id, e->version);
+
+	clfield_put(w, usage_end_fields, ARRAY_LEN(usage_end_fields), e);
+	return end(w, mark, &was);
+}
+
+bool
+repl_get_usage_end(const struct repl_record *rec, struct repl_usage_end *e)
+{
+	memset(e, 0, sizeof(*e));
+	e->id = rec->id;
+	e->version = rec->version;
+	return is_of(rec, REPL_USAGE_END, UINT32_MAX) &&
+	       clfield_get_all(usage_end_fields, ARRAY_LEN(usage_end_fields), rec->fields, e) &&
+	       e->origin > 0;
 }

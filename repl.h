@@ -25,13 +25,16 @@
 enum repl_kind {
 	REPL_SESSION = 1,
 	REPL_TUNNEL = 2,
-	REPL_CHAN = 3,	/* a control message that waits in a tunnel's queue */
-	REPL_ACCT = 4,	/* an accounting record that waits, or has arrived */
-	REPL_POOL = 5,	/* an address, and who had it last */
-	REPL_COUNT = 6, /* a session's counters, and whose they are */
-	REPL_ENDED = 7, /* a session that the master who offers this has ended */
-	REPL_MARK = 8,	/* how far accounting records are known */
-	REPL_DAE = 9,	/* a Disconnect- or CoA-Request that was answered */
+	REPL_CHAN = 3,	     /* a control message that waits in a tunnel's queue */
+	REPL_ACCT = 4,	     /* an accounting record that waits, or has arrived */
+	REPL_POOL = 5,	     /* an address, and who had it last */
+	REPL_COUNT = 6,	     /* a session's counters, and whose they are */
+	REPL_ENDED = 7,	     /* a session that the master who offers this has ended */
+	REPL_MARK = 8,	     /* how far accounting records are known */
+	REPL_DAE = 9,	     /* a Disconnect- or CoA-Request that was answered */
+	REPL_USAGE = 10,     /* what usage files tell of a session */
+	REPL_USAGE_RUN = 11, /* which of them are in force */
+	REPL_USAGE_END = 12, /* what a session that has ended has still to tell */
 	REPL_KINDS
 };
 
@@ -52,6 +55,13 @@ struct repl_account {
 	uint32_t age_ds;     /* since its Start */
 	uint32_t interim_ds; /* until its next Interim-Update; 0: none */
 	uint64_t rx_bytes, rx_packets, tx_bytes, tx_packets; /* counters at its Start */
+};
+
+/* What a session has moved in the garden, which no usage file tells. */
+struct repl_garden {
+	uint8_t known;		       /* it has been there */
+	uint64_t past_up, past_down;   /* in former stays */
+	uint64_t since_up, since_down; /* its counters when it came in */
 };
 
 /* What PPP has beside struct session (struct ppp), for an established session to go on. */
@@ -80,6 +90,7 @@ struct repl_session {
 	char filter_in[CONF_ACL_NAME], filter_out[CONF_ACL_NAME]; /* ""; none */
 	struct repl_account acct;
 	struct repl_ppp ppp;
+	struct repl_garden garden;
 	/* both chains of note.h, by repl_add_note(): [kind 1, len 1, tag 2 (big endian), data] */
 	uint16_t notes_len;
 	uint8_t notes[REPL_NOTES];
@@ -167,6 +178,43 @@ struct repl_ended {
 	uint16_t wire_tid, wire_sid; /* our ids of its tunnel and of itself */
 };
 
+/*
+ * Up to where its counters stand in usage files when that run's is in force. In an offer: how much
+ * of that who offers it has told.
+ */
+struct repl_usage {
+	uint32_t id; /* sess_id */
+	uint64_t version;
+	uint32_t unique; /* sess_rec.unique */
+	uint32_t run;
+	uint64_t up, down;
+	uint64_t own_up, own_down;
+};
+
+/* Its id is the number of the run that is in force. It tells of those that have ended, of an origin
+ * up to a number; they are `over` when its file stands. */
+struct repl_usage_run {
+	uint32_t id;
+	uint64_t version; /* one higher with each decision */
+	uint64_t origin;  /* 0: of none */
+	uint32_t told;
+	uint8_t over;
+};
+
+struct repl_usage_end {
+	uint32_t id; /* number of it, counted by `origin` */
+	uint64_t version;
+	uint64_t origin; /* incarnation of who made it */
+	uint32_t unique; /* sess_rec.unique */
+	uint32_t ip4;	 /* network order */
+	uint8_t throttled;
+	uint8_t place;		     /* where it came from: a letter */
+	uint32_t run;		     /* the one under way when it ended; 0: none */
+	uint64_t up, down;	     /* what is left to tell */
+	uint64_t less_up, less_down; /* so much less when that run is in force */
+	char user[USER_LEN];
+};
+
 /* Counters of a session, for a full synchronisation: the sum, and what of it each member has told.
  */
 struct repl_count {
@@ -195,6 +243,9 @@ bool repl_put_count(struct wr *w, const struct repl_count *c);
 bool repl_put_ended(struct wr *w, const struct repl_ended *e);
 bool repl_put_mark(struct wr *w, const struct repl_mark *m);
 bool repl_put_dae(struct wr *w, const struct repl_dae *d);
+bool repl_put_usage(struct wr *w, const struct repl_usage *u);
+bool repl_put_usage_run(struct wr *w, const struct repl_usage_run *r);
+bool repl_put_usage_end(struct wr *w, const struct repl_usage_end *e);
 
 /* A tombstone: there is no such object any more (REPL_SESSION, REPL_TUNNEL, REPL_CHAN). */
 bool repl_put_gone(struct wr *w, enum repl_kind kind, uint32_t id, uint64_t version);
@@ -223,6 +274,9 @@ bool repl_get_count(const struct repl_record *rec, struct repl_count *c);
 bool repl_get_ended(const struct repl_record *rec, struct repl_ended *e);
 bool repl_get_mark(const struct repl_record *rec, struct repl_mark *m);
 bool repl_get_dae(const struct repl_record *rec, struct repl_dae *d);
+bool repl_get_usage(const struct repl_record *rec, struct repl_usage *u);
+bool repl_get_usage_run(const struct repl_record *rec, struct repl_usage_run *r);
+bool repl_get_usage_end(const struct repl_record *rec, struct repl_usage_end *e);
 
 /* The id of a control message, and its parts. */
 uint32_t repl_chan_id(uint16_t tunnel, uint16_t ns);

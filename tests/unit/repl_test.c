@@ -63,11 +63,11 @@ written(void)
  * that is added to a struct shows here: it needs a row, and it goes into the document.
  */
 enum {
-	HEAD = 4 + 4 + 8, /* id, padding, version */
+	HEAD = 4 + 4 + 8,     /* id, padding, version */
 	REC_LEFT = 4 + 2 + 2, /* notes; filter_in, filter_out; end.elsewhere, end.guess */
 	REC_PADDING = 4 + 1 + 1,
 	ACCOUNT_PADDING = 3 + 4,
-	SESSION_LEFT = HEAD + REC_LEFT + REC_PADDING + 3 + 2 + ACCOUNT_PADDING + 1,
+	SESSION_LEFT = HEAD + REC_LEFT + REC_PADDING + 3 + 2 + ACCOUNT_PADDING + 1 + 7,
 	TUNNEL_LEFT = HEAD + 1 + 2 + 4 + 2,
 };
 
@@ -88,6 +88,11 @@ static const struct {
 	    COUNT_MEMBER },
 	{ mark_fields, ARRAY_LEN(mark_fields), sizeof(struct repl_mark), HEAD, 0 },
 	{ dae_fields, ARRAY_LEN(dae_fields), sizeof(struct repl_dae), HEAD + 2, 0 },
+	{ usage_fields, ARRAY_LEN(usage_fields), sizeof(struct repl_usage), HEAD, 0 },
+	{ usage_run_fields, ARRAY_LEN(usage_run_fields), sizeof(struct repl_usage_run), HEAD + 3,
+	    0 },
+	{ usage_end_fields, ARRAY_LEN(usage_end_fields), sizeof(struct repl_usage_end), HEAD + 2,
+	    0 },
 };
 
 static void
@@ -467,6 +472,61 @@ marks_and_answers_come_as_they_were_sent(void **state)
 	rec = written();
 	assert_true(repl_get_dae(&rec, &d_got));
 	assert_memory_equal(&d, &d_got, sizeof(d));
+}
+
+static void
+usage_comes_as_it_was_sent(void **state)
+{
+	static struct repl_usage u = { .id = 3,
+		.unique = 9,
+		.run = 4,
+		.up = 7,
+		.down = UINT64_MAX,
+		.own_up = 1,
+		.own_down = 2 },
+				 u_got;
+	static struct repl_usage_run r = { .id = 0,
+		.version = 5,
+		.origin = 8,
+		.told = 9,
+		.over = 1 },
+				     r_got;
+	static struct repl_usage_end e = { .id = 5,
+		.version = 1,
+		.origin = 8,
+		.unique = 77,
+		.ip4 = 0x0100000a,
+		.throttled = 1,
+		.place = 'L',
+		.run = 6,
+		.up = 100,
+		.down = 200,
+		.less_up = 1,
+		.less_down = 2,
+		.user = "joe" },
+				     e_got;
+	struct repl_record rec;
+
+	(void)state;
+	assert_true(repl_put_usage(&w, &u));
+	rec = written();
+	assert_true(repl_get_usage(&rec, &u_got));
+	assert_memory_equal(&u, &u_got, sizeof(u));
+	w = wr_init(buf, sizeof(buf));
+	assert_true(repl_put_usage_run(&w, &r));
+	rec = written();
+	assert_true(repl_get_usage_run(&rec, &r_got));
+	assert_memory_equal(&r, &r_got, sizeof(r));
+	w = wr_init(buf, sizeof(buf));
+	assert_true(repl_put_usage_end(&w, &e));
+	rec = written();
+	assert_true(repl_get_usage_end(&rec, &e_got));
+	assert_memory_equal(&e, &e_got, sizeof(e));
+	e.origin = 0; /* nobody's */
+	w = wr_init(buf, sizeof(buf));
+	assert_true(repl_put_usage_end(&w, &e));
+	rec = written();
+	assert_false(repl_get_usage_end(&rec, &e_got));
 }
 
 static void
@@ -890,6 +950,7 @@ main(void)
 		cmocka_unit_test_setup(an_accounting_record_comes_as_it_was_sent, set_up),
 		cmocka_unit_test_setup(an_address_comes_as_it_was_sent, set_up),
 		cmocka_unit_test_setup(marks_and_answers_come_as_they_were_sent, set_up),
+		cmocka_unit_test_setup(usage_comes_as_it_was_sent, set_up),
 		cmocka_unit_test_setup(sums_of_counters_come_as_they_were_sent, set_up),
 		cmocka_unit_test_setup(what_has_no_room_leaves_no_trace, set_up),
 		cmocka_unit_test_setup(a_tombstone_is_no_object, set_up),

@@ -10,8 +10,15 @@
 #include "loop.h"
 #include "seq.h"
 #include "session.h"
+#include "role.h"
 #include "timer.h"
-#include "usage.h"
+
+#define loop_now_ms play_now_ms
+
+uint64_t play_now_ms(void);
+
+#include "usage.c"
+#include "usage_ended.c"
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -28,7 +35,14 @@
 
 #include <cmocka.h>
 
-enum { SESSIONS = 40, USERS = 8, ROUNDS = 300, PERIOD_MS = 300000, MANY = 1200 };
+enum {
+	SESSIONS = 40,
+	USERS = 8,
+	ROUNDS = 300,
+	CLUSTER_ROUNDS = 100,
+	PERIOD_MS = 300000,
+	MANY = 1200
+};
 
 /* What the daemon and its child see alike. */
 static struct world {
@@ -40,7 +54,7 @@ static struct world {
 } * world;
 
 static char folder[64];
-static uint64_t moved[USERS + 1], now_ms;
+static uint64_t model[USERS + 1], now_ms;
 static uint32_t next_unique = 1;
 static int n_files;
 
@@ -60,6 +74,23 @@ sess_id
 session_highest(void)
 {
 	return SESSIONS;
+}
+
+sess_id
+session_by_unique(uint32_t unique)
+{
+	sess_id id;
+
+	for (id = SESSIONS; id > 0; id--)
+		if (world->sessions[id].state != SESS_FREE && world->sessions[id].unique == unique)
+			break;
+	return id;
+}
+
+uint64_t
+play_now_ms(void)
+{
+	return now_ms;
 }
 
 bool
@@ -142,7 +173,7 @@ move(sess_id id)
 	world->fast[id].rx_bytes += n;
 	world->fast[id].tx_bytes += 3 * n;
 	if (!world->sessions[id].garden)
-		moved[atoi(world->sessions[id].user + 1)] += n;
+		model[atoi(world->sessions[id].user + 1)] += n;
 }
 
 static void
@@ -209,7 +240,7 @@ assert_all_told(void)
 
 	read_files(told);
 	for (i = 1; i <= USERS; i++)
-		assert_int_equal(told[i], moved[i]);
+		assert_int_equal(told[i], model[i]);
 	assert_int_equal(told[0], 0);
 }
 
@@ -356,11 +387,275 @@ test_full_list(void **state)
 	assert_true(counters->usage_merged > 0);
 	read_files(told);
 	for (i = 0; i <= USERS; i++) {
-		all += moved[i];
+		all += model[i];
 		sum += told[i];
 	}
 	assert_true(told[0] > 0);
 	assert_int_equal(sum, all);
+}
+
+/* ---- the cluster: what the others are told, and what one of them does who becomes master ---- */
+
+enum { MOST_TOLD = 1 << 20 };
+
+static struct usage_told *heard;
+static unsigned int n_heard;
+static uint64_t incarnation = 7;
+static bool peers;
+
+static struct usage_told *
+hear(enum repl_kind kind)
+{
+	assert_true(n_heard < MOST_TOLD);
+	heard[n_heard].kind = kind;
+	return &heard[n_heard++];
+}
+
+static bool
+has_peers(void)
+{
+	return peers && role_is_master();
+}
+
+static uint64_t
+our_incarnation(void)
+{
+	return incarnation;
+}
+
+static void
+hear_report(const struct repl_usage *r)
+{
+	hear(REPL_USAGE)->report = *r;
+}
+
+static void
+hear_run(const struct repl_usage_run *r)
+{
+	hear(REPL_USAGE_RUN)->run = *r;
+}
+
+static void
+hear_end(const struct repl_usage_end *r)
+{
+	hear(REPL_USAGE_END)->end = *r;
+}
+
+static void
+hear_all(void)
+{
+}
+
+static const struct usage_watch the_others = { has_peers, our_incarnation, hear_report, hear_run,
+	hear_end, hear_all };
+
+static void
+take(const struct usage_told *t)
+{
+	if (t->kind == REPL_USAGE)
+		usage_install(&t->report);
+	else if (t->kind == REPL_USAGE_RUN)
+		usage_install_run(&t->run, incarnation);
+	else
+		(void)usage_install_end(&t->end);
+}
+
+/* What a member knows that is there from here on: a synchronisation instead of all that was told.
+ */
+static void
+synchronise(void)
+{
+	uint32_t pos = 0;
+	int what;
+
+	n_heard = 0;
+	do {
+		what = usage_export(&pos, &heard[n_heard]);
+		n_heard += what > 0;
+	} while (what >= 0);
+}
+
+/* As a process that has just begun. */
+static void
+forget_everything(void)
+{
+	memset(reports[0], 0, (SESSIONS + 1) * sizeof(*reports[0]));
+	memset(reports[1], 0, (SESSIONS + 1) * sizeof(*reports[1]));
+	memset(marks, 0, sizeof(marks));
+	memset(run_tells, 0, sizeof(run_tells));
+	usage_ended_drop(usage_ended_count());
+	good = committed = last_run = last_number = 0;
+	rest = rest_failed = rest_written = (struct usage){ 0 };
+	child.pid = 0;
+	phase = IDLE;
+	decision = decided_by = known_ms = 0;
+	keeps_books = false;
+	timer_stop(&work_timer);
+}
+
+/* The child dies with its parent, but not when its file has got its name. */
+static void
+master_dies(void)
+{
+	int status;
+
+	if (!child.pid)
+		return;
+	world->go = true;
+	if (phase != ENDING)
+		kill(child.pid, SIGKILL);
+	assert_int_equal(waitpid(child.pid, &status, 0), child.pid);
+}
+
+/* The sessions' records are the same at all members, and their counters too. */
+static void
+take_over(void)
+{
+	static struct repl_session records[SESSIONS + 1];
+	unsigned int i;
+
+	master_dies();
+	for (i = 1; i <= SESSIONS; i++) {
+		memset(&records[i].garden, 0, sizeof(records[i].garden));
+		if (world->sessions[i].state == SESS_FREE)
+			continue;
+		usage_member.export(i, &records[i]);
+		records[i].rec.unique = world->sessions[i].unique;
+		records[i].rec.garden = world->sessions[i].garden;
+	}
+	forget_everything();
+	memset(gardened, 0, (SESSIONS + 1) * sizeof(*gardened));
+	role_set(false, 0);
+	for (i = 0; i < n_heard; i++)
+		take(&heard[i]);
+	for (i = 1; i <= SESSIONS; i++)
+		if (world->sessions[i].state != SESS_FREE)
+			usage_member.install(i, &records[i]);
+	incarnation += 1000000;
+	role_set(true, 0);
+	usage_role(true);
+	for (i = 1; i <= SESSIONS; i++)
+		if (world->sessions[i].state != SESS_FREE)
+			usage_member.adopt(i);
+	if (chance(3) == 0)
+		synchronise(); /* a new member */
+}
+
+/* A session ends, and then somebody says that he had counted more. */
+static void
+end_and_amend(sess_id id)
+{
+	unsigned int n = chance(1000);
+	const struct session s = world->sessions[id];
+
+	if (s.state == SESS_FREE || s.garden)
+		return;
+	end(id);
+	now_ms += chance(FINAL_MS);
+	usage_amend(s.unique, n, 3 * n);
+	model[atoi(s.user + 1)] += n;
+}
+
+static void
+pass(unsigned int ms)
+{
+	for (; ms > 0; ms -= 10) {
+		now_ms += 10;
+		timer_run(now_ms);
+		usleep(100);
+	}
+}
+
+/* The run goes on for some time; and to its end if that may be. */
+static void
+go_on(bool to_the_end)
+{
+	int status, n = to_the_end ? 20000 : (int)chance(20);
+
+	while (child.pid && n-- > 0) {
+		pass(10);
+		if (waitpid(child.pid, &status, WNOHANG) == child.pid)
+			usage_child_exit(child.pid, status);
+	}
+	if (child.pid && to_the_end) {
+		fprintf(stderr,
+		    "STUCK phase %d ready %u go %u last %u committed %u tell_at %u ended %u of %u "
+		    "timer %d gate %u go %d\n",
+		    phase, outcome->ready, outcome->go, last_run, committed, tell_at, ended_at,
+		    child.ended, timer_running(&work_timer), world->gate, world->go);
+		exit(1);
+	}
+}
+
+/* The file cannot be begun, or cannot get its name when all have been told that it has. */
+static void
+failing_cluster_run(void)
+{
+	char away[80];
+
+	snprintf(away, sizeof(away), "%s.away", folder);
+	begin_run();
+	go_on(false);
+	rename(folder, away);
+	live(5);
+	go_on(true);
+	rename(away, folder);
+}
+
+static void
+cluster_run(void)
+{
+	world->gate = chance(3) ? 0 : 1 + chance(SESSIONS);
+	if (world->gate && world->sessions[world->gate].state == SESS_FREE)
+		begin(world->gate);
+	begin_run();
+	if (world->gate)
+		wait_gate();
+	live(60);
+	end_and_amend(1 + chance(SESSIONS));
+	world->go = true;
+	go_on(chance(3));
+	live(60);
+	if (chance(4) == 0)
+		take_over();
+	go_on(true);
+	world->gate = 0;
+	pass(20);
+}
+
+static void
+test_masters_die(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	heard = calloc(MOST_TOLD, sizeof(*heard));
+	usage_subscribe(&the_others);
+	peers = true;
+	synchronise();
+	for (i = 0; i < CLUSTER_ROUNDS; i++) {
+		live(30);
+		if (chance(4) == 0)
+			end_and_amend(1 + chance(SESSIONS));
+		if (chance(10) == 0)
+			synchronise();
+		if (chance(10) == 0)
+			failing_cluster_run();
+		if (chance(20) == 0)
+			take_over();
+		cluster_run();
+	}
+	for (i = 0; i < 3; i++) {
+		now_ms += 2 * FINAL_MS;
+		begin_run();
+		go_on(true);
+		pass(20);
+	}
+	assert_all_told();
+	assert_true(incarnation > 7 + 10 * (uint64_t)1000000);
+	usage_subscribe(NULL);
+	peers = false;
+	free(heard);
 }
 
 static void
@@ -388,6 +683,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_adds_up),
+		cmocka_unit_test(test_masters_die),
 		cmocka_unit_test(test_full_list),
 	};
 	char command[128];
