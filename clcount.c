@@ -25,11 +25,13 @@
 #include "clmsg.h"
 #include "clrec.h"
 #include "cluster.h"
+#include "config.h"
 #include "counter.h"
 #include "loop.h"
 #include "session.h"
 #include "shm.h"
 #include "timer.h"
+#include "usage.h"
 
 #include <string.h>
 
@@ -169,13 +171,6 @@ forget(sess_id id)
 	uint32_t unique = session_get(id)->unique;
 
 	*parked_of(unique) = (struct row){ .unique = unique, .n = own(id) };
-}
-
-void
-clcount_session(sess_id s, enum sess_event ev)
-{
-	if (ev == SESS_EV_GONE)
-		forget(s);
 }
 
 /* The record is there, perhaps again, with a sum of nothing then. */
@@ -330,6 +325,7 @@ look_who_is_there(void)
 }
 
 static void trim_finals(void);
+static void ask_again(void);
 
 static void
 on_walk(uint32_t unused)
@@ -340,6 +336,7 @@ on_walk(uint32_t unused)
 	timer_set(&walk_timer, cluster_has_peers() ? MS(STEP_MS) : SEC(1));
 	look_who_is_there();
 	trim_finals();
+	ask_again();
 	if (!cluster_has_peers())
 		return;
 	for (n = highest ? highest / (leaving ? LAST_STEPS : STEPS) + 1 : 0; n > 0; n--)
@@ -481,7 +478,9 @@ hear_list(sess_id id, const struct repl_count *c)
 enum {
 	FINALS = 1 << 16, /* sessions that may end within FINAL_MS: a whole tunnel */
 	FINAL_TRIES = 16, /* places looked at */
-	FINAL_MS = 1000
+	FINAL_MS = 1000,
+	AGAIN_MS = 100,	  /* then who has not answered is asked again */
+	AGAIN_MOST = 256, /* sessions in a step of STEP_MS */
 };
 
 /* A session that has ended, and what of each member's figure is in its Stop. */
@@ -489,11 +488,17 @@ static struct final {
 	uint32_t unique;
 	uint32_t answered; /* members, by place */
 	unsigned int left; /* members that have not answered */
-	uint64_t key, until_ms;
+	sess_id session;   /* the id it had */
+	uint64_t key, until_ms, asked_ms;
 	struct counts known[MEMBERS];
 } * finals; /* by unique modulo FINALS, or behind it */
 
 static uint64_t finals_until_ms; /* then none is waited for; 0: none is there */
+
+/* Those that may have to be asked for again, by unique; who was asked for longest ago comes first.
+ */
+static uint32_t *unanswered; /* the first at first_unanswered modulo FINALS */
+static uint32_t first_unanswered, n_unanswered;
 
 static struct {
 	uint8_t buf[CLREC_ROOM];
@@ -533,25 +538,66 @@ ask(const struct cl_count *c)
 	(void)clmsg_put_count(&asked.w, c);
 }
 
+static void
+ask_for(struct final *f)
+{
+	struct cl_count c = { .session = f->session, .unique = f->unique };
+
+	ask(&c);
+	f->asked_ms = loop_now_ms();
+	if (n_unanswered < FINALS)
+		unanswered[(first_unanswered + n_unanswered++) % FINALS] = f->unique;
+}
+
+/* The question or an answer may have been lost. */
+static void
+ask_again(void)
+{
+	unsigned int n;
+	struct final *f;
+
+	for (n = 0; n < AGAIN_MOST && n_unanswered > 0; n++) {
+		f = final_place(unanswered[first_unanswered % FINALS], true);
+		if (f && f->left && loop_now_ms() - f->asked_ms < AGAIN_MS)
+			break;
+		first_unanswered++;
+		n_unanswered--;
+		if (f && f->left)
+			ask_for(f);
+	}
+	clcount_flush();
+}
+
 uint32_t
 clcount_final(sess_id id, uint64_t key)
 {
-	struct cl_count c = { .session = id, .unique = session_get(id)->unique };
-	struct final *f = final_place(c.unique, false);
+	uint32_t unique = session_get(id)->unique;
+	struct final *f = final_place(unique, false);
 	unsigned int i;
 
 	if (!f || !cluster_has_peers())
 		return 0;
-	ask(&c);
 	finals_until_ms = loop_now_ms() + FINAL_MS;
-	*f = (struct final){ .unique = c.unique,
+	*f = (struct final){ .unique = unique,
+		.session = id,
 		.left = cluster_peers_alive(),
 		.key = key,
 		.until_ms = finals_until_ms };
 	for (i = 0; i < MEMBERS; i++)
-		if (members[i].incarnation && members[i].rows[id].unique == c.unique)
+		if (members[i].incarnation && members[i].rows[id].unique == unique)
 			f->known[i] = members[i].rows[id].n;
+	ask_for(f);
 	return f->left ? FINAL_MS : 0;
+}
+
+void
+clcount_session(sess_id s, enum sess_event ev)
+{
+	if (ev == SESS_EV_GONE)
+		forget(s);
+	else if (ev == SESS_EV_DOWN && conf->accounting_dir[0] &&
+		 !final_place(session_get(s)->unique, true))
+		(void)clcount_final(s, 0); /* no Stop has asked, but a usage file wants to know */
 }
 
 /* What is known of a member's part in a session that has ended. */
@@ -563,6 +609,7 @@ amend(struct final *f, const struct member *m, struct counts n)
 	if (is_zero(more))
 		return;
 	add(known, more);
+	usage_amend(f->unique, more.rx_bytes, more.tx_bytes);
 	acct_queue_amend(f->key,
 	    &(struct rad_moved){ more.rx_bytes, more.rx_packets, more.tx_bytes, more.tx_packets });
 }
@@ -743,6 +790,7 @@ clcount_init(uint32_t max_sessions)
 	told = shm_map_parent("counters told", size);
 	parked = shm_map_parent("counters of absent sessions", size);
 	finals = shm_map_parent("counters of ended sessions", FINALS * sizeof(*finals));
+	unanswered = shm_map_parent("sessions asked for", FINALS * sizeof(*unanswered));
 	asked.w = wr_init(asked.buf, sizeof(asked.buf));
 	open_message();
 	timer_init(&walk_timer, on_walk, 0);

@@ -55,6 +55,7 @@ static struct node {
 	unsigned int n_gone, met_walks, alive;
 	struct row *others, *told, *parked;
 	struct final *finals;
+	uint32_t *unanswered, first_unanswered, n_unanswered;
 	uint64_t finals_until_ms;
 	sess_id walk_at;
 	uint32_t walks;
@@ -74,6 +75,7 @@ static uint32_t next_unique;
 static struct counts truth[UNIQUES];   /* by unique */
 static uint32_t current[IDS + 1];      /* unique of who has the id now */
 static struct counts amended[UNIQUES]; /* by key */
+static uint64_t used_up[2];	       /* so much more usage files have, up and down */
 static unsigned int released;
 
 /* --- what clcount.c stands on --- */
@@ -159,6 +161,14 @@ acct_queue_amend(uint64_t key, const struct rad_moved *more)
 }
 
 void
+usage_amend(uint32_t unique, uint64_t up, uint64_t down)
+{
+	(void)unique;
+	used_up[0] += up;
+	used_up[1] += down;
+}
+
+void
 acct_queue_release(uint64_t key)
 {
 	(void)key;
@@ -235,7 +245,7 @@ cluster_send(uint32_t to, uint8_t kind, const void *fields, size_t len)
 
 #define EACH_STATE(x)                                                                              \
 	x(n_gone) x(met_walks) x(alive) x(others) x(told) x(parked) x(finals) x(finals_until_ms)   \
-	    x(walk_at) x(walks)
+	    x(walk_at) x(walks) x(unanswered) x(first_unanswered) x(n_unanswered)
 
 static void
 leave(void)
@@ -281,10 +291,11 @@ start(unsigned int i)
 	unmap(here->told, size);
 	unmap(here->parked, size);
 	unmap(here->finals, FINALS * sizeof(*finals));
+	unmap(here->unanswered, FINALS * sizeof(*unanswered));
 	*here = (struct node){ .incarnation = ++next_incarnation, .group = group };
 	memset(members, 0, sizeof(members));
 	memset(gone, 0, sizeof(gone));
-	n_gone = met_walks = alive = walk_at = walks = 0;
+	n_gone = met_walks = alive = walk_at = walks = first_unanswered = n_unanswered = 0;
 	finals_until_ms = 0;
 	clcount_init(UNIQUES); /* so that all that are absent have places */
 }
@@ -737,6 +748,52 @@ a_stop_has_all(void **state)
 	deliver_all();
 	assert_int_equal(released, 1);
 	expect_stop(current[3], so_far);
+	assert_true(used_up[0] == amended[current[3]].rx_bytes);
+	assert_true(used_up[1] == amended[current[3]].tx_bytes);
+}
+
+/* A fifth of the messages is lost. Nobody is asked any more when all have answered, or after a
+ * second. */
+static void
+a_stop_has_all_though_much_is_lost(void **state)
+{
+	struct counts so_far[IDS + 1];
+	unsigned int i, before;
+	sess_id id;
+
+	(void)state;
+	begin(8);
+	tick(200);
+	deliver_all();
+	for (id = 1; id <= IDS; id++)
+		for (i = 0; i < N; i++) {
+			enter(i);
+			move(id);
+		}
+	enter(0);
+	before = released;
+	loss = 20;
+	for (id = 1; id <= IDS; id++) {
+		so_far[id] = total(id);
+		assert_int_equal(clcount_final(id, current[id]), FINAL_MS);
+	}
+	clcount_flush();
+	for (id = 1; id <= IDS; id++)
+		drop(id);
+	for (i = 0; i < FINAL_MS / STEP_MS - 1; i++) {
+		deliver_all();
+		now_ms += STEP_MS;
+		enter(0);
+		on_walk(0);
+	}
+	loss = 0;
+	assert_int_equal(released - before, IDS);
+	for (id = 1; id <= IDS; id++)
+		expect_stop(current[id], so_far[id]);
+	enter(0);
+	now_ms += FINAL_MS;
+	on_walk(0);
+	assert_int_equal(n_unanswered, 0);
 }
 
 /* As many as end at once; places that many have in common are looked for further on. */
@@ -812,6 +869,7 @@ main(void)
 		cmocka_unit_test(our_own_of_others),
 		cmocka_unit_test(many_lives),
 		cmocka_unit_test(a_stop_has_all),
+		cmocka_unit_test(a_stop_has_all_though_much_is_lost),
 		cmocka_unit_test(many_stops),
 		cmocka_unit_test(old_figures),
 	};
