@@ -138,6 +138,8 @@ static struct {
 	uint32_t number;
 } run_tells[ORIGINS]; /* of those that have ended, which the run tells */
 
+static bool early; /* the next file comes before its time */
+static bool fails; /* the last one could not be written */
 static struct timer period_timer, work_timer;
 static uint64_t started_ms;
 
@@ -557,6 +559,7 @@ succeeded(void)
 {
 	good = !good;
 	committed = last_run;
+	fails = false;
 	rest = rest_written;
 	COUNT(usage_files);
 	plog(LOG_INFO, "usage: %u lines in %s", outcome->lines, outcome->name);
@@ -572,6 +575,7 @@ failed(const char *why)
 	bool told_others = phase == ENDING && leads() && decision;
 
 	phase = IDLE;
+	fails = true;
 	add(&rest, rest_failed);
 	COUNT(usage_failed);
 	plog(LOG_ERROR, "accounting_dir %s: %s; the next file will tell all", conf->accounting_dir,
@@ -631,6 +635,7 @@ on_period(uint32_t unused)
 {
 	(void)unused;
 	timer_set(&period_timer, SEC(PERIOD_SEC));
+	early = false;
 	if (conf->accounting_dir[0] == '\0' || !role_is_master())
 		return;
 	if (phase != IDLE)
@@ -671,6 +676,16 @@ child_counts(sess_id id, uint32_t unique, struct usage *n)
 	return r->unique == unique; /* else it has counted the one before, and passed */
 }
 
+/* Rather an early file than a full list; not while none can be written. */
+static void
+write_early(void)
+{
+	if (early || fails)
+		return;
+	early = true;
+	timer_set(&period_timer, MS(leads() ? FINAL_MS : TIMER_TICK_MS));
+}
+
 static void
 remember(const struct session *s, struct usage if_failed, struct usage if_written)
 {
@@ -693,8 +708,7 @@ remember(const struct session *s, struct usage if_failed, struct usage if_writte
 	str_copy(e->user, sizeof(e->user), name_of(s));
 	tell_end(e);
 	if (usage_ended_is_half_full() && phase == IDLE)
-		timer_set(
-		    &period_timer, MS(TIMER_TICK_MS)); /* rather an early file than a full list */
+		write_early();
 }
 
 static void

@@ -50,7 +50,7 @@ usage_ended_count(void)
 bool
 usage_ended_is_half_full(void)
 {
-	return count == size / 2;
+	return count >= size / 2;
 }
 
 uint32_t
