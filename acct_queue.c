@@ -37,6 +37,10 @@
  * left in the file of one that was away and joins again: it offers what it finds there, and the
  * master takes what is neither here nor known to have arrived (acct_mark.h).
  *
+ * The master sends at the end of a turn only, when the slaves have been told: so there is no record
+ * that a server has and no slave knows of. What they cannot know when the master dies is that the
+ * last ones have arrived; these the next one sends again as they are.
+ *
  * A Stop that waits for what other members have counted is in memory meanwhile, whatever is in
  * the file; an amended record is told once more.
  *
@@ -104,8 +108,9 @@ static uint64_t shrunk_ms; /* when the window was halved last */
 static int64_t begun_ms;   /* loop clock at the start */
 static int64_t steady;	   /* wall clock at zero of the loop clock, as it was at the start, ms */
 static struct timer pump_timer, feed_timer;
-static bool closing; /* nothing is sent any more */
-static bool passive; /* a slave */
+static bool pump_due; /* at the end of the turn */
+static bool closing;  /* nothing is sent any more */
+static bool passive;  /* a slave */
 
 /* The cluster. */
 static const struct acct_watch *watch; /* NULL: nobody */
@@ -566,9 +571,8 @@ send_first(struct id_list *list)
 	return false;
 }
 
-/* Sends what may be sent. */
 static void
-pump(void)
+send_some(void)
 {
 	struct id_list *list;
 	unsigned int n;
@@ -583,7 +587,25 @@ pump(void)
 	}
 	if (n == SEND_BATCH)
 		timer_set(&pump_timer, MS(TIMER_TICK_MS));
+}
+
+/* Sends what may be sent; but the others hear of a record before the server does. */
+static void
+pump(void)
+{
+	if (watch && watch->holds && watch->holds())
+		pump_due = true;
+	else
+		send_some();
 	gauge();
+}
+
+void
+acct_queue_turn_end(void)
+{
+	if (pump_due)
+		send_some();
+	pump_due = false;
 }
 
 static void

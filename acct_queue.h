@@ -58,7 +58,11 @@ void acct_queue_save(bool append);
 struct acct_watch {
 	void (*added)(const struct acct_rec *rec);
 	void (*gone)(uint64_t origin, uint32_t number);
+	bool (*holds)(void); /* what it hears it tells at the end of the turn. NULL: never */
 };
+
+/* For the end of a turn, behind who tells: sends what was held for that. */
+void acct_queue_turn_end(void);
 
 /* NULL: nobody. */
 void acct_queue_subscribe(const struct acct_watch *watch);

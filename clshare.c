@@ -349,7 +349,9 @@ clshare_left(void)
 void
 clshare_init(void)
 {
-	static const struct acct_watch watch = { .added = acct_added, .gone = acct_gone };
+	static const struct acct_watch watch = {
+		.added = acct_added, .gone = acct_gone, .holds = leads
+	};
 	static const struct usage_watch usage_watch = {
 		.leads = leads,
 		.origin = cluster_incarnation,

@@ -567,7 +567,7 @@ on_gone(uint64_t origin, uint32_t number)
 	n_gone++;
 }
 
-static const struct acct_watch acct_watch = { on_added, on_gone };
+static const struct acct_watch acct_watch = { on_added, on_gone, NULL };
 
 static void
 others_hear_of_each(void **state)
@@ -757,7 +757,7 @@ step_of_ours(void)
 static void
 random_masters(void **state)
 {
-	static const struct acct_watch notes = { note_added, note_gone };
+	static const struct acct_watch notes = { note_added, note_gone, NULL };
 	bool master = true;
 	unsigned int i, k;
 
@@ -1017,7 +1017,7 @@ note_nothing(const struct acct_rec *rec)
 	(void)rec;
 }
 
-static const struct acct_watch of_origin = { note_nothing, note_gone_too };
+static const struct acct_watch of_origin = { note_nothing, note_gone_too, NULL };
 
 /* What a former life has left has gaps. It is offered, sent, and offered once more. */
 static void
@@ -1041,6 +1041,37 @@ offered_again_above_a_gap(void **state)
 	assert_int_equal(n_sent, 50); /* the odd ones */
 	assert_int_equal(n_gone, 50);
 	answer_all();
+	acct_queue_subscribe(NULL);
+	assert_true(acct_queue_empty());
+}
+
+static bool
+always(void)
+{
+	return true;
+}
+
+/* The others hear of it first. */
+static void
+sent_at_the_end_of_the_turn(void **state)
+{
+	static const struct acct_watch holding = { note_nothing, note_gone, always };
+
+	(void)state;
+	acct_queue_subscribe(&holding);
+	add(RAD_ACCT_START, 1, 10);
+	add(RAD_ACCT_STOP, 2, 10);
+	advance(1000);
+	assert_int_equal(n_sent, 0);
+	acct_queue_turn_end();
+	assert_int_equal(n_sent, 1);
+	end(0, true, 1);
+	assert_int_equal(n_sent, 0);
+	acct_queue_turn_end();
+	assert_int_equal(n_sent, 1);
+	end(0, true, 1);
+	acct_queue_turn_end();
+	assert_int_equal(n_sent, 0);
 	acct_queue_subscribe(NULL);
 	assert_true(acct_queue_empty());
 }
@@ -1095,6 +1126,7 @@ main(void)
 		TEST(a_copy_is_amended),
 		TEST(offered_by_who_was_away),
 		TEST(offered_again_above_a_gap),
+		TEST(sent_at_the_end_of_the_turn),
 		TEST(left_in_the_file),
 	};
 	int failed;
