@@ -67,3 +67,17 @@ def test_split(scene, who):
     assert scene.lac.do("close session=all")["ok"]
     faults.balanced(radius, scene.sessions, scene.sessions)
     assert radius.carried(lambda user: True) == (up + load.up.received * load.size, down + load.down.received * load.size)
+
+
+def test_loss(scene):
+    """A fifth of what members say is lost while sessions end: the Stops have every octet."""
+    site = scene.site
+    for member in site.members:
+        member.lose(20)
+    with cluster.Load(site, scene.lac, faults.PPS) as load:
+        faults.run_on(2)
+    assert scene.lac.do("close session=all")["ok"]
+    faults.balanced(site.radius, scene.sessions, scene.sessions)
+    arrived = load.up.received * load.size, load.down.received * load.size
+    print("octets in Stops: %s, arrived: %s" % (site.radius.carried(lambda user: True), arrived))
+    assert site.radius.carried(lambda user: True) == arrived
