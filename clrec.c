@@ -130,6 +130,14 @@ refused(const struct repl_record *rec)
 	return false;
 }
 
+/* What the stream tells of a session may come before the synchronisation has told of its tunnel; it
+ * will tell of the session too. */
+static bool
+is_wrong(enum install result)
+{
+	return result == INSTALL_REFUSED || (result == INSTALL_EARLY && !clsync_under_way());
+}
+
 bool
 clrec_apply(struct rd fields)
 {
@@ -138,7 +146,7 @@ clrec_apply(struct rd fields)
 
 	while (repl_next(&fields, &rec)) {
 		COUNT(cluster_changes);
-		if (apply(&rec) == INSTALL_REFUSED)
+		if (is_wrong(apply(&rec)))
 			good = refused(&rec);
 		change_seen_version(rec.version);
 	}

@@ -286,8 +286,10 @@ session_install(const struct repl_session *r)
 		return INSTALL_REFUSED;
 	if (r->version <= change_version(CHANGE_SESSION, r->id))
 		return INSTALL_OLD;
-	if (!tunnel_get((tunn_id)r->rec.tunnel) || r->rec.state == SESS_FREE)
+	if (r->rec.state == SESS_FREE)
 		return INSTALL_REFUSED;
+	if (!tunnel_get((tunn_id)r->rec.tunnel))
+		return INSTALL_EARLY;
 	make_way(r);
 	yield_session(r->id);
 	if (place(r) < 0)
@@ -360,8 +362,9 @@ tunnel_install(const struct repl_tunnel *r)
 enum install
 chan_install(const struct repl_chan *r)
 {
-	if (!tunnel_get(r->tunnel) ||
-	    hook_tunnel_member()->keep(r->tunnel, r->ns, r->data, r->len) < 0)
+	if (!tunnel_get(r->tunnel))
+		return INSTALL_EARLY;
+	if (hook_tunnel_member()->keep(r->tunnel, r->ns, r->data, r->len) < 0)
 		return INSTALL_REFUSED;
 	return INSTALL_DONE;
 }

@@ -34,7 +34,8 @@ bool chan_export_new(tunn_id t, struct repl_chan *r);
 /* --- on a slave: records into the tables --- */
 
 enum install {
-	INSTALL_REFUSED = -1, /* cannot be: no such tunnel yet, id out of range; counted */
+	INSTALL_EARLY = -2,   /* the tunnel that it is in is not here (yet) */
+	INSTALL_REFUSED = -1, /* cannot be: id out of range, no place; counted */
 	INSTALL_OLD = 0,      /* not newer than what is there */
 	INSTALL_DONE = 1,
 };

@@ -41,7 +41,7 @@ static struct {
 	uint32_t id, unique;
 } offers[64];
 static unsigned int n_offers;
-static bool refuses, in_sync;
+static bool refuses, in_sync, no_tunnel;
 static bool met[CHANGE_KINDS][PLACES + 1];
 static uint64_t master_age_ms;
 
@@ -112,6 +112,8 @@ settle(enum change_kind kind, uint32_t id, uint64_t version, uint32_t unique)
 enum install
 session_install(const struct repl_session *r)
 {
+	if (no_tunnel)
+		return INSTALL_EARLY;
 	return settle(CHANGE_SESSION, r->id, r->version, r->rec.unique);
 }
 
@@ -232,6 +234,12 @@ cluster_master_age_ms(void)
 }
 
 bool
+clsync_under_way(void)
+{
+	return in_sync;
+}
+
+bool
 clsync_met(uint8_t kind, uint32_t id)
 {
 	bool *m = &met[kind == REPL_TUNNEL ? CHANGE_TUNNEL : CHANGE_SESSION][id], was = *m;
@@ -300,7 +308,7 @@ begin(void **state)
 		change_set_version(CHANGE_TUNNEL, id, 0);
 	}
 	counts = accts = chans = matches = resyncs = ends = refusals = n_offers = 0;
-	refuses = in_sync = false;
+	refuses = in_sync = no_tunnel = false;
 	master_age_ms = 10000;
 	empty();
 	return 0;
@@ -448,6 +456,23 @@ refused_and_malformed(void **state)
 	assert_true(counters->cluster_malformed == bad + 1);
 }
 
+/* While all is being told, the stream may speak of a session whose tunnel is still to come. */
+static void
+a_session_without_its_tunnel(void **state)
+{
+	uint64_t before = counters->cluster_refused;
+
+	(void)state;
+	no_tunnel = in_sync = true;
+	say_session(3, change_table_version() + 10, 77, 0);
+	assert_true(told(clrec_apply));
+	assert_true(counters->cluster_refused == before);
+	in_sync = false;
+	say_session(3, change_table_version() + 10, 77, 0);
+	assert_false(told(clrec_apply));
+	assert_true(counters->cluster_refused == before + 1);
+}
+
 /* Kinds we do not know are a newer version's; each other one goes to who deals with it. */
 static void
 each_kind_to_its_own(void **state)
@@ -561,6 +586,7 @@ main(void)
 		cmocka_unit_test_setup(what_is_told, begin),
 		cmocka_unit_test_setup(no_room, begin),
 		cmocka_unit_test_setup(refused_and_malformed, begin),
+		cmocka_unit_test_setup(a_session_without_its_tunnel, begin),
 		cmocka_unit_test_setup(each_kind_to_its_own, begin),
 		cmocka_unit_test_setup(sessions_of_an_offer, begin),
 		cmocka_unit_test_setup(tunnels_of_an_offer, begin),
