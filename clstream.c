@@ -47,6 +47,7 @@ enum {
 	ASK_TIMES = 40,	      /* in vain, then a full synchronisation is asked for */
 	RESENT_A_MS = 10,     /* messages sent again to a member */
 	RESENT_MOST = 1024,   /* at once */
+	AHEAD_MOST = 3,	      /* heartbeats that say that we have what there is not */
 	FAR = 1 << 20,	      /* messages: nobody is so far from what the master says */
 	WALK_MS = 100,	      /* a step of the slow walk */
 	WALK_STEPS = 3000,    /* all is told once in five minutes */
@@ -64,7 +65,7 @@ static struct {
 	} kept[RING]; /* by seq modulo RING */
 	uint8_t *octets;
 	size_t end;	 /* where the next one goes */
-	uint64_t oldest; /* seq of the oldest one that is whole */
+	uint64_t oldest; /* those behind this one are whole */
 
 	uint8_t buf[CLREC_LARGEST]; /* message in hand */
 	struct wr w;
@@ -74,22 +75,32 @@ static struct {
 static struct timer walk_timer;
 static uint32_t walk_at[CHANGE_KINDS];
 
+/* The oldest one that is kept. */
+static size_t
+first_kept(void)
+{
+	return (out.oldest + 1) % RING;
+}
+
+static bool
+lies_in_front_or_behind(size_t i, size_t len)
+{
+	return out.kept[i].offset + out.kept[i].len <= out.end ||
+	       out.kept[i].offset >= out.end + len;
+}
+
 /* Room for a message; those that lie there are kept no more. */
 static uint8_t *
 ring_room(size_t len)
 {
-	size_t i;
-
-	if (out.end + len > RING_SIZE)
+	if (out.end + len > RING_SIZE) { /* those at its end are the oldest */
+		while (out.oldest + 1 < out.seq && out.kept[first_kept()].offset >= out.end)
+			out.oldest++;
 		out.end = 0;
-	while (out.oldest < out.seq) {
-		i = out.oldest % RING;
-		if (out.seq - out.oldest < RING &&
-		    (out.kept[i].offset + out.kept[i].len <= out.end ||
-			out.kept[i].offset >= out.end + len))
-			break;
-		out.oldest++;
 	}
+	while (out.oldest + 1 < out.seq &&
+	       (out.seq - out.oldest > RING || !lies_in_front_or_behind(first_kept(), len)))
+		out.oldest++;
 	out.kept[out.seq % RING].offset = out.end;
 	out.kept[out.seq % RING].len = len;
 	out.end += len;
@@ -291,8 +302,10 @@ clstream_base(void)
 /* --- slave --- */
 
 static struct {
-	uint64_t applied; /* up to here all have come */
-	uint64_t heard;	  /* so many there are, as far as we know */
+	uint64_t applied;   /* up to here all have come */
+	uint64_t heard;	    /* so many there are, as far as we know */
+	uint64_t told;	    /* and by the master's last heartbeat */
+	unsigned int ahead; /* heartbeats one behind the other that say less than we have */
 	unsigned int asked;
 	uint64_t patient_ms; /* records that are refused are no reason to synchronise before */
 	struct timer timer;
@@ -317,7 +330,7 @@ ask_again(uint32_t unused)
 	if (in.asked++ >= ASK_TIMES || in.heard - in.applied >= RING) {
 		plog(LOG_WARNING, "cluster: %llu changes of the master are missing",
 		    (unsigned long long)(in.heard - in.applied));
-		clstream_follow(in.heard);
+		clstream_follow(in.told);
 		clsync_ask();
 		return;
 	}
@@ -393,8 +406,8 @@ on_change(uint32_t from, struct rd fields)
 void
 clstream_follow(uint64_t seq)
 {
-	in.applied = in.heard = seq;
-	in.asked = 0;
+	in.applied = in.heard = in.told = seq;
+	in.asked = in.ahead = 0;
 	memset(in.early, 0, sizeof(in.early));
 	timer_stop(&in.timer);
 }
@@ -403,7 +416,9 @@ clstream_follow(uint64_t seq)
 void
 clstream_heard(uint64_t seq)
 {
-	if (in.applied > seq + FAR) {
+	in.told = seq;
+	in.ahead = in.applied > seq ? in.ahead + 1 : 0; /* one may have been late */
+	if (in.applied > seq + FAR || in.ahead == AHEAD_MOST) {
 		COUNT(cluster_malformed);
 		clstream_follow(seq);
 		clsync_ask();

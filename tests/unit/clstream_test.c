@@ -304,6 +304,32 @@ what_is_asked_for_is_sent_again(void **state)
 	assert_int_equal(n_sent, 1031);
 }
 
+/* The ring goes round behind long messages: what is sent again is whole, whatever their lengths. */
+static void
+long_ones_are_sent_again_whole(void **state)
+{
+	unsigned int i, n = 3000, seq;
+
+	(void)state;
+	lead(NULL);
+	for (i = 0; i < n; i++) {
+		long_record = i % 7 == 0 ? 100 : 6000 + (size_t)i % 3000;
+		change_mark(CHANGE_SESSION, 1 + i % 100);
+		clstream_flush();
+	}
+	assert_int_equal(n_sent, n);
+	for (seq = 1; seq <= n; seq += 100) {
+		now_ms += 1000;
+		ask(JOE, seq, seq + 99);
+	}
+	assert_true(n_sent > n + 1000);
+	for (i = n; i < n_sent; i++) {
+		seq = (unsigned int)seq_of(&sent[i]);
+		assert_int_equal(sent[i].len, sent[seq - 1].len);
+		assert_memory_equal(sent[i].fields, sent[seq - 1].fields, sent[i].len);
+	}
+}
+
 /* A small question with a large answer: so many octets a second, whoever asks how often. */
 static void
 a_flood_of_questions_is_answered_in_part(void **state)
@@ -456,6 +482,30 @@ a_lie_about_the_number_heals(void **state)
 	assert_int_equal(syncs, 2);
 }
 
+/* The same of a CHANGE, and by less than is far. */
+static void
+a_number_that_errs_heals(void **state)
+{
+	unsigned int i;
+
+	(void)state;
+	lead_and_follow(10);
+	with(500000);
+	pass(3000);
+	assert_int_equal(syncs, 1);
+	for (i = 0; i < 10; i++)
+		hear(i);
+	assert_int_equal(got[10], 1);
+	clstream_follow(5000);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(syncs, 1);
+		clstream_heard(10);
+	}
+	assert_int_equal(syncs, 2);
+	clstream_heard(10);
+	assert_int_equal(syncs, 2);
+}
+
 static void
 refused_records_are_synchronised_once_in_a_while(void **state)
 {
@@ -482,6 +532,8 @@ main(void)
 		cmocka_unit_test(what_cannot_be_had_is_synchronised),
 		cmocka_unit_test(numbers_near_their_end_do_nothing),
 		cmocka_unit_test(a_lie_about_the_number_heals),
+		cmocka_unit_test(a_number_that_errs_heals),
+		cmocka_unit_test(long_ones_are_sent_again_whole),
 		cmocka_unit_test(refused_records_are_synchronised_once_in_a_while),
 	};
 
