@@ -33,9 +33,10 @@
  * Under a cluster the slaves have a copy of each session's record until it has arrived, in the
  * same order and by the same rule in memory or in their file. A slave sends nothing. A new master
  * sends what it has: some for the second time, as nobody could tell it of the last
- * acknowledgements. All members know a record by its origin and number, also when it was
- * left in the file of one that was away and joins again: it offers what it finds there, and the
- * master takes what is neither here nor known to have arrived (acct_mark.h).
+ * acknowledgements. A slave's file comes back to memory as the master's does, so that it ends
+ * though there is always something that waits. All members know a record by its origin and number,
+ * also when it was left in the file of one that was away and joins again: it offers what it finds
+ * there, and the master takes what is neither here nor known to have arrived (acct_mark.h).
  *
  * The master sends at the end of a turn only, when the slaves have been told: so there is no record
  * that a server has and no slave knows of. What they cannot know when the master dies is that the
@@ -150,7 +151,9 @@ gauge(void)
 static void
 feed_soon(void)
 {
-	if (!passive && acct_spill_count() > 0 && used < FEED_MARK && !timer_running(&feed_timer))
+	bool waits = passive && acct_queue_has_left(); /* the master must have it from the file */
+
+	if (!waits && acct_spill_count() > 0 && used < FEED_MARK && !timer_running(&feed_timer))
 		timer_set(&feed_timer, MS(TIMER_TICK_MS));
 }
 
@@ -307,6 +310,13 @@ take_held(const struct acct_rec *rec, uint32_t ms)
 	timer_set(&records[i].timer, ms);
 }
 
+static void
+keep_copy(uint32_t i)
+{
+	records[i].state = COPY;
+	ll_append(&copies, i, link_of);
+}
+
 /* What an earlier process has left the others may not know yet. */
 static void
 take_from_file(struct acct_rec *rec)
@@ -322,7 +332,10 @@ take_from_file(struct acct_rec *rec)
 	i = take_in(rec);
 	records[i].spilled = true;
 	used_spilled++;
-	enlist(i);
+	if (passive)
+		keep_copy(i);
+	else
+		enlist(i);
 }
 
 /* An empty pool starts over at its first page. */
@@ -631,7 +644,7 @@ on_feed(uint32_t unused)
 	unsigned int n;
 
 	(void)unused;
-	for (n = 0; !passive && n < FEED_BATCH && used < FEED_MARK && acct_spill_next(&rec); n++) {
+	for (n = 0; n < FEED_BATCH && used < FEED_MARK && acct_spill_next(&rec); n++) {
 		take_from_file(&rec);
 		if (on.due && --on.after == 0)
 			take_on();
@@ -824,11 +837,11 @@ acct_queue_has_left(void)
 	return acct_spill_left() > 0 && acct_spill_count() > 0;
 }
 
-static void
-keep_copy(uint32_t i)
+void
+acct_queue_left_told(void)
 {
-	records[i].state = COPY;
-	ll_append(&copies, i, link_of);
+	acct_spill_forget_left();
+	feed_soon();
 }
 
 /* A slave keeps it; a master gets it from one that steps down, and tells the others. */
@@ -863,6 +876,7 @@ install(const struct acct_rec *rec)
 {
 	if (goes_to_file() && acct_spill_add(rec)) {
 		COUNT(acct_spilled);
+		feed_soon();
 	} else if (used < POOL) {
 		take_offered(take_in(rec));
 	} else {
@@ -999,6 +1013,7 @@ acct_queue_role(bool master)
 		take_over();
 	else
 		step_down();
+	feed_soon();
 }
 
 bool

@@ -86,6 +86,9 @@ int acct_export(uint32_t *pos, struct repl_acct *r);
 int acct_export_left(uint32_t *pos, struct repl_acct *r);
 bool acct_queue_has_left(void);
 
+/* A master has all of that. */
+void acct_queue_left_told(void);
+
 /*
  * On a slave: a record waits at the master, or (`done`) has arrived; on a master: one that steps
  * down, or joins, has it still to send. 1: so it is; 0: no news; -1: no room (counted).

@@ -412,6 +412,12 @@ acct_spill_left(void)
 	return left_end;
 }
 
+void
+acct_spill_forget_left(void)
+{
+	left_end = 0;
+}
+
 uint64_t
 acct_spill_count(void)
 {

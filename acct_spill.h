@@ -57,6 +57,9 @@ int acct_spill_look(uint64_t *pos, struct acct_rec *rec);
 /* How far what an earlier process has left goes; 0: there is none any more. */
 uint64_t acct_spill_left(void);
 
+/* It is as any other from here on. */
+void acct_spill_forget_left(void);
+
 /* Records in it. */
 uint64_t acct_spill_count(void);
 

@@ -347,6 +347,12 @@ clshare_left(void)
 }
 
 void
+clshare_left_told(void)
+{
+	acct_queue_left_told();
+}
+
+void
 clshare_init(void)
 {
 	static const struct acct_watch watch = {

@@ -32,4 +32,7 @@ enum install clshare_apply(const struct repl_record *rec);
 /* An earlier process of ours has left what the master may lack. */
 bool clshare_left(void);
 
+/* It has all of that. */
+void clshare_left_told(void);
+
 #endif

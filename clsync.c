@@ -14,7 +14,7 @@
  * sessions that have changed since its peer's mastership began. Then it asks as any slave.
  *
  * Who is in step and still has what an earlier process of his has left offers that alone, to
- * each new master until it has acknowledged all.
+ * one master after the other until one has acknowledged all.
  */
 #include "clsync.h"
 #include "clcount.h"
@@ -421,7 +421,6 @@ static struct taking sync_in;
 static struct taking offers_in[WALKS]; /* a master that steps down and its slaves may all offer */
 static struct timer ask_timer;
 static bool ask_behind_offer;
-static bool left_told;	 /* the master has all that an earlier process of ours has left */
 static uint64_t *met[2]; /* bits by tunnel and session id */
 static uint32_t limits[2];
 static bool dropping;
@@ -620,8 +619,8 @@ end_walk(struct walk *k, bool whole)
 	k->to = 0;
 	if (k->message != CL_OFFER)
 		return;
-	if (k->above == ONLY_LEFT)
-		left_told = whole;
+	if (k->above == ONLY_LEFT && whole)
+		clshare_left_told();
 	else if (ask_behind_offer)
 		clsync_ask();
 }
@@ -639,7 +638,7 @@ clsync_offer_left(void)
 	uint32_t to = role_master_address();
 	unsigned int i;
 
-	if (role_is_master() || !to || clsync_under_way() || left_told || !clshare_left())
+	if (role_is_master() || !to || clsync_under_way() || !clshare_left())
 		return;
 	for (i = 0; i < WALKS; i++)
 		if (walks[i].to)
@@ -653,7 +652,7 @@ clsync_stop(void)
 	memset(walks, 0, sizeof(walks));
 	sync_in = (struct taking){ 0 };
 	memset(offers_in, 0, sizeof(offers_in));
-	dropping = left_told = false;
+	dropping = false;
 	timer_stop(&ask_timer);
 	timer_stop(&work_timer);
 }

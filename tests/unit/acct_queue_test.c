@@ -878,6 +878,30 @@ a_slave_is_rid_of_its_file(void **state)
 	acct_queue_role(true);
 }
 
+/* The same while there are always some under way: what comes is in memory again. */
+static void
+a_slave_under_load_is_rid_of_its_file(void **state)
+{
+	uint32_t n, late = 16;
+
+	(void)state;
+	fill_with_copies();
+	for (n = 1; n <= 3 * COPIES; n++) {
+		done(OTHER, n, 1);
+		if (n > COPIES - late)
+			make_copy(n + late);
+		else if (n == COPIES - late)
+			continue;
+		if (n % 10 == 0)
+			advance(TIMER_TICK_MS);
+	}
+	assert_int_equal(acct_spill_count(), 0);
+	for (; n <= 3 * COPIES + late; n++)
+		done(OTHER, n, 1);
+	assert_true(acct_queue_empty());
+	acct_queue_role(true);
+}
+
 /* Whoever joins is told of all; while they are told the master goes on sending. */
 static void
 all_are_exported(void **state)
@@ -1121,6 +1145,7 @@ main(void)
 		TEST(random_masters),
 		TEST(a_slave_spills),
 		TEST(a_slave_is_rid_of_its_file),
+		TEST(a_slave_under_load_is_rid_of_its_file),
 		TEST(all_are_exported),
 		TEST(amended_in_front_of_the_file),
 		TEST(a_copy_is_amended),

@@ -152,12 +152,19 @@ clshare_put(struct wr *w, struct clshare_walk *walk)
 	return CLSHARE_NEXT;
 }
 
-static bool has_left;
+static bool has_left, left_told;
 
 bool
 clshare_left(void)
 {
 	return has_left;
+}
+
+void
+clshare_left_told(void)
+{
+	has_left = false;
+	left_told = true;
 }
 
 uint64_t
