@@ -69,6 +69,7 @@ enum {
 	DROP_BATCH = 4096,
 	GO_POLL_US = 2000,
 	ORIGINS = 16,
+	FAR = 1024,    /* decisions: what was heard of such a one was wrong */
 	FINI_MS = 200, /* for the child at work, and for the last one */
 	FINI_POLL_MS = 5,
 	RUN_STEP = 2,
@@ -131,6 +132,7 @@ static uint32_t last_number; /* of ours that have ended */
 static uint64_t decision;    /* of the cluster's masters, how many */
 static uint64_t decided_by;  /* who has told us of the last one */
 static uint64_t known_ms;    /* when a master told us what is in force; 0: never */
+static bool led;	     /* we were the master last */
 static bool keeps_books;     /* as master: the one before has told us */
 
 static struct {
@@ -167,6 +169,16 @@ add(struct usage *sum, struct usage n)
 {
 	sum->up += n.up;
 	sum->down += n.down;
+}
+
+/* Numbers are even, and not 0. */
+static uint32_t
+new_run(void)
+{
+	last_run += RUN_STEP;
+	if (last_run == 0)
+		last_run = RUN_STEP;
+	return last_run;
 }
 
 static struct usage
@@ -612,7 +624,7 @@ start_child(bool last)
 	pid_t parent = getpid(), pid;
 
 	tells = !last && leads();
-	last_run += RUN_STEP;
+	new_run();
 	*outcome = (struct outcome){ .why = "the child was killed", .go = tells ? 0 : last_run };
 	rest_failed = rest_written = (struct usage){ 0 };
 	child.ended = tells ? final_ones() : usage_ended_count();
@@ -822,7 +834,7 @@ adopt(sess_id id)
 	if (keeps_books)
 		return;
 	if (committed == 0)
-		committed = child.pid ? last_run : (last_run += RUN_STEP);
+		committed = child.pid ? last_run : new_run();
 	for (i = 0; i < 2; i++) {
 		reports[i][id].n = now;
 		reports[i][id].own = (struct usage){ 0 };
@@ -855,11 +867,13 @@ usage_role(bool master)
 		these_are_over(); /* the file may stand */
 		keeps_books = known_ms && loop_now_ms() - known_ms < KNOWN_MS;
 		usage_tell_run();
-		return;
+	} else {
+		if (led)
+			known_ms = loop_now_ms();
+		decided_by = 0;
+		give_run_up();
 	}
-	known_ms = loop_now_ms();
-	decided_by = 0;
-	give_run_up();
+	led = master;
 }
 
 /* Who was master too has told so much of a session: it counts as told. */
@@ -873,7 +887,7 @@ take_own(const struct repl_usage *r)
 		return;
 	give_run_up(); /* it does not know */
 	if (committed == 0)
-		committed = last_run += RUN_STEP;
+		committed = new_run();
 	to = &reports[good][id];
 	if (!report_of(id, r->unique)) {
 		to->n = to->own = (struct usage){ 0 };
@@ -894,7 +908,7 @@ usage_install(const struct repl_usage *r)
 		take_own(r);
 		return;
 	}
-	if (r->id > conf->max_sessions || r->run == 0)
+	if (r->id > conf->max_sessions || r->run == 0 || r->run % RUN_STEP)
 		return;
 	to = &reports[r->run == committed ? good : !good][r->id];
 	to->n = (struct usage){ r->up, r->down };
@@ -907,7 +921,9 @@ usage_install(const struct repl_usage *r)
 void
 usage_install_run(const struct repl_usage_run *r, uint64_t from)
 {
-	if (role_is_master() || (from == decided_by && r->version < decision))
+	bool late = from == decided_by && r->version < decision;
+
+	if (role_is_master() || r->id % RUN_STEP || (late && decision - r->version < FAR))
 		return;
 	known_ms = loop_now_ms();
 	decided_by = from;

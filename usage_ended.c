@@ -180,7 +180,7 @@ usage_ended_import(const struct repl_usage_end *r, struct usage_ended *e)
 	e->number = r->id;
 	e->ip4 = r->ip4;
 	e->throttled = r->throttled;
-	e->place = (char)r->place;
+	e->place = strchr("RP", r->place) && r->place ? (char)r->place : 'L';
 	e->run = r->run;
 	e->failed = (struct usage){ r->up, r->down };
 	e->written = (struct usage){ r->up - r->less_up, r->down - r->less_down };
