@@ -34,6 +34,7 @@ OBJS = \
 	acct.o \
 	acct_mark.o \
 	acct_queue.o \
+	acct_share.o \
 	acct_spill.o \
 	addr.o \
 	arp.o \

@@ -49,6 +49,7 @@
  */
 #include "acct_queue.h"
 #include "acct_mark.h"
+#include "acct_share.h"
 #include "config.h"
 #include "counter.h"
 #include "hash.h"
@@ -59,7 +60,7 @@
 #include "timer.h"
 
 enum {
-	POOL = 16384,
+	POOL = ACCT_QUEUE_POOL,
 	SPILL_MARK = POOL / 4 * 3, /* from so many on new ones go to the file */
 	FEED_MARK = POOL / 2,	   /* up to so many come from it */
 	FEED_BATCH = 256,	   /* in a tick */
@@ -72,9 +73,6 @@ enum {
 	LONGEST_WAIT_SEC = 30,
 	HOLD_SILENT_SEC = 600,
 	HOLD_SEC = 60,
-	SECOND = POOL + 1, /* positions of acct_export(): the pool, the file, the pool again */
-	FILE_FIRST = 2 * SECOND,
-	FILE_STEP = 16, /* octets; records are longer */
 };
 
 /*
@@ -756,79 +754,22 @@ acct_queue_set_origin(uint64_t origin)
 	our_origin = origin;
 }
 
-static void export(const struct acct_rec *rec, uint64_t age, struct repl_acct *r)
+uint32_t
+acct_queue_places(void)
 {
-	r->id = rec->number;
-	r->version = rec->amended ? 2 : 1;
-	r->origin = rec->origin;
-	r->done = 0;
-	r->status = rec->status;
-	r->session = rec->s;
-	r->key = rec->key;
-	r->age_ds = (uint32_t)(age / 100);
-	r->len = rec->len;
-	memcpy(r->attrs, rec->attrs, rec->len);
+	return highest;
 }
 
-void
-acct_export_one(const struct acct_rec *rec, struct repl_acct *r)
+bool
+acct_queue_place(uint32_t i, const struct acct_rec **rec, uint64_t *age)
 {
-	export(rec, (uint64_t)MAX(acct_queue_clock() - rec->when, 0) * 1000, r);
-}
+	const struct record *r = &records[i];
 
-static int
-export_place(uint32_t i, struct repl_acct *r)
-{
-	const struct record *rec = &records[i];
-
-	if (rec->state == FREE || rec->state == OVER || !rec->rec.number)
-		return 0;
-	export(&rec->rec, age_ms(rec), r);
-	return 1;
-}
-
-/* From a place in the file on; -1: its end. A place begins within the record in front of it. */
-static int
-export_file(uint32_t *pos, struct repl_acct *r)
-{
-	static struct acct_rec rec;
-	uint64_t at = (uint64_t)(*pos - FILE_FIRST) * FILE_STEP;
-	int what = acct_spill_look(&at, &rec);
-
-	if (what == 0)
-		what = acct_spill_look(&at, &rec);
-	*pos = MAX(*pos + 1, FILE_FIRST + (uint32_t)(at / FILE_STEP));
-	if (what > 0)
-		acct_export_one(&rec, r);
-	return what > 0 && !rec.number ? 0 : what;
-}
-
-/* The pool twice: what came from the file meanwhile, too. */
-int
-acct_export(uint32_t *pos, struct repl_acct *r)
-{
-	int what;
-
-	if (*pos < highest)
-		return export_place(++*pos, r);
-	if (*pos < SECOND)
-		*pos = FILE_FIRST;
-	if (*pos >= FILE_FIRST) {
-		what = export_file(pos, r);
-		if (what < 0)
-			*pos = SECOND;
-		return MAX(what, 0);
-	}
-	return *pos - SECOND < highest ? export_place(++*pos - SECOND, r) : -1;
-}
-
-int
-acct_export_left(uint32_t *pos, struct repl_acct *r)
-{
-	*pos = MAX(*pos, (uint32_t)FILE_FIRST);
-	if ((uint64_t)(*pos - FILE_FIRST + 1) * FILE_STEP > acct_spill_left())
-		return -1;
-	return export_file(pos, r);
+	if (r->state == FREE || r->state == OVER || !r->rec.number)
+		return false;
+	*rec = &r->rec;
+	*age = age_ms(r);
+	return true;
 }
 
 bool
@@ -854,21 +795,6 @@ take_offered(uint32_t i)
 	}
 	enlist(i);
 	pump();
-}
-
-static void
-read_record(const struct repl_acct *r, struct acct_rec *rec)
-{
-	rec->status = r->status;
-	rec->s = r->session;
-	rec->key = r->key;
-	rec->when = acct_queue_clock() - r->age_ds / 10;
-	rec->origin = r->origin;
-	rec->number = r->id;
-	rec->amended = r->version > 1;
-	rec->left = false;
-	rec->len = r->len;
-	memcpy(rec->attrs, r->attrs, r->len);
 }
 
 static int
@@ -935,7 +861,7 @@ acct_install(const struct repl_acct *r)
 		return 0;
 	}
 	acct_mark_next(r->origin, r->id);
-	read_record(r, &rec);
+	acct_import(r, &rec);
 	if (i)
 		amended = records[i].rec.amended || records[i].state == SENT;
 	if (i || in_file)

@@ -9,6 +9,8 @@
 #include "acct_spill.h"
 #include "repl.h"
 
+enum { ACCT_QUEUE_POOL = 16384 }; /* records in memory */
+
 /* Start-up, behind radius_init(). */
 void acct_queue_init(void);
 
@@ -73,20 +75,13 @@ void acct_queue_set_origin(uint64_t origin);
 /* A record of the end of the process, which is told to nobody, gets its number. */
 void acct_queue_number(struct acct_rec *rec);
 
-/* The record that the subscriber hears of, for the others. */
-void acct_export_one(const struct acct_rec *rec, struct repl_acct *r);
-
-/*
- * Each that waits here or in the file; *pos begins at 0. 1: a record; 0: nothing in this place;
- * -1: the end.
+/* What waits in memory: a place from 1 to the highest. False: it has nothing that others know of.
  */
-int acct_export(uint32_t *pos, struct repl_acct *r);
+uint32_t acct_queue_places(void);
+bool acct_queue_place(uint32_t i, const struct acct_rec **rec, uint64_t *age_ms);
 
-/* The same for what an earlier process has left in the file; and whether there is any. */
-int acct_export_left(uint32_t *pos, struct repl_acct *r);
+/* An earlier process has left something in the file; and: a master has all of that. */
 bool acct_queue_has_left(void);
-
-/* A master has all of that. */
 void acct_queue_left_told(void);
 
 /*

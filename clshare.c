@@ -23,6 +23,7 @@
 #include "clshare.h"
 #include "acct_mark.h"
 #include "acct_queue.h"
+#include "acct_share.h"
 #include "clstream.h"
 #include "clsync.h"
 #include "cluster.h"

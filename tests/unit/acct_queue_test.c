@@ -4,6 +4,7 @@
  * it turns: order within a session, retries, age, the window, the file, Accounting-On.
  */
 #include "acct_queue.h"
+#include "acct_share.h"
 #include "config.h"
 #include "counter.h"
 #include "log.h"
