@@ -762,7 +762,9 @@ repl_put_usage(struct wr *w, const struct repl_usage *u)
 bool
 repl_get_usage(const struct repl_record *rec, struct repl_usage *u)
 {
-	*u = (struct repl_usage){ .id = rec->id, .version = rec->version };
+	memset(u, 0, sizeof(*u));
+	u->id = rec->id;
+	u->version = rec->version;
 	return is_of(rec, REPL_USAGE, MAX_SESSIONS_LIMIT) &&
 	       clfield_get_all(usage_fields, ARRAY_LEN(usage_fields), rec->fields, u);
 }
@@ -780,7 +782,9 @@ repl_put_usage_run(struct wr *w, const struct repl_usage_run *r)
 bool
 repl_get_usage_run(const struct repl_record *rec, struct repl_usage_run *r)
 {
-	*r = (struct repl_usage_run){ .id = rec->id, .version = rec->version };
+	memset(r, 0, sizeof(*r));
+	r->id = rec->id;
+	r->version = rec->version;
 	return rec->kind == REPL_USAGE_RUN && !rec->gone &&
 	       clfield_get_all(usage_run_fields, ARRAY_LEN(usage_run_fields), rec->fields, r);
 }

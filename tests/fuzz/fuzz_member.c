@@ -134,7 +134,7 @@ getifaddrs(struct ifaddrs **list)
 	static struct sockaddr_in addr = { .sin_family = AF_INET },
 				  mask = { .sin_family = AF_INET };
 	static char name[] = "fuzz0";
-	static struct ifaddrs one = { .ifa_name = name };
+	static struct ifaddrs one = { .ifa_name = name, .ifa_flags = IFF_UP };
 
 	addr.sin_addr.s_addr = OURS;
 	mask.sin_addr.s_addr = htonl(0xffffff00);
@@ -609,6 +609,37 @@ put_dae(struct wr *w, uint64_t version)
 	(void)repl_put_dae(w, &d);
 }
 
+/* What the master tells of usage files, or who was master too. */
+static void
+put_usage(struct wr *w, uint8_t kind, uint32_t id, uint64_t version)
+{
+	struct repl_usage u = { .id = id,
+		.unique = octet() % 8,
+		.run = octet() % 16,
+		.up = near(1000),
+		.down = near(1000),
+		.own_up = octet() };
+	struct repl_usage_run r = { .id = octet() % 16,
+		.version = octet() & 1 ? version : octet(),
+		.origin = incarnation_of(octet() % 6),
+		.told = octet(),
+		.over = octet() & 1 };
+	struct repl_usage_end e = { .id = octet() + 1,
+		.origin = incarnation_of(octet() % 6),
+		.unique = octet() % 8,
+		.run = octet() % 16,
+		.up = near(1000),
+		.place = octet(),
+		.user = "user0" };
+
+	if (kind == REPL_USAGE)
+		(void)repl_put_usage(w, &u);
+	else if (kind == REPL_USAGE_RUN)
+		(void)repl_put_usage_run(w, &r);
+	else if (kind == REPL_USAGE_END)
+		(void)repl_put_usage_end(w, &e);
+}
+
 static void
 put_small_record(struct wr *w, uint8_t kind, uint32_t id, uint64_t version)
 {
@@ -624,6 +655,8 @@ put_small_record(struct wr *w, uint8_t kind, uint32_t id, uint64_t version)
 		put_count(w, id, version);
 	else if (kind == REPL_DAE)
 		put_dae(w, version);
+	else if (kind >= REPL_USAGE)
+		put_usage(w, kind, id, version);
 	pool.ip4 = htonl(0x0a090000u + octet() % 16);
 	pool.age_ds = (uint32_t)near(100);
 	pool.user[4] = (char)('0' + octet() % 4);
