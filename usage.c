@@ -315,13 +315,15 @@ static void __attribute__((noreturn)) fail(struct usage_file *u)
 	_exit(1);
 }
 
-/* Not before the others know; when the parent dies we do. */
+/* Not before the others know. When the parent dies by then so do we; and from there on we do not.
+ */
 static void
 wait_for_go(void)
 {
 	atomic_store(&outcome->ready, last_run);
 	while (atomic_load(&outcome->go) != last_run)
 		usleep(GO_POLL_US);
+	prctl(PR_SET_PDEATHSIG, 0);
 }
 
 static void __attribute__((noreturn)) run_child(pid_t parent, bool last)
