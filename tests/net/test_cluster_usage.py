@@ -19,7 +19,7 @@ class Site(cluster.Site):
     def __init__(self, factory):
         self.usage = {n: str(factory.mktemp("usage%d" % n, numbered=True)) for n in (1, 2, 3)}
         super().__init__(lambda name: factory.mktemp(name, numbered=True), 3,
-                         settings={"max_sessions": 1000, "max_tunnels": 100})
+                         settings={"max_sessions": 1000, "max_tunnels": 100, "cluster_hb_timeout": 50})
 
     def settings(self, member):
         return {**super().settings(member), "accounting_dir": self.usage[member.number]}
