@@ -179,6 +179,15 @@ bgp_has_neighbours(void)
 }
 
 bool
+bgp_can_announce(void)
+{
+	FOR_EACH_PEER(p)
+	if (p->up && !p->suspended)
+		return true;
+	return !conf->bgp_as;
+}
+
+bool
 bgp_quiet(void)
 {
 	FOR_EACH_PEER(p)

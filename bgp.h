@@ -21,6 +21,10 @@ void bgp_serve(bool on);
 /* True while a neighbour is Established. */
 bool bgp_has_neighbours(void);
 
+/* Whether somebody would hear our routes: a neighbour is Established whom no operator has
+ * suspended, or there is no BGP here. */
+bool bgp_can_announce(void);
+
 /* True when nothing is left to be told to anybody. */
 bool bgp_quiet(void);
 

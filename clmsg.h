@@ -155,7 +155,7 @@ enum cl_flags {
 	CL_HOLDS_STATE = 1,  /* has sessions or tunnels, or had been told that there are none */
 	CL_UP_TO_DATE = 2,   /* could become master without loss */
 	CL_ACKNOWLEDGES = 4, /* as master: FORWARDs that have a number */
-	CL_DRAWS = 8,	     /* traffic */
+	CL_DRAWS = 8,	     /* traffic: routers have its routes */
 	CL_TELLS_HEARS = 16, /* whom it hears */
 };
 

@@ -5,6 +5,9 @@
  * and go, as they would when heartbeats are lost or a slave lags for a moment. So who draws traffic
  * and need or may no longer goes on for a while.
  *
+ * A slave that no router hears - its neighbours are down, or an operator has suspended them - says
+ * so, and does not count: else nobody would announce anything.
+ *
  * Called by cluster.c, which knows what the rule says, and by who raises the routes.
  */
 #include "clroutes.h"
@@ -20,11 +23,24 @@ enum {
 static bool routes;
 static uint64_t draws_ms; /* last time that the rule said so */
 static void (*watchers[WATCHERS])(bool raise);
+static bool (*can_announce)(void); /* NULL: nobody knows */
 
 bool
 clroutes_draws(void)
 {
 	return routes;
+}
+
+bool
+clroutes_announces(void)
+{
+	return routes && (!can_announce || can_announce());
+}
+
+void
+cluster_announces_by(bool (*fn)(void))
+{
+	can_announce = fn;
 }
 
 static bool

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Whether this member draws traffic, and who wants to hear when that changes. Of the group of
- * cluster.c, which has the public half of this (cluster_on_routes()).
+ * cluster.c, which has the public half of this (cluster_on_routes(), cluster_announces_by()).
  */
 #ifndef CLROUTES_H
 #define CLROUTES_H
@@ -19,5 +19,8 @@ enum clroutes_rule {
 void clroutes_settle(enum clroutes_rule rule);
 
 bool clroutes_draws(void);
+
+/* It does, and routers hear of it. */
+bool clroutes_announces(void);
 
 #endif

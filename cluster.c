@@ -193,7 +193,7 @@ send_heartbeat(uint32_t to)
 	el.version = change_table_version();
 	el.up_to_date = up_to_date();
 	election_tell(&el, loop_now_ms(), &hb);
-	hb.flags |= CL_ACKNOWLEDGES | (clroutes_draws() ? CL_DRAWS : 0);
+	hb.flags |= CL_ACKNOWLEDGES | (clroutes_announces() ? CL_DRAWS : 0);
 	str_copy(hb.host, sizeof(hb.host), conf->hostname);
 	str_copy(hb.software, sizeof(hb.software), L2TPNS_VERSION);
 	clsame_tell(&hb);

@@ -58,6 +58,9 @@ bool cluster_is_first(void);
  */
 void cluster_on_routes(void (*fn)(bool raise));
 
+/* Who is asked whether routes that are raised here are heard by anybody: the others count on it. */
+void cluster_announces_by(bool (*fn)(void));
+
 /* Called behind each change of role or of the master's address, with cluster_is_master(). */
 void cluster_on_role(void (*fn)(bool master));
 

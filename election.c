@@ -655,7 +655,7 @@ election_drawing(const struct election *e, uint64_t now_ms)
 	unsigned int n = 0;
 
 	for (p = e->peers; p < e->peers + ELECTION_PEERS; p++)
-		n += follows_us(e, p, now_ms) && p->hb.flags & (CL_UP_TO_DATE | CL_DRAWS);
+		n += follows_us(e, p, now_ms) && p->hb.flags & CL_DRAWS;
 	return n;
 }
 

@@ -117,8 +117,7 @@ bool election_shut_out(struct election *e, uint64_t now_ms);
  * we hear. */
 void election_tell(const struct election *e, uint64_t now_ms, struct cl_heartbeat *hb);
 
-/* Slaves that are heard of lately, and that are up to date or draw traffic: for
- * cluster_master_min_adv. */
+/* Slaves that are heard of lately, and that draw traffic: for cluster_master_min_adv. */
 unsigned int election_drawing(const struct election *e, uint64_t now_ms);
 
 /* Slaves that are heard of lately, and that are up to date or were so within `linger_ms`. */

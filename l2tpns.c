@@ -650,6 +650,7 @@ main(int argc, char **argv)
 	start_plugins();
 	bgp_start();
 	cluster_on_routes(bgp_serve);
+	cluster_announces_by(bgp_can_announce);
 	pidfile_open();
 	privilege_drop(o.config);
 	pidfile_write();

@@ -94,8 +94,13 @@ class Watch:
         lately = 3 * 100 * int(self.site.more.get("cluster_hb_interval", 1)) + 100  # ms; it is written down each 100
         drawing = {m.link for m, other in self.words.items() if other["draws_traffic"]}
         slaves = sum(p["role"] == "slave" and p["silent_ms"] <= lately and (
-            p["state"] == "up to date" or p["address"] in drawing) for p in word["peers"])
+            p["state"] == "up to date" or p["address"] in drawing) and self._is_heard(p["address"]) for p in word["peers"])
         return slaves < max(1, int(self.site.more.get("cluster_master_min_adv", 1)))
+
+    def _is_heard(self, link):
+        """By a router: who is not does not count."""
+        number = next(m.number for m in self.site.members if m.link == link)
+        return any(not self._is_down(router, "%s%d" % (side, number)) for router in self.site.routers for side in ("outer", "inner"))
 
     def _look(self):
         site, now = self.site, time.monotonic()

@@ -681,6 +681,9 @@ nobody_is_named_who_is_not_up_to_date(void **state)
 	(void)state;
 	begin(3, 19);
 	run(5000);
+	assert_int_equal(
+	    election_up_to_date(&master_of(0)->e, 4 * INTERVAL, clock_of(master_of(0))), 2);
+	assert_int_equal(election_drawing(&master_of(0)->e, clock_of(master_of(0))), 0);
 	for (i = 0; i < 3; i++)
 		if (&members[i] != master_of(0))
 			members[i].e.up_to_date = false;
