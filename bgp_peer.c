@@ -242,13 +242,13 @@ bgp_conn_fails(struct bgp_peer *p, int which, const char *why)
 unsigned int
 bgp_peer_hold(const struct bgp_peer *p)
 {
-	return p->conf.keepalive || p->conf.hold ? p->conf.hold : HOLD_SEC;
+	return p->conf.has_timers ? p->conf.hold : HOLD_SEC;
 }
 
 unsigned int
 bgp_peer_keepalive(const struct bgp_peer *p)
 {
-	return p->conf.keepalive || p->conf.hold ? p->conf.keepalive : KEEPALIVE_SEC;
+	return p->conf.has_timers ? p->conf.keepalive : KEEPALIVE_SEC;
 }
 
 static void

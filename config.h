@@ -73,7 +73,8 @@ struct conf_acl {
 struct conf_peer {
 	char name[HOSTNAME_LEN]; /* host name or address, as written */
 	uint32_t as;
-	unsigned int keepalive, hold; /* s; 0 both: the speaker's own */
+	bool has_timers;	      /* false: the speaker's own */
+	unsigned int keepalive, hold; /* s; 0: none */
 	char update_source[64];	      /* IPv4 or IPv6 address; "": any */
 	char password[80 + 1];	      /* RFC 2385; "": none */
 	bool has_med, has_community;  /* false: as 2.4.1, MED 1 and NO_EXPORT */

@@ -156,6 +156,7 @@ take_timers(const struct option *o)
 	if ((hold && hold < LEAST_HOLD) || (hold && !keepalive)) /* RFC 4271 4.2 */
 		return conf_refuse(
 		    o->w, "neighbour: HOLD is 0 or at least %d, with a KEEPALIVE", LEAST_HOLD);
+	o->peer->has_timers = true;
 	o->peer->keepalive = (unsigned int)keepalive;
 	o->peer->hold = (unsigned int)hold;
 	return 3;
@@ -395,7 +396,7 @@ config_bgp_print(const struct config *c, unsigned int i, bool secrets, config_ou
 		return;
 	}
 	family_line(out, arg, " neighbour %s remote-as %u", p->name, p->as);
-	if (p->keepalive || p->hold)
+	if (p->has_timers)
 		family_line(out, arg, " neighbour %s timers %u %u", p->name, p->keepalive, p->hold);
 	if (p->update_source[0])
 		family_line(out, arg, " neighbour %s update-source %s", p->name, p->update_source);

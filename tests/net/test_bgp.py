@@ -697,6 +697,21 @@ def test_update_that_withdraws(passive):
     peer.table(2)
 
 
+def test_no_timers(passive):
+    """`timers 0 0`: no hold time is offered, no KEEPALIVE sent behind the first, and nobody is given up for silence."""
+    daemon = passive("timers 0 0", clock=True)
+    assert " neighbour 10.2.0.2 timers 0 0" in daemon.run("show running-config")
+    peer = peer_of(daemon)
+    assert struct.unpack_from("!BHH", peer.up(hold=90))[2] == 0
+    peer.table(2)
+    now = shown(daemon)[0]
+    assert (now["hold_seconds"], now["keepalive_seconds"]) == (0, 0)
+    daemon.step(400)
+    daemon.run("suspend bgp")
+    assert len(parse_update(peer.expect(UPDATE, skip=()))[0]) == 2, "and no KEEPALIVE in front of it"
+    daemon.stop()
+
+
 def test_silent(passive):
     """The hold time ends it, with its NOTIFICATION."""
     daemon = passive("timers 1 3")
