@@ -456,6 +456,8 @@ go_on(sess_id s)
 	uint32_t now = loop_now_ds(), echo_ds = echo_after_ds();
 	uint32_t wait_ds = 1 + random_u32() % MIN(echo_ds, (uint32_t)SPREAD_DS);
 
+	if (f->last_data == 0) /* nobody has told of any */
+		f->last_data = now;
 	if (now - f->last_rx > echo_ds - wait_ds)
 		f->last_rx = now - (echo_ds - wait_ds);
 	ppps[s].echoed_ds = now - (echo_ds - wait_ds);

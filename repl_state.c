@@ -36,7 +36,10 @@
 
 #include <string.h>
 
-enum { WALK_BATCH = 1024 }; /* in a tick; adopting one takes about a microsecond */
+enum {
+	WALK_BATCH = 1024, /* in a tick; adopting one takes about a microsecond */
+	NEW_DS = 100,	   /* a session that is younger has just come to the master, too */
+};
 
 static struct {
 	bool yields;
@@ -246,6 +249,19 @@ install_notes(const struct repl_session *r)
 		session_add_note(r->id, n.kind, n.tag, n.data, n.len);
 }
 
+/*
+ * His last frame is as good as now: he is asked when he was silent. When his last packet came the
+ * others will say, and we must not tell them that it came just now.
+ */
+static void
+set_last_seen(const struct repl_session *r)
+{
+	struct sess_fast *f = session_fast(r->id);
+
+	f->last_rx = loop_now_ds();
+	f->last_data = r->age_ds < NEW_DS ? loop_now_ds() : 0;
+}
+
 /* -1: its place is not free, or its tunnel's ids are used otherwise. */
 static int
 place(const struct repl_session *r)
@@ -271,7 +287,7 @@ place(const struct repl_session *r)
 	if (anew || !same_notes(r))
 		install_notes(r);
 	if (anew)
-		session_fast(r->id)->last_rx = session_fast(r->id)->last_data = loop_now_ds();
+		set_last_seen(r);
 	hook_install(r->id, r);
 	session_forwarding(r->id, r->on);
 	if (moves && !rec.down)

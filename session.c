@@ -844,5 +844,5 @@ session_age(const struct session *s)
 uint32_t
 session_idle(sess_id id)
 {
-	return loop_seconds_since(fast[id].last_data);
+	return MIN(loop_seconds_since(fast[id].last_data), session_age(&sessions[id]));
 }

@@ -103,8 +103,8 @@ struct sess_fast {
 	uint16_t tunnel; /* tunn_id */
 	uint8_t local;	 /* which local address it talks to, see udp.h */
 	uint8_t spare;
-	uint32_t last_data;	       /* 0.1 s of the loop clock: last IP packet either way */
-	uint32_t last_rx;	       /* the same: last frame of any kind from the peer */
+	uint32_t last_data; /* 0.1 s of the loop clock: last IP packet either way; 0: unknown */
+	uint32_t last_rx;   /* the same: last frame of any kind from the peer */
 	uint64_t rx_bytes, rx_packets; /* from the subscriber, inner IP */
 	uint64_t tx_bytes, tx_packets; /* to him */
 };
