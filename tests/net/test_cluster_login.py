@@ -6,6 +6,7 @@ import pytest
 from fakeradius import CHAP_CHALLENGE, CHAP_PASSWORD, VENDOR
 from netns import wait_for
 from test_cluster import LAC, Network, Trio
+from test_l2tp import proxy_chap, proxy_lcp, proxy_pap
 from test_radius import microsoft
 
 USERS = 20
@@ -166,3 +167,20 @@ def test_late_answers(scene):
     scene.mute = False
     scene.lac.wait(lambda: all(s.authenticated is not None or s.gone for s in sessions), "all logins' answers", 30)
     assert all(s.authenticated and not s.gone for s in sessions)
+
+
+@pytest.mark.parametrize("scene", ["pap,chap"], indirect=True)
+def test_what_a_lac_has_heard(scene):
+    """The response to a challenge is told to the members while RADIUS is asked; a password is not."""
+    password = "a-password-of-a-call"
+    response = proxy_chap("user0", "secret")
+    sniffer = scene.trio.slaves()[0].ns.sniff("among")
+    scene.tunnel.session(iccn=[*proxy_lcp(b"\xc2\x23\x05"), *response])
+    scene.tunnel.session(iccn=[*proxy_lcp(b"\xc0\x23"), *proxy_pap("user1", password)])
+    scene.lac.wait(lambda: len(scene.asked) == 2, "both requests")
+    assert scene.asked[b"user1"][0].password(b"radsecret") == password.encode()
+    told = []
+    wait_for(lambda: told.extend(sniffer.packets()) or any(b"user1" in packet for packet in told), "its record")
+    assert any(response[-1][6:] in packet for packet in told)
+    assert not any(password.encode() in packet for packet in told)
+    sniffer.close()
