@@ -454,7 +454,7 @@ class Radius(fakeradius.FakeRadius):
 
     def balance(self):
         """(ids, ids with a Start, with a Stop, records that came again)"""
-        kinds = {ident: [r.status for r in records] for ident, records in list(self.accounts.items())}
+        kinds = {ident: [r.status for r in records] for ident, records in dict(self.accounts).items()}
         again = sum(len(k) - len(set(k)) for k in kinds.values())
         return (len(kinds), sum(fakeradius.START in k for k in kinds.values()),
                 sum(fakeradius.STOP in k for k in kinds.values()), again)

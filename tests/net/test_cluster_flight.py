@@ -375,7 +375,8 @@ class Scene:
 
     def stops(self):
         """{Acct-Session-Id: how many different ones}"""
-        return {ident: list(records.values()).count(STOP) for ids in self.heard.values() for ident, records in ids.items()}
+        return {ident: list(records.values()).count(STOP) for ids in dict(self.heard).values()
+                for ident, records in dict(ids).items()}
 
     def call_again(self):
         """Who has called while nobody was told does so again, by the same id."""
@@ -420,7 +421,7 @@ def check_moment(scene, name):
     assert len({proof(r) for r in asked}) == 1, "another challenge"
     wait_for(lambda: user not in {s["Username"] for s in scene.new.lns.sessions()}, "its end")
     try:
-        wait_for(lambda: [sorted(records.values()) for records in scene.heard[user].values()] == [[START, STOP]], "its records", 5)
+        wait_for(lambda: [sorted(records.values()) for records in dict(scene.heard.get(user, {})).values()] == [[START, STOP]], "its records", 5)
     except Timeout:
         raise AssertionError("not one Start and one Stop: %s" % scene.heard.get(user)) from None
 

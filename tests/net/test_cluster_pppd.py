@@ -136,7 +136,7 @@ class Scene:
 
     def see_books(self, users):
         """A Start and a Stop of each when they have gone."""
-        wait_for(lambda: all([kinds for kinds in self.radius.heard[u].values()] == [{START, STOP}] for u in users),
+        wait_for(lambda: all(list(self.radius.heard.get(u, {}).values()) == [{START, STOP}] for u in users),
                  "one Start and one Stop: %s" % self.radius.heard)
 
     def close(self):

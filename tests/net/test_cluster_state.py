@@ -278,7 +278,7 @@ def test_records_outlive_the_master(scene):
     assert lac.do("close session=10-19")["ok"]
 
     def complete():
-        late = {ident: [r.status for r in records] for ident, records in list(radius.accounts.items())
+        late = {ident: [r.status for r in records] for ident, records in dict(radius.accounts).items()
                 if records[0].get(USER_NAME).startswith(b"late")}
         return len(late) == 20 and all(START in kinds and STOP in kinds for kinds in late.values())
     wait_for(complete, "a Start and a Stop of each", 60)
