@@ -1169,6 +1169,30 @@ an_id_is_used_again(void **state)
 	drop_all();
 }
 
+/* A member that joins knows nothing of last packets: it says so, and as a master it begins with
+ * now. */
+static void
+no_packet_is_made_up(void **state)
+{
+	(void)state;
+	be_slave();
+	put_tunnels();
+	make_session(1, 1, 11, 5);
+	rec.age_ds = 3000;
+	assert_int_equal(session_install(&rec), INSTALL_DONE);
+	make_session(2, 1, 13, 6);
+	rec.age_ds = 5; /* he has just come */
+	assert_int_equal(session_install(&rec), INSTALL_DONE);
+	assert_int_equal(session_fast(1)->last_data, 0);
+	assert_int_equal(session_idle(1), 300);
+	assert_int_equal(session_fast(2)->last_data, loop_now_ds());
+	be_master();
+	assert_int_equal(session_idle(1), 0);
+	assert_int_equal(session_idle(2), 0);
+	be_slave();
+	drop_all();
+}
+
 /* The LAC was on its way to another tunnel since it had started afresh. */
 static void
 a_new_beginning_goes_on(void **state)
@@ -1409,6 +1433,7 @@ main(void)
 		cmocka_unit_test(what_is_here_by_the_lacs_id_is_not_taken),
 		cmocka_unit_test(an_id_is_used_again),
 		cmocka_unit_test(a_new_beginning_goes_on),
+		cmocka_unit_test(no_packet_is_made_up),
 		cmocka_unit_test(what_ends_is_not_taken),
 		cmocka_unit_test(what_ended_there_ends_here),
 		cmocka_unit_test(the_older_one_keeps_the_address),
