@@ -341,6 +341,7 @@ class Scene:
                 self.cut |= step[0].startswith("ipcp")  # nothing of these leaves it, that is: nor the Start
                 getattr(caller, step[0])()
             self.clock.run([("hello", "acked")])
+            self._see_untold()
         if self.go is GOES["stopped"][0]:
             self._discard()  # what it says from here on it says knowing that it goes
         self.go(self.old)
@@ -349,6 +350,11 @@ class Scene:
         self.new = wait_for(lambda: next((m for m in others if m.show()["status"] == "master"), None), "another master")
         self.trio.through(self.new)
         self.mute = self.cut = False
+
+    def _see_untold(self):
+        new = sum(step == TUNNEL[0] for _, (_, step, _, _, _) in self.of(UNTOLD))
+        have = {m: len(m.lns.tunnels("all")) for m in self.trio.members}
+        assert all(n == have[self.old] - new for m, n in have.items() if m is not self.old), "somebody was told: %s" % have
 
     def _discard(self):
         for caller, _ in self.of(LOST, UNTOLD, "asked"):
