@@ -237,9 +237,15 @@ class Process:
     def obituary(self, lines=60):
         """How it ended, whether by us, and its last words."""
         how = "exit status %d" % self.code if self.code >= 0 else signal.Signals(-self.code).name
-        return "%s (process %d) is gone: %s; signals that it got from here: %s; it said:\n%s" % (
-            self.name, self.pid, how, " ".join(signal.Signals(n).name for n in self.sent) or "none",
-            "\n".join(self.lines[-lines:]))
+        return "\n".join(["%s (process %d) is gone: %s; signals that it got from here: %s; it said:" % (
+            self.name, self.pid, how, " ".join(signal.Signals(n).name for n in self.sent) or "none"),
+            *self.lines[-lines:], *self._kernels_words()])
+
+    def _kernels_words(self):
+        """Where it crashed, if the kernel tells us."""
+        said = subprocess.run(["dmesg"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace",
+                              check=False)
+        return [line for line in said.stdout.splitlines() if "%s[%d]" % (self.name[:15], self.pid) in line]
 
     def stop(self, number=signal.SIGTERM, timeout=15):
         """Ask it to end and see that it does; yields the exit code."""
