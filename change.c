@@ -25,6 +25,7 @@ struct queue {
 };
 
 static struct place *places[CHANGE_KINDS];
+static uint32_t limits[CHANGE_KINDS];
 static struct queue queues[CHANGE_KINDS];
 static uint64_t table_version;
 static uint32_t mastership = 1;
@@ -34,6 +35,8 @@ static uint64_t queued; /* places that are */
 void
 change_init(uint32_t max_tunnels, uint32_t max_sessions)
 {
+	limits[CHANGE_TUNNEL] = max_tunnels;
+	limits[CHANGE_SESSION] = max_sessions;
 	places[CHANGE_TUNNEL] = shm_map_private(
 	    "versions of tunnels", (max_tunnels + (size_t)1) * sizeof(struct place));
 	places[CHANGE_SESSION] = shm_map_private(
@@ -111,7 +114,7 @@ change_subscribe(bool on)
 uint64_t
 change_version(enum change_kind kind, uint32_t id)
 {
-	return places[kind] ? places[kind][id].version : 0;
+	return places[kind] && id <= limits[kind] ? places[kind][id].version : 0;
 }
 
 uint64_t

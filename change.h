@@ -32,7 +32,8 @@ uint64_t change_queued(void);
 /*
  * Master: takes the next object out of the queue, tunnels first, and gives it a new version, so
  * that versions rise in the order in which they are told; false: the queue is empty. One that is
- * there no more (session_get() is NULL) is to be told as a tombstone, with change_version().
+ * there no more (session_get() is NULL) is to be told as a tombstone, with change_version(): that
+ * is 0 for one that never was, be it beyond the table.
  */
 bool change_next(enum change_kind *kind, uint32_t *id);
 

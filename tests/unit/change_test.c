@@ -36,6 +36,16 @@ nothing_is_queued_alone(void **state)
 	assert_true(change_table_version() == before + 1);
 }
 
+/* A member that has a larger table offers what has no place in ours. */
+static void
+beyond_the_table(void **state)
+{
+	(void)state;
+	assert_true(change_version(CHANGE_SESSION, MAX_SESSIONS_LIMIT) == 0);
+	assert_true(change_version(CHANGE_TUNNEL, UINT16_MAX) == 0);
+	assert_true(change_version(CHANGE_SESSION, UINT32_MAX) == 0);
+}
+
 static void
 a_slave_changes_nothing(void **state)
 {
@@ -155,6 +165,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_is_queued_alone),
+		cmocka_unit_test(beyond_the_table),
 		cmocka_unit_test(a_slave_changes_nothing),
 		cmocka_unit_test(versions_rise_as_told),
 		cmocka_unit_test(a_version_from_nowhere_is_not_believed),
