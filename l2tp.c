@@ -370,7 +370,8 @@ on_dead(tunn_id t)
 static void
 on_drained(tunn_id t)
 {
-	if (tunnel_get(t)->state == TUNNEL_DIEING && controls[t].stop_sent)
+	if (tunnel_get(t)->state == TUNNEL_DIEING && controls[t].stop_sent &&
+	    !session_first_of_tunnel(t)) /* one may have been offered since */
 		free_tunnel(t);
 }
 
@@ -625,6 +626,16 @@ on_message(tunn_id t, uint16_t wire_sid, struct rd avps)
 		COUNT(control_unexpected); /* crossed with our CDN */
 }
 
+/* Such a one has no sessions, unless a record errs: then these end first. */
+static void
+drop_half_open(tunn_id t)
+{
+	if (session_first_of_tunnel(t))
+		end_tunnel(t, STOP_CLEAR, 0, "it has sessions, and is not open", false);
+	else
+		free_tunnel(t);
+}
+
 /* Makes room in the table by the rules of SPEC 5. */
 static void
 make_room(void)
@@ -633,7 +644,7 @@ make_room(void)
 
 	if (tunnel_half_open() >= MAX(conf->max_tunnels / HALF_OPEN_SHARE, 1)) {
 		COUNT(tunnel_halfopen_dropped);
-		free_tunnel(tunnel_oldest_half_open());
+		drop_half_open(tunnel_oldest_half_open());
 	}
 	t = tunnel_oldest_dieing();
 	if (tunnel_count() >= conf->max_tunnels && t && !session_first_of_tunnel(t))

@@ -797,49 +797,112 @@ put_avp(struct wr *w)
 		avp_put(w, 0, type, p, n);
 }
 
+/* What a message of that type must have. */
+static void
+put_usual_avps(struct wr *w, uint16_t type)
+{
+	if (type == CTL_SCCRQ) {
+		avp_put_u16(w, AVP_MANDATORY, AVP_PROTOCOL_VERSION, 0x100);
+		avp_put_u32(w, AVP_MANDATORY, AVP_FRAMING_CAPABILITIES, 3);
+		avp_put_str(w, AVP_MANDATORY, AVP_HOST_NAME, "lac");
+	}
+	if (type == CTL_SCCRQ || type == CTL_STOPCCN)
+		avp_put_u16(w, AVP_MANDATORY, AVP_ASSIGNED_TUNNEL_ID, 1 + octet() % 8);
+	if (type == CTL_STOPCCN || type == CTL_CDN)
+		avp_put_result(w, 1 + octet() % 12, octet() % 9, NULL);
+	if (type == CTL_ICRQ || type == CTL_CDN)
+		avp_put_u16(w, AVP_MANDATORY, AVP_ASSIGNED_SESSION_ID, 1 + octet() % 16);
+	if (type == CTL_ICRQ)
+		avp_put_u32(w, AVP_MANDATORY, AVP_CALL_SERIAL_NUMBER, 1);
+	if (type == CTL_ICCN) {
+		avp_put_u32(w, AVP_MANDATORY, AVP_TX_CONNECT_SPEED, 64000);
+		avp_put_u32(w, AVP_MANDATORY, AVP_FRAMING_TYPE, 1);
+	}
+}
+
 /* A message of the LAC's whose numbers are those that its channel waits for, or near them. */
 static size_t
 lacs_control(uint8_t *buf, size_t size)
 {
+	static const uint16_t types[] = { CTL_ICRQ, CTL_ICCN, CTL_SCCRQ, CTL_CDN, CTL_SCCCN,
+		CTL_HELLO, CTL_STOPCCN, CTL_ZLB };
 	struct wr w = wr_init(buf, size);
-	uint16_t tid = (1 + octet()) % 9, sid = (1 + octet()) % 17;
+	uint8_t what = octet();
+	uint16_t type = what < 0xc0 ? types[what % ARRAY_LEN(types)] : what % 32;
+	uint16_t tid = type == CTL_SCCRQ ? 0 : (1 + octet()) % 9, sid = (1 + octet()) % 17;
 	const struct tunnel *t = tunnel_get(tunnel_by_wire(tid));
 	unsigned int n;
 	size_t len;
 
-	ctl_begin(&w, octet() % 25);
-	avp_put_u32(&w, AVP_MANDATORY, AVP_FRAMING_CAPABILITIES, 3);
-	avp_put_u16(&w, AVP_MANDATORY, AVP_ASSIGNED_SESSION_ID, octet() % 17);
-	avp_put_u32(&w, AVP_MANDATORY, AVP_CALL_SERIAL_NUMBER, 1);
-	avp_put_u32(&w, AVP_MANDATORY, AVP_TX_CONNECT_SPEED, 1);
-	for (n = octet() % 8; n > 0; n--)
+	ctl_begin(&w, type);
+	put_usual_avps(&w, type);
+	for (n = octet() % 4; n > 0; n--)
 		put_avp(&w);
-	len = ctl_end(&w, tid, sid);
+	len = ctl_end(&w, tid, type == CTL_ICRQ ? 0 : sid);
 	if (len > 0)
 		ctl_set_sequence(buf, (uint16_t)near(t ? t->nr : 0), (uint16_t)near(t ? t->ns : 0));
 	return len;
+}
+
+/* Options of LCP or IPCP, most of them with the length that is right. */
+static void
+put_options(struct wr *w)
+{
+	unsigned int n = octet() % 6;
+	const uint8_t *p;
+	uint8_t type;
+	size_t len;
+
+	for (; n > 0; n--) {
+		type = octet() % 16;
+		p = some_octets(&len);
+		len = MIN(len, 8);
+		wr_u8(w, type);
+		wr_u8(w, (uint8_t)(octet() == 1 ? octet() : len + 2));
+		if (len > 0)
+			wr_bytes(w, p, len);
+	}
+}
+
+/* What is in front of a name or password: how long it is. */
+static void
+put_counted(struct wr *w, uint8_t usual)
+{
+	uint8_t n = octet() & 1 ? octet() : usual, i;
+
+	wr_u8(w, n);
+	for (i = 0; i < n; i++)
+		wr_u8(w, 'x');
 }
 
 /* A frame of PPP, the length right or not. */
 static size_t
 lacs_frame(uint8_t *buf, size_t size)
 {
-	static const uint16_t protocols[] = { 0xc021, 0xc023, 0xc223, 0x8021, 0x0021, 0x8057 };
+	static const uint16_t protocols[] = { 0xc021, 0x8021, 0xc023, 0xc223, 0x0021, 0x8057 };
 	struct wr w = wr_init(buf, size);
-	const uint8_t *p;
-	size_t n;
+	uint16_t protocol;
+	size_t at;
 
 	wr_u16(&w, 0x0002);
 	wr_u16(&w, (1 + octet()) % 9);
 	wr_u16(&w, (1 + octet()) % 17);
 	wr_u16(&w, 0xff03);
-	wr_u16(&w, protocols[octet() % ARRAY_LEN(protocols)]);
-	wr_u8(&w, octet() % 16);
+	protocol = protocols[octet() % ARRAY_LEN(protocols)];
+	wr_u16(&w, protocol);
+	at = wr_len(&w);
+	wr_u8(&w, (1 + octet()) % 16);
 	wr_u8(&w, octet());
-	p = some_octets(&n);
-	wr_u16(&w, (uint16_t)(octet() & 0x80 ? n + 4 : octet()));
-	if (n > 0)
-		wr_bytes(&w, p, n);
+	wr_u16(&w, 0);
+	if (protocol == 0xc023 || protocol == 0xc223)
+		put_counted(&w, protocol == 0xc223 ? 16 : 4);
+	if (protocol == 0xc023)
+		put_counted(&w, 4);
+	else
+		put_options(&w);
+	if (w.bad)
+		return 0;
+	buf[at + 3] = (uint8_t)(octet() == 1 ? octet() : wr_len(&w) - at);
 	return wr_len(&w);
 }
 
@@ -871,34 +934,38 @@ ip_packet(uint8_t *buf, size_t size, bool up)
 	return wr_len(&w);
 }
 
+/* Something for one of the doors. */
+static void
+fill_forward(struct cl_forward *m)
+{
+	static uint8_t packet[1500];
+	uint8_t how = octet() % 10;
+
+	m->what = how == 4 ? CL_IP_DOWN : how == 5 ? CL_DAE : how == 6 ? octet() : CL_L2TP;
+	m->payload = packet;
+	if (how == 0)
+		m->len = lacs_frame(packet, sizeof(packet));
+	else if (how == 3 || how == 4)
+		m->len = ip_packet(packet, sizeof(packet), how == 3);
+	else if (how == 5 || how == 6 || how == 7)
+		m->payload = some_octets(&m->len);
+	else
+		m->len = lacs_control(packet, sizeof(packet));
+}
+
 static void
 forward(struct peer *p)
 {
 	struct wr w = begin_of(p, CL_FORWARD);
-	uint8_t how = octet();
-	static uint8_t packet[1500];
 	struct cl_forward m = {
-		.what = 1 + how % 4,
 		.from_ip = htonl(0x0a030001),
 		.from_port = (uint16_t)(octet() % 8 == 7 ? 1702 : 1701),
 		.to_ip = octet() % 8 == 7 ? OURS : SERVICE,
 		.number = octet() % 2 ? near(p->number) : 0,
-		.payload = packet,
 	};
 
 	p->number++;
-	if (how & 0x80) {
-		m.len = some();
-		m.payload = rd_bytes(&input, m.len);
-	} else if (m.what == CL_IP_DOWN) {
-		m.len = ip_packet(packet, sizeof(packet), false);
-	} else if (m.what == CL_L2TP && how & 0x40) {
-		m.len = lacs_control(packet, sizeof(packet));
-	} else if (m.what == CL_L2TP && how & 0x20) {
-		m.len = ip_packet(packet, sizeof(packet), true);
-	} else {
-		m.len = lacs_frame(packet, sizeof(packet));
-	}
+	fill_forward(&m);
 	if (m.len > 0)
 		clmsg_put_forward(&w, &m);
 	seal(p, &w);
@@ -1073,10 +1140,15 @@ do_step(void)
 		fake_ms += 100;
 		break;
 	case 20:
-		fake_ms += 1000 * (uint64_t)octet();
+		quiet_turns = octet() % 64;
+		quiet_ms = 500; /* no longer: the member would think that it was frozen */
 		break;
 	case 21:
 		doubt();
+		break;
+	case 22:
+		quiet_turns = 12; /* who was its master is missed, and it is elected */
+		quiet_ms = 200;
 		break;
 	default:
 		say(p, what >> 2 & 15);
@@ -1225,6 +1297,7 @@ start(void)
 	hook_init(&hooks);
 	MUST(udp_init(&service, 1, L2TP_PORT, data_from_lacs, why, sizeof(why)) == 0);
 	MUST(dae_start(&service, 1, why, sizeof(why)) == 0);
+	MUST(snoop_init(why, sizeof(why)) == 0 && icmp_init(why, sizeof(why)) == 0);
 	MUST(cluster_open(why, sizeof(why)) == 0 && cluster_fd >= 0);
 	clmsg_set_key(&right_key, SECRET);
 	loop_at_turn_end(clfwd_turn_end);
@@ -1277,15 +1350,18 @@ new_step(uint8_t *to, size_t room, unsigned int *seed)
 {
 	static const uint8_t kinds[] = { CL_HEARTBEAT, CL_CHANGE, CL_CHANGE, CL_CHANGE, CL_SYNC,
 		CL_OFFER, CL_OFFER, CL_FORWARD, CL_FORWARD, CL_FORWARD, CL_FORWARD, CL_COUNT,
-		CL_LEAVE, CL_SYNC_ASK, CL_RESEND, 19, 19, 20, 20, 21 };
+		CL_LEAVE, CL_SYNC_ASK, CL_RESEND, 0, 0, 19, 20, 21, 22, 22 };
 	uint8_t kind = kinds[(unsigned int)rand_r(seed) % ARRAY_LEN(kinds)];
-	size_t len = kind > CL_FORWARD_ACK ? 2 : 3 + (unsigned int)rand_r(seed) % 90, i;
+	size_t len = kind > CL_FORWARD_ACK || kind == 0 ? 2 : 3 + (unsigned int)rand_r(seed) % 90,
+	       i;
 
 	for (i = 0; i < MIN(len, room); i++)
 		to[i] = likely(seed);
 	if (room > 0)
 		to[0] = (uint8_t)(kind << 2 | to[0] % 4);
-	if (room > 1 && kind <= CL_FORWARD_ACK && (unsigned int)rand_r(seed) % 8)
+	if (room > 1 && kind == 0)
+		to[1] = (uint8_t)rand_r(seed);
+	else if (room > 1 && kind <= CL_FORWARD_ACK && (unsigned int)rand_r(seed) % 8)
 		to[1] = 0;
 	return i;
 }
