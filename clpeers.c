@@ -236,6 +236,19 @@ cluster_on_gone(void (*fn)(void))
 	gone_watcher = fn;
 }
 
+/* Also by another incarnation, which it is behind a restart. */
+static bool
+is_heard_from(uint32_t address)
+{
+	unsigned int i;
+
+	for (i = 0; i < ELECTION_PEERS; i++)
+		if (el->peers[i].incarnation && el->peers[i].hb.address == address &&
+		    loop_now_ms() - el->peers[i].heard_ms <= el->timeout_ms)
+			return true;
+	return false;
+}
+
 static void
 count_others(void)
 {
@@ -246,7 +259,7 @@ count_others(void)
 			continue;
 		else if (loop_now_ms() - el->peers[i].heard_ms <= el->timeout_ms)
 			n++;
-		else
+		else if (!is_heard_from(el->peers[i].hb.address))
 			note_missing(el->peers[i].hb.address, el->peers[i].heard_ms);
 	if (n < others && gone_watcher)
 		gone_watcher();
