@@ -110,8 +110,8 @@ def test_times(scene):
     scene.pass_until(used + 3 * STEP)
     scene.lose_master()
     assert not any(s.gone for s in sessions.values())
-    scene.pass_until(up + 90)
-    scene.lose_master()
+    scene.pass_until(up + 60)
+    scene.lose_master()  # who has heard no LAC yet ends nobody for his silence for a minute
     scene.pass_until(used + IDLE - STEP)
     assert not scene.of("idle", STOP) and not any(s.gone for s in sessions.values())
     scene.pass_until(used + IDLE + SLACK)
