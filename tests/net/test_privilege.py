@@ -259,6 +259,7 @@ def test_lock_pages_without_the_limit(plant, folder):
                            "--memlock=65536:65536", binary(), "-c",
                            lns.config)
     wait_for(lambda: os.path.exists(lns.socket), "the CLI's socket")
+    lns.open_cli().close()  # its loop runs
     assert "lock_pages needs CAP_IPC_LOCK or no RLIMIT_MEMLOCK: nothing is locked" in log(lns)
     assert locked(process.pid) == 0
     assert process.stop() == 0
@@ -284,6 +285,7 @@ def test_scheduler_fifo_on_one_cpu(plant, folder):
     lns = daemon(plant, folder, {"scheduler_fifo": True}, start=False)
     process = lns.ns.start("taskset", "-c", "0", binary(), "-c", lns.config)
     wait_for(lambda: os.path.exists(lns.socket), "the CLI's socket")
+    lns.open_cli().close()  # its loop runs
     assert policy(process.pid) == os.SCHED_OTHER
     assert log(lns).count("scheduler_fifo is ignored: there is only one CPU") == 1
     assert process.stop() == 0
