@@ -91,9 +91,15 @@ class Processes:
         self.all = []
 
     def start(self, ns, *argv, **kw):
-        process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", "ip", "netns", "exec", NS[ns], *argv],
-                                   start_new_session=True, **kw)
-        self.all.append(process)
+        # not stopped in between: what has been started is in the list; the child hears signals as we did
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        try:
+            process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", "ip", "netns", "exec", NS[ns], *argv],
+                                       start_new_session=True,
+                                       preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask), **kw)
+            self.all.append(process)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return process
 
     def stop(self, process):
