@@ -11,7 +11,8 @@
  *
  * Interim-Updates are timed per session: by Acct-Interim-Interval of its Access-Accept,
  * else by radius_interim, never below radius_interim_min; each interval is spread by an
- * eighth, so that sessions that came together drift apart.
+ * eighth, so that sessions that came together drift apart. Slaves hear of each that is made, so
+ * that the next master makes those that came due while there was none, and no others.
  *
  * Owns struct account, beside each session in private memory. Called by the hook list,
  * timers and main().
@@ -106,6 +107,13 @@ interval(const struct session *s)
 	return sec ? MAX(sec, conf->radius_interim_min) : 0;
 }
 
+/* Up to an eighth of it: what began together is not to be due together for ever. */
+static uint64_t
+spread(uint64_t ms)
+{
+	return ms * (random_u16() & 0xff) / 2048;
+}
+
 /* Sets the timer to `due_ms`, or as far as the wheel goes. */
 static void
 rearm(struct account *a)
@@ -126,7 +134,7 @@ plan_interim(sess_id id)
 	timer_stop(&a->interim);
 	if (ms == 0)
 		return;
-	a->due_ms = loop_now_ms() + ms + ms * (random_u16() & 0xff) / 2048;
+	a->due_ms = loop_now_ms() + ms + spread(ms);
 	rearm(a);
 }
 
@@ -293,20 +301,30 @@ forget(sess_id id)
 	accounts[id] = (struct account){ 0 };
 }
 
-/*
- * The records of a session do not tell of each of its Interim-Updates. So the old master is taken
- * to have made them one interval after the other: that all came here at once must not make
- * them all due at once.
- */
+/* They are no changes of the session: its record says when the first was due. */
+void
+acct_interim_made(uint64_t key, uint32_t age_ds)
+{
+	sess_id id = session_by_unique((uint32_t)key);
+	const struct session *s = session_get(id);
+	uint64_t next_ms;
+
+	if (!s || key_of(s) != key || role_is_master())
+		return;
+	next_ms = loop_now_ms() + SEC(interval(s)) - MIN((uint64_t)age_ds * 100, SEC(interval(s)));
+	accounts[id].due_ms = MAX(accounts[id].due_ms, next_ms);
+}
+
+/* What came due while there was no master is spread as intervals are: it may be due for many. */
 static void
 go_on(struct account *a)
 {
-	uint64_t now = loop_now_ms(), ms = SEC(a->interval);
+	uint64_t now = loop_now_ms();
 
-	if (ms == 0)
+	if (a->interval == 0)
 		return;
 	if (a->due_ms <= now)
-		a->due_ms += ((now - a->due_ms) / ms + 1) * ms;
+		a->due_ms = now + spread(SEC(a->interval));
 	rearm(a);
 }
 

@@ -20,6 +20,9 @@ extern const struct hook_member acct_member;
  */
 void acct_on_stop(uint32_t (*fn)(sess_id s, uint64_t key));
 
+/* As a slave: the master made an Interim-Update of the session of these records so long ago. */
+void acct_interim_made(uint64_t key, uint32_t age_ds);
+
 /* The session of these records is accounted here, and goes on. */
 bool acct_goes_on(uint64_t key);
 

@@ -21,6 +21,7 @@
  * Called by clstream.c, clsync.c and clrec.c; subscribes to acct_queue.c and dae_guard.c.
  */
 #include "clshare.h"
+#include "acct.h"
 #include "acct_mark.h"
 #include "acct_queue.h"
 #include "acct_share.h"
@@ -111,7 +112,11 @@ walk_acct(struct wr *w, struct clshare_walk *walk)
 static enum install
 apply_acct(const struct repl_record *rec)
 {
-	return repl_get_acct(rec, &acct) ? (enum install)acct_install(&acct) : INSTALL_REFUSED;
+	if (!repl_get_acct(rec, &acct))
+		return INSTALL_REFUSED;
+	if (!acct.done && acct.status == RAD_ACCT_INTERIM)
+		acct_interim_made(acct.key, acct.age_ds);
+	return (enum install)acct_install(&acct);
 }
 
 static enum install
