@@ -180,6 +180,10 @@ OBJS = \
 	usage.o \
 	usage_ended.o \
 	usage_file.o \
+	usage_garden.o \
+	usage_report.o \
+	usage_share.o \
+	usage_writer.o \
 	users.o \
 	utf8.o \
 	util.o

@@ -13,7 +13,7 @@
  * listen to that.
  *
  * What usage files have told of each session goes through the stream with each file, and what
- * sessions that ended have still to tell at once; usage.c knows what that means.
+ * sessions that ended have still to tell at once; usage_share.c knows what that means.
  *
  * A member that joins with records of its own former life offers them, once it has all of the
  * master's; and again when that one is followed by another before it has taken all.
@@ -34,6 +34,7 @@
 #include "role.h"
 #include "timer.h"
 #include "usage.h"
+#include "usage_share.h"
 #include "util.h"
 
 #include <string.h>

@@ -7,7 +7,6 @@
 #define USAGE_H
 
 #include "hook.h"
-#include "repl.h"
 
 #include <sys/types.h>
 
@@ -35,36 +34,13 @@ void usage_role(bool master);
 /* The daemon's end: the last file. Waits for it less than half a second; it is finished anyway. */
 void usage_fini(void);
 
-/* ---- the cluster ---- */
-
-/* Who tells the other members. */
-struct usage_watch {
-	bool (*leads)(void); /* we are the master, and others are there */
-	uint64_t (*origin)(void);
-	void (*report)(const struct repl_usage *r);
-	void (*run)(const struct repl_usage_run *r);
-	void (*end)(const struct repl_usage_end *r);
-	void (*flush)(void); /* what was told leaves now */
-};
-void usage_subscribe(const struct usage_watch *watch);
-
-/* On a master, from time to time: tells again which run is in force. */
+/* On a master, from time to time: tells the cluster again which run is in force. */
 void usage_tell_run(void);
 
-/* What the master tells us; or, on a master, what one offers who was one too. */
-void usage_install(const struct repl_usage *r);
-void usage_install_run(const struct repl_usage_run *r, uint64_t from);
-bool usage_install_end(const struct repl_usage_end *r);
+/* For usage_share.c: the run whose reports are in force when the file has its name; 0: none. */
+uint32_t usage_run_told(void);
 
-/* All there is to tell of; *pos begins at 0. 1: a record; 0: nothing in this place; -1: the end. */
-struct usage_told {
-	enum repl_kind kind;
-	union {
-		struct repl_usage report;
-		struct repl_usage_run run;
-		struct repl_usage_end end;
-	};
-};
-int usage_export(uint32_t *pos, struct usage_told *to);
+/* For usage_share.c: the file at work gets no name, for it may tell what another one told. */
+void usage_give_run_up(void);
 
 #endif

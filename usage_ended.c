@@ -7,7 +7,7 @@
  *
  * One that was told out of order stays until it is the first.
  *
- * Owns the entries. Called by usage.c.
+ * Owns the entries. Called by usage.c, usage_writer.c and usage_share.c.
  */
 #include "usage_ended.h"
 #include "hash.h"

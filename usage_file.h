@@ -1,21 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A usage file: the form that 2.4's scripts read, under a temporary name until it is
- * whole. For the child of usage.c; all of it blocks.
+ * whole. For usage_writer.c, a child; all of it blocks.
  */
 #ifndef USAGE_FILE_H
 #define USAGE_FILE_H
 
 #include "l2tpns.h"
+#include "usage_sum.h"
 
 #include <stdio.h>
 #include <time.h>
 
-enum { USAGE_NAME = 512 };
-
-struct usage {
-	uint64_t up, down; /* octets of inner IP from and to the subscriber */
-};
+enum { USAGE_NAME = 512, USAGE_FROM_LAC = 'L' /* as all sessions are */ };
 
 struct usage_file {
 	FILE *f;

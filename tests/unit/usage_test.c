@@ -18,6 +18,10 @@
 uint64_t play_now_ms(void);
 
 #include "usage.c"
+#include "usage_garden.c"
+#include "usage_report.c"
+#include "usage_share.c"
+#include "usage_writer.c"
 #include "usage_ended.c"
 
 #include <dirent.h>
@@ -582,7 +586,7 @@ go_on(bool to_the_end)
 		    "STUCK phase %d ready %u go %u last %u committed %u tell_at %u ended %u of %u "
 		    "timer %d gate %u go %d\n",
 		    phase, outcome->ready, outcome->go, last_run, committed, tell_at, ended_at,
-		    child.ended, timer_running(&work_timer), world->gate, world->go);
+		    ended_to, timer_running(&work_timer), world->gate, world->go);
 		exit(1);
 	}
 }
