@@ -32,7 +32,11 @@ LIBS     = -lcli -lcrypt -ljansson -lmnl -lnettle -lsystemd
 
 OBJS = \
 	acct.o \
+	acct_feed.o \
+	acct_line.o \
 	acct_mark.o \
+	acct_number.o \
+	acct_pool.o \
 	acct_queue.o \
 	acct_share.o \
 	acct_spill.o \

@@ -18,6 +18,10 @@
  * timers and main().
  */
 #include "acct.h"
+#include "acct_feed.h"
+#include "acct_line.h"
+#include "acct_number.h"
+#include "acct_pool.h"
 #include "acct_queue.h"
 #include "change.h"
 #include "config.h"
@@ -82,7 +86,7 @@ make(sess_id id, enum rad_acct_status status, enum term_cause cause)
 	rec.status = (uint8_t)status;
 	rec.s = id;
 	rec.key = key_of(s);
-	rec.when = acct_queue_clock();
+	rec.when = acct_pool_clock();
 	rec.len = (uint16_t)rad_acct_put(s, &fact, rec.attrs);
 }
 
@@ -92,7 +96,7 @@ make_nas(enum rad_acct_status status)
 	rec.status = (uint8_t)status;
 	rec.s = 0;
 	rec.key = 0;
-	rec.when = acct_queue_clock();
+	rec.when = acct_pool_clock();
 	rec.len = (uint16_t)rad_acct_put_nas(status, loop_time(), rec.attrs);
 }
 
@@ -385,7 +389,7 @@ acct_begin(void)
 {
 	if (conf->radius_accounting) {
 		make_nas(RAD_ACCT_ON);
-		acct_queue_begin(&rec);
+		acct_feed_begin(&rec);
 	}
 	acct_queue_start();
 }
@@ -416,7 +420,7 @@ keep_all(bool append)
 		if (accounts[id].state != ACCT_STARTED || !role_is_master())
 			continue;
 		make(id, RAD_ACCT_STOP, TERM_NAS_REBOOT);
-		acct_queue_number(&rec);
+		acct_number_give(&rec);
 		rec.when = loop_time(); /* the next process knows no other clock */
 		acct_spill_save(&rec);
 	}
@@ -426,7 +430,7 @@ keep_all(bool append)
 void
 acct_fini(void)
 {
-	acct_queue_close();
+	acct_line_close();
 	if (n_started == 0 && acct_queue_empty())
 		return;
 	if (keep_all(false) || keep_all(true))

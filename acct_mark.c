@@ -9,9 +9,10 @@
  * A file that a former process has left has gaps where records had arrived, so for these the mark
  * stays below the first gap. The last that have arrived above their mark are remembered one by one.
  *
- * Owns the marks. Called by acct_queue.c.
+ * Owns the marks. Called by acct_number.c, acct_share.c and clshare.c.
  */
 #include "acct_mark.h"
+#include "acct_number.h"
 #include "hash.h"
 #include "shm.h"
 
@@ -100,16 +101,10 @@ acct_mark_each(unsigned int *pos, uint64_t *origin, uint32_t *number)
 	return false;
 }
 
-static uint64_t
-key_of(uint64_t origin, uint32_t number)
-{
-	return origin + number; /* origins are far apart */
-}
-
 static bool
 has_arrived(uint64_t origin, uint32_t number)
 {
-	uint32_t i = hash_get(&arrived_at, key_of(origin, number));
+	uint32_t i = hash_get(&arrived_at, acct_number_key(origin, number));
 
 	return i && arrived[i - 1].origin == origin && arrived[i - 1].number == number;
 }
@@ -129,10 +124,10 @@ acct_mark_arrived(uint64_t origin, uint32_t number)
 	if (!origin || acct_mark_is_over(origin, number))
 		return;
 	if (oldest->origin &&
-	    hash_get(&arrived_at, key_of(oldest->origin, oldest->number)) == i + 1)
-		hash_del(&arrived_at, key_of(oldest->origin, oldest->number));
+	    hash_get(&arrived_at, acct_number_key(oldest->origin, oldest->number)) == i + 1)
+		hash_del(&arrived_at, acct_number_key(oldest->origin, oldest->number));
 	*oldest = (struct one){ .origin = origin, .number = number };
-	if (hash_put(&arrived_at, key_of(origin, number), i + 1) == 0)
+	if (hash_put(&arrived_at, acct_number_key(origin, number), i + 1) == 0)
 		n_arrived++;
 }
 

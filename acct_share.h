@@ -9,9 +9,14 @@
 #include "acct_spill.h"
 #include "repl.h"
 
-/* One that acct_queue.c tells of (struct acct_watch); and the other way round. */
+/* One that is told of (struct acct_watch). */
 void acct_export_one(const struct acct_rec *rec, struct repl_acct *r);
-void acct_import(const struct repl_acct *r, struct acct_rec *rec);
+
+/*
+ * On a slave: a record waits at the master, or (`done`) has arrived; on a master: one that steps
+ * down, or joins, has it still to send. 1: so it is; 0: no news; -1: no room (counted).
+ */
+int acct_install(const struct repl_acct *r);
 
 /*
  * Each that waits, in memory or in the file; *pos begins at 0. 1: a record; 0: nothing in this

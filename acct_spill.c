@@ -36,8 +36,8 @@
  * end a new file is written, without what has arrived, and put in the place of the old;
  * where there is no room for both, what is not in the old one goes behind it.
  *
- * Owns the file and its buffers. Called by acct_queue.c and acct.c, one thread. Who else
- * runs on the same state_dir is kept out by the lock there (l2tpns.c).
+ * Owns the file and its buffers. Called by acct.c and the group of acct_queue.c, one thread. Who
+ * else runs on the same state_dir is kept out by the lock there (l2tpns.c).
  */
 #include "acct_spill.h"
 #include "counter.h"

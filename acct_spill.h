@@ -14,7 +14,7 @@ struct acct_rec {
 	uint8_t status;	 /* enum rad_acct_status */
 	sess_id s;	 /* for people only; not kept in the file */
 	uint64_t key;	 /* its session, as Acct-Session-Id has it; 0: none */
-	int64_t when;	 /* acct_queue_clock(): what Acct-Delay-Time counts from */
+	int64_t when;	 /* acct_pool_clock(): what Acct-Delay-Time counts from */
 	uint64_t origin; /* who has numbered it, the same on all members */
 	uint32_t number; /* 0: none; then nobody else knows of it */
 	bool amended;	 /* has other counters than when it was made */

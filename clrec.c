@@ -9,7 +9,8 @@
  */
 #include "clrec.h"
 #include "acct.h"
-#include "acct_queue.h"
+#include "acct_number.h"
+#include "acct_share.h"
 #include "clcount.h"
 #include "clshare.h"
 #include "clstream.h"
@@ -195,7 +196,7 @@ take_acct(const struct repl_record *rec)
 		return INSTALL_REFUSED;
 	if (!a.done && a.status == RAD_ACCT_STOP &&
 	    (acct_goes_on(a.key) || ended_has((uint32_t)a.key))) {
-		acct_refuse(&a);
+		acct_number_refuse(a.origin, a.id);
 		return INSTALL_OLD;
 	}
 	return (enum install)acct_install(&a);

@@ -18,12 +18,13 @@
  * A member that joins with records of its own former life offers them, once it has all of the
  * master's; and again when that one is followed by another before it has taken all.
  *
- * Called by clstream.c, clsync.c and clrec.c; subscribes to acct_queue.c and dae_guard.c.
+ * Called by clstream.c, clsync.c and clrec.c; subscribes to acct_number.c and dae_guard.c.
  */
 #include "clshare.h"
 #include "acct.h"
+#include "acct_feed.h"
 #include "acct_mark.h"
-#include "acct_queue.h"
+#include "acct_number.h"
 #include "acct_share.h"
 #include "clstream.h"
 #include "clsync.h"
@@ -350,13 +351,13 @@ clshare_apply(const struct repl_record *rec)
 bool
 clshare_left(void)
 {
-	return acct_queue_has_left();
+	return acct_feed_has_left();
 }
 
 void
 clshare_left_told(void)
 {
-	acct_queue_left_told();
+	acct_feed_left_told();
 }
 
 void
@@ -374,7 +375,7 @@ clshare_init(void)
 		.flush = cluster_flush,
 	};
 
-	acct_queue_subscribe(&watch);
+	acct_number_subscribe(&watch);
 	usage_subscribe(&usage_watch);
 	dae_guard_subscribe(dae_kept);
 	timer_init(&marks_timer, on_marks, 0);

@@ -10,7 +10,7 @@
  * alike; clwarn.c, what operators have to put right; clstatus.c, what people see.
  */
 #include "cluster.h"
-#include "acct_queue.h"
+#include "acct_number.h"
 #include "change.h"
 #include "clcount.h"
 #include "clleave.h"
@@ -537,7 +537,7 @@ cluster_start(void)
 	election_init(&el, new_incarnation(), clsock_address(),
 	    conf->cluster_hb_interval * TENTH_MS, conf->cluster_hb_timeout * TENTH_MS,
 	    loop_now_ms());
-	acct_queue_set_origin(el.incarnation);
+	acct_number_set_origin(el.incarnation);
 	if (alone)
 		election_alone(&el);
 	else

@@ -5,6 +5,7 @@
  * how the daemon hangs together; Docs/internals.md says the same in words.
  */
 #include "acct.h"
+#include "acct_line.h"
 #include "acct_queue.h"
 #include "acct_spill.h"
 #include "addr.h"
@@ -603,7 +604,7 @@ start_clock(void)
 	loop_at_turn_end(cluster_flush);
 	udp_before_flush(cluster_flush);
 	dgram_before_send(cluster_flush);
-	loop_at_turn_end(acct_queue_turn_end);
+	loop_at_turn_end(acct_line_turn_end);
 	loop_at_turn_end(udp_flush);
 	loop_at_turn_end(tbf_turn_end); /* what it has let go has left */
 	loop_at_turn_end(snoop_flush);

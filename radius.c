@@ -4,7 +4,7 @@
  * (RFC 2865 2, 3 and 4.1 to 4.4; RFC 3579 3.2 for Message-Authenticator; RFC 2866 2 to
  * 4.2). What is in the packets is rad_auth.c's, rad_acct.c's and rad_reply.c's, which
  * server to ask rad_server.c's; sockets and identifiers are rad_sock.c's; what becomes of
- * an accounting record is acct_queue.c's. What differs between the uses of a request
+ * an accounting record is acct_line.c's. What differs between the uses of a request
  * stands in the table `uses`. Besides logins and records there is the Status-Server
  * that asks a dead server whether it lives (RFC 5997).
  *

@@ -3,6 +3,9 @@
  * Delivery of accounting records against a server that the test plays, with a clock that
  * it turns: order within a session, retries, age, the window, the file, Accounting-On.
  */
+#include "acct_feed.h"
+#include "acct_line.h"
+#include "acct_number.h"
 #include "acct_queue.h"
 #include "acct_share.h"
 #include "config.h"
@@ -104,13 +107,13 @@ add(uint8_t status, uint32_t number, uint64_t key)
 	struct acct_rec rec = { .status = status,
 		.s = (sess_id)key,
 		.key = key,
-		.when = acct_queue_clock(),
+		.when = acct_pool_clock(),
 		.len = 300 };
 
 	memcpy(rec.attrs, &number, 4);
 	rec.attrs[4] = status;
 	if (status == RAD_ACCT_ON)
-		acct_queue_begin(&rec);
+		acct_feed_begin(&rec);
 	else
 		acct_queue_add(&rec);
 }
@@ -507,7 +510,7 @@ static void
 add_held(uint8_t status, uint32_t number, uint64_t key)
 {
 	struct acct_rec rec = {
-		.status = status, .key = key, .when = acct_queue_clock(), .len = 300
+		.status = status, .key = key, .when = acct_pool_clock(), .len = 300
 	};
 
 	memcpy(rec.attrs, &number, 4);
@@ -574,8 +577,8 @@ static void
 others_hear_of_each(void **state)
 {
 	(void)state;
-	acct_queue_set_origin(77);
-	acct_queue_subscribe(&acct_watch);
+	acct_number_set_origin(77);
+	acct_number_subscribe(&acct_watch);
 	n_told = n_gone = 0;
 	add(RAD_ACCT_START, 1, 10);
 	add(RAD_ACCT_STOP, 2, 10);
@@ -586,8 +589,8 @@ others_hear_of_each(void **state)
 	assert_int_equal(told[1].key, 10);
 	answer_all();
 	assert_int_equal(n_gone, 2);
-	acct_queue_subscribe(NULL);
-	acct_queue_set_origin(0);
+	acct_number_subscribe(NULL);
+	acct_number_set_origin(0);
 }
 
 static void
@@ -645,8 +648,8 @@ static void
 a_slave_lets_go(void **state)
 {
 	(void)state;
-	acct_queue_set_origin(77);
-	acct_queue_subscribe(&acct_watch);
+	acct_number_set_origin(77);
+	acct_number_subscribe(&acct_watch);
 	n_told = n_gone = 0;
 	add(RAD_ACCT_START, 1, 10);
 	add(RAD_ACCT_START, 2, 11);
@@ -670,8 +673,8 @@ a_slave_lets_go(void **state)
 	end(0, true, 1);
 	assert_true(acct_queue_empty());
 	assert_int_equal(n_gone, 2);
-	acct_queue_subscribe(NULL);
-	acct_queue_set_origin(0);
+	acct_number_subscribe(NULL);
+	acct_number_set_origin(0);
 }
 
 /* Each record of a session arrives, and none before those in front of it, whoever is the master. */
@@ -763,8 +766,8 @@ random_masters(void **state)
 	unsigned int i, k;
 
 	(void)state;
-	acct_queue_set_origin(77);
-	acct_queue_subscribe(&notes);
+	acct_number_set_origin(77);
+	acct_number_subscribe(&notes);
 	n_all = first_open = 0;
 	while (n_all < MANY - 1) {
 		if (random() % 50 == 0)
@@ -795,8 +798,8 @@ random_masters(void **state)
 	}
 	assert_true(acct_queue_empty());
 	assert_int_equal(first_open, n_all);
-	acct_queue_subscribe(NULL);
-	acct_queue_set_origin(0);
+	acct_number_subscribe(NULL);
+	acct_number_set_origin(0);
 }
 
 /* --- the file of a member --- */
@@ -944,11 +947,11 @@ amended_in_front_of_the_file(void **state)
 	(void)state;
 	fill_with_copies();
 	acct_queue_role(true);
-	acct_queue_set_origin(77);
-	acct_queue_subscribe(&acct_watch);
+	acct_number_set_origin(77);
+	acct_number_subscribe(&acct_watch);
 	n_told = 0;
 	memcpy(rec.attrs, &number, 4);
-	rec.when = acct_queue_clock();
+	rec.when = acct_pool_clock();
 	acct_queue_add_held(&rec, 1000);
 	assert_int_equal(n_told, 1);
 	acct_queue_amend(7, &more);
@@ -959,8 +962,8 @@ amended_in_front_of_the_file(void **state)
 	assert_int_equal(told[1].id, told[0].id);
 	memcpy(&number, told[1].attrs, 4);
 	assert_int_equal(number, COPIES + 1001);
-	acct_queue_subscribe(NULL);
-	acct_queue_set_origin(0);
+	acct_number_subscribe(NULL);
+	acct_number_set_origin(0);
 	assert_int_equal(drain(), COPIES + 1);
 	assert_true(was_sent[COPIES + 1001]);
 }
@@ -1012,7 +1015,7 @@ offered_by_who_was_away(void **state)
 	done(of, 2, 1);
 	acct_queue_role(true);
 	assert_int_equal(n_sent, 2);
-	acct_queue_subscribe(&acct_watch);
+	acct_number_subscribe(&acct_watch);
 	n_told = 0;
 	copy = (struct repl_acct){ .origin = of, .id = 1, .version = 1, .status = 1, .len = 300 };
 	assert_int_equal(acct_install(&copy), 0);
@@ -1021,7 +1024,7 @@ offered_by_who_was_away(void **state)
 	assert_int_equal(acct_install(&copy), 1);
 	assert_int_equal(n_told, 1);
 	assert_int_equal(n_sent, 3);
-	acct_queue_subscribe(NULL);
+	acct_number_subscribe(NULL);
 	copy.id = 2;
 	assert_int_equal(acct_install(&copy), 0);
 	assert_int_equal(n_sent, 3);
@@ -1052,7 +1055,7 @@ offered_again_above_a_gap(void **state)
 	unsigned int i;
 
 	(void)state;
-	acct_queue_subscribe(&of_origin);
+	acct_number_subscribe(&of_origin);
 	for (i = 100; i < 200; i += 2)
 		put_copy(of, i, RAD_ACCT_STOP, i, i);
 	assert_int_equal(n_sent, 50);
@@ -1066,7 +1069,7 @@ offered_again_above_a_gap(void **state)
 	assert_int_equal(n_sent, 50); /* the odd ones */
 	assert_int_equal(n_gone, 50);
 	answer_all();
-	acct_queue_subscribe(NULL);
+	acct_number_subscribe(NULL);
 	assert_true(acct_queue_empty());
 }
 
@@ -1083,21 +1086,21 @@ sent_at_the_end_of_the_turn(void **state)
 	static const struct acct_watch holding = { note_nothing, note_gone, always };
 
 	(void)state;
-	acct_queue_subscribe(&holding);
+	acct_number_subscribe(&holding);
 	add(RAD_ACCT_START, 1, 10);
 	add(RAD_ACCT_STOP, 2, 10);
 	advance(1000);
 	assert_int_equal(n_sent, 0);
-	acct_queue_turn_end();
+	acct_line_turn_end();
 	assert_int_equal(n_sent, 1);
 	end(0, true, 1);
 	assert_int_equal(n_sent, 0);
-	acct_queue_turn_end();
+	acct_line_turn_end();
 	assert_int_equal(n_sent, 1);
 	end(0, true, 1);
-	acct_queue_turn_end();
+	acct_line_turn_end();
 	assert_int_equal(n_sent, 0);
-	acct_queue_subscribe(NULL);
+	acct_number_subscribe(NULL);
 	assert_true(acct_queue_empty());
 }
 
@@ -1112,9 +1115,9 @@ left_in_the_file(void **state)
 	(void)state;
 	fill_with_copies();
 	acct_spill_flush();
-	assert_false(acct_queue_has_left());
+	assert_false(acct_feed_has_left());
 	acct_spill_open(dir); /* what is in memory stays, in this test */
-	assert_true(acct_queue_has_left());
+	assert_true(acct_feed_has_left());
 	while ((what = acct_export_left(&pos, &copy)) >= 0)
 		n += (unsigned int)what;
 	assert_int_equal(n, acct_spill_count());

@@ -193,9 +193,10 @@ acct_goes_on(uint64_t key)
 }
 
 void
-acct_refuse(const struct repl_acct *a)
+acct_number_refuse(uint64_t origin, uint32_t number)
 {
-	(void)a;
+	(void)origin;
+	(void)number;
 	refusals++;
 }
 
