@@ -58,15 +58,11 @@ enum install tunnel_remove(tunn_id id, uint64_t version);
  * gets another, or ends when its address was not the pool's. Tunnels come before their sessions.
  */
 
-/* Which of ours each of his tunnels is, in front of its sessions, whether or not it is taken. A
- * session whose tunnel is none of ours is not taken, whatever else has the tunnel's id here. */
-void tunnel_match(const struct repl_tunnel *r);
-
 enum install session_offer(const struct repl_session *r);
 enum install tunnel_offer(const struct repl_tunnel *r);
 
-/* Each tunnel of his, taken or not, in front of its sessions: which of ours it is. A session in a
- * tunnel that is none of ours is not taken. */
+/* Which of ours each of his tunnels is, in front of its sessions, whether or not it is taken. A
+ * session whose tunnel is none of ours is not taken, whatever else has the tunnel's id here. */
 void tunnel_match(const struct repl_tunnel *r);
 
 /* Both of us went on with this one: the peer may have spoken with the other, so the numbers of the
