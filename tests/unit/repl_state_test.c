@@ -1063,6 +1063,17 @@ offered_sessions_are_carried(void **state)
 	drop_all();
 }
 
+/* A slave with all tunnels, and a session in the first. */
+static void
+put_session(void)
+{
+	be_slave();
+	put_tunnels();
+	make_session(1, 1, 11, 5);
+	rec.rec.ip4 = address(1);
+	assert_int_equal(session_install(&rec), INSTALL_DONE);
+}
+
 /* What the other one made of a place that we have given to another meanwhile: under another id. */
 static void
 offers_are_taken(void **state)
@@ -1072,11 +1083,7 @@ offers_are_taken(void **state)
 	uint32_t id, marked = 0;
 
 	(void)state;
-	be_slave();
-	put_tunnels();
-	make_session(1, 1, 11, 5);
-	rec.rec.ip4 = address(1);
-	assert_int_equal(session_install(&rec), INSTALL_DONE);
+	put_session();
 	be_master();
 	change_subscribe(true);
 	make_tunnel(&t, 2, 999);
@@ -1243,11 +1250,7 @@ what_ends_is_not_taken(void **state)
 	struct repl_tunnel t;
 
 	(void)state;
-	be_slave();
-	put_tunnels();
-	make_session(1, 1, 11, 5);
-	rec.rec.ip4 = address(1);
-	assert_int_equal(session_install(&rec), INSTALL_DONE);
+	put_session();
 	be_master();
 	make_tunnel(&t, 1, 701);
 	t.state = TUNNEL_DIEING;
@@ -1280,11 +1283,7 @@ what_ended_there_ends_here(void **state)
 	size_t i;
 
 	(void)state;
-	be_slave();
-	put_tunnels();
-	make_session(1, 1, 11, 5);
-	rec.rec.ip4 = address(1);
-	assert_int_equal(session_install(&rec), INSTALL_DONE);
+	put_session();
 	be_master();
 	change_subscribe(true);
 	n_sent = n_events = 0;
