@@ -51,6 +51,18 @@ leads(void)
 	return role_is_master() && cluster_has_peers();
 }
 
+/* `what` is as the exports have it: 1: a record; 0: nothing in this place; -1: the end. */
+static enum clshare_put
+walked(struct clshare_walk *walk, uint32_t pos, int what, bool fits)
+{
+	if (what < 0)
+		return CLSHARE_END;
+	if (!fits)
+		return CLSHARE_FULL;
+	walk->pos = pos;
+	return CLSHARE_NEXT;
+}
+
 /* --- accounting records --- */
 
 static bool
@@ -103,12 +115,7 @@ walk_acct(struct wr *w, struct clshare_walk *walk)
 	uint32_t pos = walk->pos;
 	int what = walk->left ? acct_export_left(&pos, &acct) : acct_export(&pos, &acct);
 
-	if (what < 0)
-		return CLSHARE_END;
-	if (what > 0 && !repl_put_acct(w, &acct))
-		return CLSHARE_FULL;
-	walk->pos = pos;
-	return CLSHARE_NEXT;
+	return walked(walk, pos, what, what <= 0 || repl_put_acct(w, &acct));
 }
 
 static enum install
@@ -156,12 +163,7 @@ walk_dae(struct wr *w, struct clshare_walk *walk)
 	struct repl_dae r;
 	int what = walk->left ? -1 : dae_guard_export(&pos, loop_now_ms(), &r);
 
-	if (what < 0)
-		return CLSHARE_END;
-	if (what > 0 && !repl_put_dae(w, &r))
-		return CLSHARE_FULL;
-	walk->pos = pos;
-	return CLSHARE_NEXT;
+	return walked(walk, pos, what, what <= 0 || repl_put_dae(w, &r));
 }
 
 /* One that was offered to us as master: the others may not have it. */
@@ -270,12 +272,7 @@ walk_usage(struct wr *w, struct clshare_walk *walk)
 	uint32_t pos = walk->pos;
 	int what = walk->left ? -1 : usage_export(&pos, &told);
 
-	if (what < 0)
-		return CLSHARE_END;
-	if (what > 0 && !put_told(w, &told))
-		return CLSHARE_FULL;
-	walk->pos = pos;
-	return CLSHARE_NEXT;
+	return walked(walk, pos, what, what <= 0 || put_told(w, &told));
 }
 
 static enum install

@@ -392,19 +392,27 @@ cluster_open(char *why, size_t why_size)
 	return result == CLSOCK_FAILED ? -1 : 0;
 }
 
-/* The interface, or its address, may come later than we. */
-static void
-look_for_link(void)
+static bool
+open_link(void)
 {
 	char why[128];
 	enum clsock_result result = clpost_open(why, sizeof(why));
 
 	clwarn_link(result, why);
-	alone = result != CLSOCK_OPEN;
-	if (alone)
-		return;
+	if (result != CLSOCK_OPEN)
+		return false;
 	plog(LOG_WARNING, "cluster: %s has the address %s now", conf->cluster_interface,
 	    ip4_text(clsock_address()));
+	return true;
+}
+
+/* The interface, or its address, may come later than we. */
+static void
+look_for_link(void)
+{
+	alone = !open_link();
+	if (alone)
+		return;
 	election_join(&el, clsock_address(), loop_now_ms());
 	clpost_talk();
 	on_beat(0);
@@ -419,19 +427,13 @@ static void
 watch_link(void)
 {
 	static bool lost;
-	char why[128];
-	enum clsock_result result;
 
 	if (!clsock_moved(conf->cluster_interface) && !lost)
 		return;
 	clsock_close();
-	result = clpost_open(why, sizeof(why));
-	clwarn_link(result, why);
-	lost = result != CLSOCK_OPEN;
+	lost = !open_link();
 	if (lost)
 		return;
-	plog(LOG_WARNING, "cluster: %s has the address %s now", conf->cluster_interface,
-	    ip4_text(clsock_address()));
 	el.address = clsock_address();
 	on_beat(0);
 }
