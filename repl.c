@@ -283,6 +283,20 @@ end(struct wr *w, size_t mark, const struct wr *was)
 	return false;
 }
 
+#define FIELDS(table) (table), ARRAY_LEN(table)
+
+/* A record of a table's fields and no others. */
+static bool
+put(struct wr *w, enum repl_kind kind, uint32_t id, uint64_t version, const struct clfield *fields,
+    size_t n, const void *from)
+{
+	struct wr was = *w;
+	size_t mark = begin(w, kind, 0, id, version);
+
+	clfield_put(w, fields, n, from);
+	return end(w, mark, &was);
+}
+
 bool
 repl_put_gone(struct wr *w, enum repl_kind kind, uint32_t id, uint64_t version)
 {
@@ -493,11 +507,7 @@ repl_get_session(const struct repl_record *rec, struct repl_session *s)
 bool
 repl_put_tunnel(struct wr *w, const struct repl_tunnel *t)
 {
-	struct wr was = *w;
-	size_t mark = begin(w, REPL_TUNNEL, 0, t->id, t->version);
-
-	clfield_put(w, tunnel_fields, ARRAY_LEN(tunnel_fields), t);
-	return end(w, mark, &was);
+	return put(w, REPL_TUNNEL, t->id, t->version, FIELDS(tunnel_fields), t);
 }
 
 bool
@@ -599,11 +609,7 @@ repl_get_acct(const struct repl_record *rec, struct repl_acct *a)
 bool
 repl_put_pool(struct wr *w, const struct repl_pool *p)
 {
-	struct wr was = *w;
-	size_t mark = begin(w, REPL_POOL, 0, ntohl(p->ip4), p->version);
-
-	clfield_put(w, pool_fields, ARRAY_LEN(pool_fields), p);
-	return end(w, mark, &was);
+	return put(w, REPL_POOL, ntohl(p->ip4), p->version, FIELDS(pool_fields), p);
 }
 
 bool
@@ -621,11 +627,7 @@ repl_get_pool(const struct repl_record *rec, struct repl_pool *p)
 bool
 repl_put_ended(struct wr *w, const struct repl_ended *e)
 {
-	struct wr was = *w;
-	size_t mark = begin(w, REPL_ENDED, 0, e->unique, 0);
-
-	clfield_put(w, ended_fields, ARRAY_LEN(ended_fields), e);
-	return end(w, mark, &was);
+	return put(w, REPL_ENDED, e->unique, 0, FIELDS(ended_fields), e);
 }
 
 bool
@@ -707,11 +709,7 @@ repl_get_count(const struct repl_record *rec, struct repl_count *c)
 bool
 repl_put_mark(struct wr *w, const struct repl_mark *m)
 {
-	struct wr was = *w;
-	size_t mark = begin(w, REPL_MARK, 0, m->id, m->version);
-
-	clfield_put(w, mark_fields, ARRAY_LEN(mark_fields), m);
-	return end(w, mark, &was);
+	return put(w, REPL_MARK, m->id, m->version, FIELDS(mark_fields), m);
 }
 
 bool
@@ -730,11 +728,7 @@ repl_get_mark(const struct repl_record *rec, struct repl_mark *m)
 bool
 repl_put_dae(struct wr *w, const struct repl_dae *d)
 {
-	struct wr was = *w;
-	size_t mark = begin(w, REPL_DAE, 0, d->id, d->version);
-
-	clfield_put(w, dae_fields, ARRAY_LEN(dae_fields), d);
-	return end(w, mark, &was);
+	return put(w, REPL_DAE, d->id, d->version, FIELDS(dae_fields), d);
 }
 
 bool
@@ -752,11 +746,7 @@ repl_get_dae(const struct repl_record *rec, struct repl_dae *d)
 bool
 repl_put_usage(struct wr *w, const struct repl_usage *u)
 {
-	struct wr was = *w;
-	size_t mark = begin(w, REPL_USAGE, 0, u->id, u->version);
-
-	clfield_put(w, usage_fields, ARRAY_LEN(usage_fields), u);
-	return end(w, mark, &was);
+	return put(w, REPL_USAGE, u->id, u->version, FIELDS(usage_fields), u);
 }
 
 bool
@@ -772,11 +762,7 @@ repl_get_usage(const struct repl_record *rec, struct repl_usage *u)
 bool
 repl_put_usage_run(struct wr *w, const struct repl_usage_run *r)
 {
-	struct wr was = *w;
-	size_t mark = begin(w, REPL_USAGE_RUN, 0, r->id, r->version);
-
-	clfield_put(w, usage_run_fields, ARRAY_LEN(usage_run_fields), r);
-	return end(w, mark, &was);
+	return put(w, REPL_USAGE_RUN, r->id, r->version, FIELDS(usage_run_fields), r);
 }
 
 bool
@@ -792,11 +778,7 @@ repl_get_usage_run(const struct repl_record *rec, struct repl_usage_run *r)
 bool
 repl_put_usage_end(struct wr *w, const struct repl_usage_end *e)
 {
-	struct wr was = *w;
-	size_t mark = begin(w, REPL_USAGE_END, 0, e->id, e->version);
-
-	clfield_put(w, usage_end_fields, ARRAY_LEN(usage_end_fields), e);
-	return end(w, mark, &was);
+	return put(w, REPL_USAGE_END, e->id, e->version, FIELDS(usage_end_fields), e);
 }
 
 bool
