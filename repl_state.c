@@ -715,6 +715,7 @@ begin_walk(bool yields, void (*done)(void))
 	walk.yields = yields;
 	walk.t = walk.s = 1;
 	walk.done = done;
+	timer_stop(&walk.timer);
 	hook_wake_session = yields ? NULL : adopt_session;
 	hook_wake_tunnel = yields ? NULL : adopt_tunnel;
 	on_walk(0);

@@ -971,13 +971,12 @@ channels_catch_up(void **state)
 	drop_all();
 }
 
-/* Something happens to a session before its turn: that adopts it, and its tunnel. */
+/* A slave with more sessions than a batch. */
 static void
-who_is_spoken_to_is_first(void **state)
+put_many(void)
 {
 	uint32_t id;
 
-	(void)state;
 	be_slave();
 	put_tunnels();
 	for (id = 1; id <= 3000; id++) {
@@ -985,6 +984,16 @@ who_is_spoken_to_is_first(void **state)
 		rec.rec.ip4 = htonl(0xc0a80000 + id);
 		assert_int_equal(session_install(&rec), INSTALL_DONE);
 	}
+}
+
+/* Something happens to a session before its turn: that adopts it, and its tunnel. */
+static void
+who_is_spoken_to_is_first(void **state)
+{
+	uint32_t id;
+
+	(void)state;
+	put_many();
 	role_set(true, 0);
 	repl_state_adopt(NULL);
 	assert_false(repl_state_settled());
@@ -1005,6 +1014,32 @@ who_is_spoken_to_is_first(void **state)
 		assert_true(change_is_active(CHANGE_SESSION, id));
 	be_slave();
 	drop_all();
+}
+
+static unsigned int n_done;
+
+static void
+count_done(void)
+{
+	n_done++;
+}
+
+/* A walk that is cut short by one which ends at once says no more when its time has come. */
+static void
+a_walk_ends_once(void **state)
+{
+	(void)state;
+	put_many();
+	role_set(true, 0);
+	repl_state_adopt(NULL);
+	assert_false(repl_state_settled());
+	role_set(false, 0);
+	drop_all();
+	repl_state_yield(count_done);
+	assert_true(repl_state_settled());
+	assert_int_equal(n_done, 1);
+	pass(50);
+	assert_int_equal(n_done, 1);
 }
 
 /* --- two masters meet --- */
@@ -1438,6 +1473,7 @@ main(void)
 		cmocka_unit_test(calls_in_between),
 		cmocka_unit_test(channels_catch_up),
 		cmocka_unit_test(who_is_spoken_to_is_first),
+		cmocka_unit_test(a_walk_ends_once),
 		cmocka_unit_test(offered_sessions_are_carried),
 		cmocka_unit_test(offers_are_taken),
 		cmocka_unit_test(what_is_here_by_the_lacs_id_is_not_taken),
