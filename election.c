@@ -554,16 +554,13 @@ lose_master(struct election *e)
 	return (struct election_step){ ELECTION_LOST, false, 0, e->term };
 }
 
-/* It has said that it is none any more; its new master may be heard in a moment. */
+/* It has said that it is none any more. */
 static bool
-has_stepped_down(struct election *e, uint64_t now_ms)
+has_stepped_down(const struct election *e)
 {
-	const struct election_peer *p = e->master ? find(e, e->master) : NULL;
+	const struct election_peer *p = election_peer(e, e->master);
 
-	if (!p || p->hb.role == CL_MASTER)
-		return false;
-	e->elect_ms = now_ms + (uint64_t)FRESH * e->interval_ms;
-	return true;
+	return p && p->hb.role != CL_MASTER;
 }
 
 static struct election_step
@@ -578,7 +575,12 @@ step_slave(struct election *e, uint64_t now_ms)
 	if (best && best != ours && best->term >= e->term &&
 	    (!ours || best->term > ours->term || now_ms >= e->elect_ms))
 		return follow(e, best, ELECTION_FOLLOW, now_ms);
-	if (e->master && (has_stepped_down(e, now_ms) || now_ms >= e->elect_ms))
+	if (has_stepped_down(e)) {
+		e->elect_ms =
+		    now_ms + (uint64_t)FRESH * e->interval_ms; /* its new master may be heard */
+		return lose_master(e);
+	}
+	if (e->master && now_ms >= e->elect_ms)
 		return lose_master(e);
 	return may_elect(e, now_ms) ? elect(e, now_ms) : nothing(e);
 }
