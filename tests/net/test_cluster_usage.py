@@ -42,14 +42,16 @@ class Site(cluster.Site):
         return sums
 
     def stopped(self):
-        """The same by the Stops."""
+        """The same by the Stops, one for each id: what was on its way when the master went may come twice, the same."""
         sums = {}
         for records in list(self.radius.accounts.values()):
-            for stop in records:
-                if stop.status == STOP:
-                    one = sums.setdefault(stop.get(USER_NAME).decode(), [0, 0])
-                    one[0] += stop.octets(INPUT_OCTETS, INPUT_GIGAWORDS)
-                    one[1] += stop.octets(OUTPUT_OCTETS, OUTPUT_GIGAWORDS)
+            stops = [(r.octets(INPUT_OCTETS, INPUT_GIGAWORDS), r.octets(OUTPUT_OCTETS, OUTPUT_GIGAWORDS))
+                     for r in records if r.status == STOP]
+            assert len(set(stops)) <= 1, stops
+            if stops:
+                one = sums.setdefault(records[0].get(USER_NAME).decode(), [0, 0])
+                one[0] += stops[0][0]
+                one[1] += stops[0][1]
         return {user: octets for user, octets in sums.items() if any(octets)}
 
 
