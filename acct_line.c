@@ -125,8 +125,9 @@ unchain(uint32_t i)
 	p->next = 0;
 }
 
-void
-acct_line_drop(uint32_t i)
+/* It has arrived, or is given up. It is on no list. */
+static void
+drop(uint32_t i)
 {
 	struct acct_place *p = acct_place(i);
 
@@ -186,7 +187,7 @@ acknowledged(uint32_t i, unsigned int tries)
 	}
 	if (timer_running(&on.hold))
 		timer_set(&on.hold, SEC(HOLD_SEC));
-	acct_line_drop(i);
+	drop(i);
 }
 
 /* The other servers are tried at once. */
@@ -228,7 +229,7 @@ on_end(uint32_t i, bool answered, unsigned int tries)
 	in_flight--;
 	p->flying = false;
 	if (p->state == ACCT_PLACE_OVER)
-		acct_line_drop(i);
+		drop(i);
 	else if (p->state == ACCT_PLACE_COPY)
 		copy_answered(i, answered);
 	else if (answered)
@@ -293,7 +294,7 @@ give_up(uint32_t i)
 	plog_limit(LOG_ERROR, "accounting record %u of session %016llX is given up after %llu s",
 	    rec->status, (unsigned long long)rec->key,
 	    (unsigned long long)(acct_pool_age_ms(i) / 1000));
-	acct_line_drop(i);
+	drop(i);
 }
 
 /* Sends the first of a list. False when no slot is free. */
@@ -370,7 +371,7 @@ void
 acct_line_drop_copy(uint32_t i)
 {
 	ll_remove(&copies, i, link_of);
-	acct_line_drop(i);
+	drop(i);
 }
 
 /* What was to be sent, a session's in order, is kept for the next master. */
@@ -388,7 +389,7 @@ acct_line_step_down(void)
 		if (p->state < ACCT_PLACE_READY || p->state > ACCT_PLACE_WAITING)
 			continue;
 		if (p->rec.key == 0) { /* Accounting-On is not the next one's to send */
-			acct_line_drop(i);
+			drop(i);
 			continue;
 		}
 		hash_del(&last_of, p->rec.key);

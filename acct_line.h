@@ -23,9 +23,6 @@ void acct_line_again(uint32_t i);
 /* The last record of a session; 0: none waits. */
 uint32_t acct_line_last(uint64_t key);
 
-/* One that is on no list has arrived, or is given up. */
-void acct_line_drop(uint32_t i);
-
 /*
  * An Accounting-On is to come: what is added behind it is held until it has arrived, or so long.
  * This is the one.

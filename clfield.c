@@ -180,8 +180,9 @@ clfield_next(struct rd *r, uint16_t *tag, struct rd *val)
 	return !r->bad;
 }
 
-bool
-clfield_number(struct rd val, uint64_t most, uint64_t *v)
+/* A number of 1 to 8 octets. False when it is none, or above `most`. */
+static bool
+read_number(struct rd val, uint64_t most, uint64_t *v)
 {
 	size_t n = rd_left(&val);
 
@@ -197,7 +198,7 @@ get_number(const struct clfield *f, struct rd val, uint8_t *member)
 {
 	uint64_t most = f->most ? f->most : UINT64_MAX >> (64 - 8 * f->size), v;
 
-	if (!clfield_number(val, most, &v))
+	if (!read_number(val, most, &v))
 		return false;
 	store(member, f->size, v);
 	return true;

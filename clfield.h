@@ -52,9 +52,6 @@ uint64_t clfield_read_varint(struct rd *r); /* r->bad when it does not end or fi
 /* The next field; false at the end, and, with r->bad, where it is malformed. */
 bool clfield_next(struct rd *r, uint16_t *tag, struct rd *val);
 
-/* A number of 1 to 8 octets. False when it is none, or above `most`. */
-bool clfield_number(struct rd val, uint64_t most, uint64_t *v);
-
 /*
  * A field into its member; true also when the tag is not in the table. False: its value is
  * not one that the member can have.

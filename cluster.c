@@ -62,12 +62,6 @@ static void (*role_watchers[WATCHERS])(bool master);
 
 /* --- asked by others --- */
 
-bool
-cluster_is_master(void)
-{
-	return role_is_master();
-}
-
 uint32_t
 cluster_own_address(void)
 {

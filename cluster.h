@@ -30,9 +30,6 @@ void cluster_start(void);
 void cluster_flush(void);
 void cluster_fini(void);
 
-/* Whether this member decides. False on a slave, and while none has been elected. */
-bool cluster_is_master(void);
-
 /* The master's address on the cluster's link, network order: ours when it is us; 0: none is known.
  */
 uint32_t cluster_master_address(void);
@@ -61,7 +58,7 @@ void cluster_on_routes(void (*fn)(bool raise));
 /* Who is asked whether routes that are raised here are heard by anybody: the others count on it. */
 void cluster_announces_by(bool (*fn)(void));
 
-/* Called behind each change of role or of the master's address, with cluster_is_master(). */
+/* Called behind each change of role or of the master's address, with role_is_master(). */
 void cluster_on_role(void (*fn)(bool master));
 
 /* Called when another member has left, or has been silent for cluster_hb_timeout. */

@@ -448,7 +448,7 @@ static void
 on_gone(void)
 {
 	l2tp_chan_doubt(true);
-	if (cluster_is_master())
+	if (role_is_master())
 		arp_announce();
 }
 
@@ -544,7 +544,7 @@ on_quit(int signo)
 {
 	if (timer_running(&quit_timer))
 		return;
-	if (!cluster_is_master()) {
+	if (!role_is_master()) {
 		on_terminate(signo);
 		return;
 	}

@@ -79,8 +79,9 @@ usage_report_of_run(sess_id id, uint32_t run)
 	return run == committed ? usage_report_good(id) : usage_report_next(id);
 }
 
-struct usage_report *
-usage_report_of(sess_id id, uint32_t unique)
+/* The report in force of a session; NULL: no file has told anything of it. */
+static struct usage_report *
+report_of(sess_id id, uint32_t unique)
 {
 	struct usage_report *r = usage_report_good(id);
 
@@ -90,7 +91,7 @@ usage_report_of(sess_id id, uint32_t unique)
 struct usage
 usage_report_baseline(sess_id id, uint32_t unique)
 {
-	const struct usage_report *r = usage_report_of(id, unique);
+	const struct usage_report *r = report_of(id, unique);
 
 	return r ? r->n : (struct usage){ 0 };
 }
@@ -99,7 +100,7 @@ bool
 usage_report_count(sess_id id, uint32_t unique, struct usage now, struct usage *left)
 {
 	struct usage_report *r = usage_report_next(id);
-	const struct usage_report *old = usage_report_of(id, unique);
+	const struct usage_report *old = report_of(id, unique);
 	uint32_t run = atomic_load(&r->run);
 
 	if (run == (last_run | 1))
@@ -149,7 +150,7 @@ usage_report_more(sess_id id, uint32_t unique, struct usage more)
 
 	if (committed == 0)
 		committed = usage_report_new_run();
-	if (!usage_report_of(id, unique)) {
+	if (!report_of(id, unique)) {
 		r->n = r->own = (struct usage){ 0 };
 		r->unique = unique;
 		atomic_store(&r->run, committed);

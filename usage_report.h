@@ -42,9 +42,6 @@ struct usage_report *usage_report_next(sess_id id);
 /* The place of a run's report: among those in force if it is the one that succeeded. */
 struct usage_report *usage_report_of_run(sess_id id, uint32_t run);
 
-/* The report in force of a session; NULL: no file has told anything of it. */
-struct usage_report *usage_report_of(sess_id id, uint32_t unique);
-
 /* What the files have told of a session. */
 struct usage usage_report_baseline(sess_id id, uint32_t unique);
 
