@@ -28,7 +28,7 @@ bool clrec_put(struct wr *w, enum change_kind kind, uint32_t id);
  */
 bool clrec_apply(struct rd fields);
 
-/* The same with what a master that steps down offers; `base` is ours. */
+/* The same with what a master that steps down, or a member that joins, offers to us as master. */
 bool clrec_take_offer(struct rd fields);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What members share besides sessions and tunnels: accounting records that wait,
- * and which requests of RFC 5176 were answered, and who had which address. Of the group
- * of cluster.c.
+ * What members share besides sessions and tunnels: accounting records that wait, which requests of
+ * RFC 5176 were answered, who had which address, and what usage files have told. Of the group of
+ * cluster.c.
  */
 #ifndef CLSHARE_H
 #define CLSHARE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Full synchronisation. A slave asks; the master walks over tunnels with what waits in their
- * channels, sessions with their counters, and accounting records, and sends parts by
+ * channels, sessions with their counters, and all that clshare.c has, and sends parts by
  * unicast: present state, so that a part which has to go again is written anew. 64
  * parts at most are under way, acknowledged as a whole; what is not acknowledged in time
  * goes again from there on. Each slave has a walk of its own. The stream of changes goes on

@@ -7,7 +7,8 @@
  *
  * Others of the group: clpeers.c, who else is there; clpost.c, the messages' way out and in;
  * clroutes.c, whether we draw traffic; clleave.c, a planned stop; clsame.c, settings that should be
- * alike; clwarn.c, what operators have to put right; clstatus.c, what people see.
+ * alike; clwarn.c, what operators have to put right; clstatus.c, what people see; clcount.c, what
+ * each member has counted; clshare.c, what is neither session nor tunnel.
  */
 #include "cluster.h"
 #include "acct_number.h"

@@ -3,8 +3,7 @@
  * The cluster as the rest of the daemon sees it: whether this member is the master,
  * where the master is, and who wants to hear when that changes. A server that stands
  * alone is the master of a cluster of one. What members say to each other is in
- * Docs/cluster-protocol.md. The lower part is for the group alone: clcount.c, clleave.c, clpeers.c,
- * clpost.c, clroutes.c, clstatus.c, clstream.c, clsync.c.
+ * Docs/cluster-protocol.md. The lower part is for the group alone.
  */
 #ifndef CLUSTER_H
 #define CLUSTER_H

@@ -179,6 +179,24 @@ def test_older_names():
         assert "Also taken as %s." % alias in body[name + (" IP6" if "6" in name else " IP")]
 
 
+# ---------------------------------------------------------------------------- internals.md
+
+
+def test_map():
+    """The map in internals.md has each file of the program, and no others; the files that texts name are there."""
+    text = text_of("Docs", "internals.md")
+    files = {name for name in os.listdir(ROOT) if name.endswith((".c", ".h"))}
+    on_map = set(re.findall(r"`([\w.*]+)`", text.split("\n## Map\n")[1].split("\n## ")[0]))
+    stems = {name[:-2] for name in files}
+    for name in on_map:
+        assert name in files | stems or name.endswith("*") and [s for s in stems if s.startswith(name[:-1])], name
+    starts = tuple(name[:-1] for name in on_map if name.endswith("*"))
+    missing = [name for name in files if not {name, name[:-2]} & on_map and not name.startswith(starts)]
+    assert not missing, "not on the map: %s" % sorted(missing)
+    gone = set(re.findall(r"`(\w+\.[ch])`", text)) - files
+    assert not gone, "no such files: %s" % gone
+
+
 # ---------------------------------------------------------------------------- the command line
 
 ROW = re.compile(r'\{\s*"([a-z][a-z -]*)",\s*(\w+),\s*(\w+),\s*\w+,\s*\w+,\s*\w+,\s*((?:"[^"]*"\s*)+|\w+),')
