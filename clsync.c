@@ -45,7 +45,8 @@ enum {
 	BACK_MS = 20,	      /* a loss is told of again and again for so long */
 	AGAIN_MS = 100,	      /* without an acknowledgement */
 	AGAIN_TIMES = 100,    /* then the peer is given up */
-	ASK_MS = 200,	      /* without a part */
+	ASK_MS = 200,	      /* without the first part */
+	STALL_SEC = 10,	      /* without another one */
 	DROP_A_TURN = 8192,   /* places looked at, at the end */
 	HEAD_ROOM = 64,	      /* octets of a part in front of its records */
 };
@@ -197,22 +198,13 @@ put_share(struct wr *w, struct cursor *c, uint64_t above)
 	return result != CLSHARE_FULL;
 }
 
-/* One record of what the cursor stands at. False: no room. */
+/* Of a tunnel or a session. */
 static bool
-put_next(struct wr *w, const struct walk *k, struct cursor *c)
+put_place(struct wr *w, const struct walk *k, struct cursor *c)
 {
-	uint8_t kind = walk_order[c->kind];
-	bool tunnels = kind == REPL_TUNNEL, changed;
+	bool tunnels = walk_order[c->kind] == REPL_TUNNEL, changed;
 
-	if (kind == REPL_ENDED)
-		return put_ended(w, k, c);
-	if (kind != REPL_TUNNEL && kind != REPL_SESSION)
-		return put_share(w, c, k->above);
-	if (k->above == ONLY_LEFT) {
-		next_kind(c);
-		return true;
-	}
-	if (c->id > (tunnels ? tunnel_highest() : session_highest())) {
+	if (k->above == ONLY_LEFT || c->id > (tunnels ? tunnel_highest() : session_highest())) {
 		next_kind(c);
 		return true;
 	}
@@ -223,6 +215,21 @@ put_next(struct wr *w, const struct walk *k, struct cursor *c)
 		return put_session(w, c);
 	next_place(c);
 	return true;
+}
+
+/* One record of what the cursor stands at. False: no room. */
+static bool
+put_next(struct wr *w, const struct walk *k, struct cursor *c)
+{
+	switch (walk_order[c->kind]) {
+	case REPL_ENDED:
+		return put_ended(w, k, c);
+	case REPL_TUNNEL:
+	case REPL_SESSION:
+		return put_place(w, k, c);
+	default:
+		return put_share(w, c, k->above);
+	}
 }
 
 /* Fills a part from the cursor on, and moves it. */
@@ -568,7 +575,7 @@ on_part(uint32_t from, struct rd fields)
 		return;
 	(void)clrec_apply(fields);
 	if (!m.last) {
-		timer_set(&ask_timer, SEC(10));
+		timer_set(&ask_timer, SEC(STALL_SEC));
 		return;
 	}
 	drop_at[0] = limits[0];
