@@ -48,6 +48,7 @@ OBJS = \
 	change.o \
 	clcount.o \
 	clfield.o \
+	clfinal.o \
 	clfwd.o \
 	clguard.o \
 	bgp.o \

@@ -23,7 +23,7 @@
  * The Stop of a session waits for what other members have counted; an amended record is told
  * once more.
  *
- * Called by acct.c, clcount.c and the list of hooks.
+ * Called by acct.c, clfinal.c and the list of hooks.
  */
 #include "acct_queue.h"
 #include "acct_feed.h"

@@ -19,9 +19,11 @@
  * A member that starts again is another incarnation: what it had counted stays in the sums. So
  * many incarnations have a place; of more, those that were silent longest are still in the sums,
  * but not known apart.
+ *
+ * Owns the figures of members. Called by the list of hooks, clrec.c and clsync.c.
  */
 #include "clcount.h"
-#include "acct_queue.h"
+#include "clfinal.h"
 #include "clmsg.h"
 #include "clrec.h"
 #include "cluster.h"
@@ -31,12 +33,11 @@
 #include "session.h"
 #include "shm.h"
 #include "timer.h"
-#include "usage.h"
 
 #include <string.h>
 
 enum {
-	MEMBERS = REPL_MEMBERS - 1,
+	MEMBERS = CLCOUNT_MEMBERS,
 	STEP_MS = 20,	  /* between two parts of the walk over the sessions */
 	STEPS = 50,	  /* in which it goes over all of them */
 	LAST_STEPS = 20,  /* the same when we are about to end, and all is told */
@@ -48,14 +49,10 @@ enum {
 	ASKED_MOST = 256  /* sessions in one COUNT_ASK */
 };
 
-struct counts {
-	uint64_t rx_bytes, rx_packets, tx_bytes, tx_packets;
-};
-
 /* Of which session: another one may have the id by now. */
 struct row {
 	uint32_t unique;
-	struct counts n;
+	struct clsum n;
 };
 
 static struct member {
@@ -88,59 +85,22 @@ row_of(struct row *rows, sess_id id)
 	return &rows[id];
 }
 
-static struct counts
+static struct clsum
 total(sess_id id)
 {
 	const struct sess_fast *f = session_fast(id);
 
-	return (struct counts){ f->rx_bytes, f->rx_packets, f->tx_bytes, f->tx_packets };
+	return (struct clsum){ f->rx_bytes, f->rx_packets, f->tx_bytes, f->tx_packets };
 }
 
-static struct counts
-minus(struct counts a, struct counts b)
-{
-	return (struct counts){ a.rx_bytes - b.rx_bytes, a.rx_packets - b.rx_packets,
-		a.tx_bytes - b.tx_bytes, a.tx_packets - b.tx_packets };
-}
-
-static struct counts
-higher(struct counts a, struct counts b)
-{
-	return (struct counts){ MAX(a.rx_bytes, b.rx_bytes), MAX(a.rx_packets, b.rx_packets),
-		MAX(a.tx_bytes, b.tx_bytes), MAX(a.tx_packets, b.tx_packets) };
-}
-
-static struct counts
-lower(struct counts a, struct counts b)
-{
-	return (struct counts){ MIN(a.rx_bytes, b.rx_bytes), MIN(a.rx_packets, b.rx_packets),
-		MIN(a.tx_bytes, b.tx_bytes), MIN(a.tx_packets, b.tx_packets) };
-}
-
-/* How much a figure is above another. */
-static struct counts
-above(struct counts a, struct counts b)
-{
-	return minus(higher(a, b), b);
-}
-
-static void
-add(struct counts *to, struct counts n)
-{
-	to->rx_bytes += n.rx_bytes;
-	to->rx_packets += n.rx_packets;
-	to->tx_bytes += n.tx_bytes;
-	to->tx_packets += n.tx_packets;
-}
-
-static struct counts
+static struct clsum
 own(sess_id id)
 {
-	return minus(total(id), row_of(others, id)->n);
+	return clsum_minus(total(id), row_of(others, id)->n);
 }
 
 static void
-gain(sess_id id, struct counts n)
+gain(sess_id id, struct clsum n)
 {
 	struct sess_fast *f = session_fast(id);
 
@@ -148,12 +108,6 @@ gain(sess_id id, struct counts n)
 	f->rx_packets += n.rx_packets;
 	f->tx_bytes += n.tx_bytes;
 	f->tx_packets += n.tx_packets;
-}
-
-static bool
-is_zero(struct counts n)
-{
-	return n.rx_packets == 0 && n.tx_packets == 0;
 }
 
 /* --- sessions that come and go --- */
@@ -179,7 +133,7 @@ come(sess_id id, const struct repl_session *r)
 {
 	struct row *own_one = parked_of(r->rec.unique);
 
-	gain(id, above(row_of(others, id)->n, total(id)));
+	gain(id, clsum_above(row_of(others, id)->n, total(id)));
 	if (own_one->unique != r->rec.unique)
 		return;
 	gain(id, own_one->n);
@@ -187,6 +141,26 @@ come(sess_id id, const struct repl_session *r)
 }
 
 const struct hook_member clcount_member = { .install = come, .remove = forget };
+
+void
+clcount_session(sess_id s, enum sess_event ev)
+{
+	if (ev == SESS_EV_GONE)
+		forget(s);
+	else if (ev == SESS_EV_DOWN && conf->accounting_dir[0] &&
+		 !clfinal_has(session_get(s)->unique))
+		(void)clfinal_begin(s, 0); /* no Stop has asked, but a usage file wants to know */
+}
+
+struct clsum
+clcount_told(unsigned int member, sess_id id)
+{
+	const struct member *m = &members[member];
+
+	return m->incarnation && m->rows[id].unique == session_get(id)->unique
+		   ? m->rows[id].n
+		   : (struct clsum){ 0 };
+}
 
 /* --- telling --- */
 
@@ -214,7 +188,7 @@ static struct cl_count
 figure(sess_id id)
 {
 	const struct sess_fast *f = session_fast(id);
-	struct counts n = own(id);
+	struct clsum n = own(id);
 
 	return (struct cl_count){
 		.session = id,
@@ -247,9 +221,9 @@ tell(sess_id id)
 }
 
 static void
-list_member(struct repl_count *c, uint64_t incarnation, struct counts n)
+list_member(struct repl_count *c, uint64_t incarnation, struct clsum n)
 {
-	if (is_zero(n) || c->n == REPL_MEMBERS)
+	if (clsum_is_zero(n) || c->n == REPL_MEMBERS)
 		return;
 	c->member[c->n++] = (struct repl_member){ .incarnation = incarnation,
 		.rx_bytes = n.rx_bytes,
@@ -292,9 +266,9 @@ tell_of_silent(sess_id id)
 static void
 tell_session(sess_id id, bool all)
 {
-	struct counts now = own(id);
+	struct clsum now = own(id);
 
-	if (all ? !is_zero(now) : !is_zero(minus(now, row_of(told, id)->n)))
+	if (all ? !clsum_is_zero(now) : !clsum_is_zero(clsum_minus(now, row_of(told, id)->n)))
 		tell(id);
 	if (all)
 		tell_of_silent(id);
@@ -324,9 +298,6 @@ look_who_is_there(void)
 	alive = now;
 }
 
-static void trim_finals(void);
-static void ask_again(void);
-
 static void
 on_walk(uint32_t unused)
 {
@@ -335,8 +306,7 @@ on_walk(uint32_t unused)
 	(void)unused;
 	timer_set(&walk_timer, cluster_has_peers() ? MS(STEP_MS) : SEC(1));
 	look_who_is_there();
-	trim_finals();
-	ask_again();
+	clfinal_step();
 	if (!cluster_has_peers())
 		return;
 	for (n = highest ? highest / (leaving ? LAST_STEPS : STEPS) + 1 : 0; n > 0; n--)
@@ -412,28 +382,28 @@ is_ours(sess_id id, uint32_t unique)
 	return s && s->unique == unique;
 }
 
-static struct counts
+static struct clsum
 told_counts(const struct cl_count *c)
 {
-	return (struct counts){ c->rx_bytes, c->rx_packets, c->tx_bytes, c->tx_packets };
+	return (struct clsum){ c->rx_bytes, c->rx_packets, c->tx_bytes, c->tx_packets };
 }
 
-static struct counts
+static struct clsum
 listed_counts(const struct repl_member *r)
 {
-	return (struct counts){ r->rx_bytes, r->rx_packets, r->tx_bytes, r->tx_packets };
+	return (struct clsum){ r->rx_bytes, r->rx_packets, r->tx_bytes, r->tx_packets };
 }
 
 /* A figure only grows; a lower one came late. */
 static void
-raise_member(struct member *m, sess_id id, struct counts n)
+raise_member(struct member *m, sess_id id, struct clsum n)
 {
 	struct row *last = row_of(m->rows, id);
-	struct counts more = above(n, last->n);
+	struct clsum more = clsum_above(n, last->n);
 
-	add(&last->n, more);
+	clsum_add(&last->n, more);
 	gain(id, more);
-	add(&row_of(others, id)->n, more);
+	clsum_add(&row_of(others, id)->n, more);
 }
 
 static void
@@ -459,7 +429,7 @@ hear_listed(sess_id id, const struct repl_member *r)
 	struct member *m;
 
 	if (r->incarnation == cluster_incarnation())
-		gain(id, above(listed_counts(r), own(id)));
+		gain(id, clsum_above(listed_counts(r), own(id)));
 	else if ((m = member_of(r->incarnation)))
 		raise_member(m, id, listed_counts(r));
 }
@@ -473,184 +443,20 @@ hear_list(sess_id id, const struct repl_count *c)
 		hear_listed(id, &c->member[i]);
 }
 
-/* --- what is missing in a Stop --- */
-
-enum {
-	FINALS = 1 << 16, /* sessions that may end within FINAL_MS: a whole tunnel */
-	FINAL_TRIES = 16, /* places looked at */
-	FINAL_MS = 1000,
-	AGAIN_MS = 100,	  /* then who has not answered is asked again */
-	AGAIN_MOST = 256, /* sessions in a step of STEP_MS */
-};
-
-/* A session that has ended, and what of each member's figure is in its Stop. */
-static struct final {
-	uint32_t unique;
-	uint32_t answered; /* members, by place */
-	unsigned int left; /* members that have not answered */
-	sess_id session;   /* the id it had */
-	uint64_t key, until_ms, asked_ms;
-	struct counts known[MEMBERS];
-} * finals; /* by unique modulo FINALS, or behind it */
-
-static uint64_t finals_until_ms; /* then none is waited for; 0: none is there */
-
-/* Those that may have to be asked for again, by unique; who was asked for longest ago comes first.
- */
-static uint32_t *unanswered; /* the first at first_unanswered modulo FINALS */
-static uint32_t first_unanswered, n_unanswered;
-
-static struct {
-	uint8_t buf[CLREC_ROOM];
-	struct wr w;
-} asked;
-
-void
-clcount_flush(void)
-{
-	if (asked.w.pos > asked.w.buf)
-		cluster_send(0, CL_COUNT_ASK, asked.buf, wr_len(&asked.w));
-	asked.w = wr_init(asked.buf, sizeof(asked.buf));
-}
-
-/* A free place for a session that has ended, or its own one; NULL: there is none. */
-static struct final *
-final_place(uint32_t unique, bool own_one)
-{
-	struct final *f;
-	unsigned int i;
-
-	for (i = 0; i < FINAL_TRIES; i++) {
-		f = &finals[(unique + i) % FINALS];
-		if (own_one ? f->unique == unique && f->until_ms > loop_now_ms()
-			    : f->until_ms <= loop_now_ms())
-			return f;
-	}
-	return NULL;
-}
-
-static void
-ask(const struct cl_count *c)
-{
-	if (clmsg_put_count(&asked.w, c))
-		return;
-	clcount_flush();
-	(void)clmsg_put_count(&asked.w, c);
-}
-
-static void
-ask_for(struct final *f)
-{
-	struct cl_count c = { .session = f->session, .unique = f->unique };
-
-	ask(&c);
-	f->asked_ms = loop_now_ms();
-	if (n_unanswered < FINALS)
-		unanswered[(first_unanswered + n_unanswered++) % FINALS] = f->unique;
-}
-
-/* The question or an answer may have been lost. */
-static void
-ask_again(void)
-{
-	unsigned int n;
-	struct final *f;
-
-	for (n = 0; n < AGAIN_MOST && n_unanswered > 0; n++) {
-		f = final_place(unanswered[first_unanswered % FINALS], true);
-		if (f && f->left && loop_now_ms() - f->asked_ms < AGAIN_MS)
-			break;
-		first_unanswered++;
-		n_unanswered--;
-		if (f && f->left)
-			ask_for(f);
-	}
-	clcount_flush();
-}
-
-uint32_t
-clcount_final(sess_id id, uint64_t key)
-{
-	uint32_t unique = session_get(id)->unique;
-	struct final *f = final_place(unique, false);
-	unsigned int i;
-
-	if (!f || !cluster_has_peers())
-		return 0;
-	finals_until_ms = loop_now_ms() + FINAL_MS;
-	*f = (struct final){ .unique = unique,
-		.session = id,
-		.left = cluster_peers_alive(),
-		.key = key,
-		.until_ms = finals_until_ms };
-	for (i = 0; i < MEMBERS; i++)
-		if (members[i].incarnation && members[i].rows[id].unique == unique)
-			f->known[i] = members[i].rows[id].n;
-	ask_for(f);
-	return f->left ? FINAL_MS : 0;
-}
-
-void
-clcount_session(sess_id s, enum sess_event ev)
-{
-	if (ev == SESS_EV_GONE)
-		forget(s);
-	else if (ev == SESS_EV_DOWN && conf->accounting_dir[0] &&
-		 !final_place(session_get(s)->unique, true))
-		(void)clcount_final(s, 0); /* no Stop has asked, but a usage file wants to know */
-}
-
-/* What is known of a member's part in a session that has ended. */
-static void
-amend(struct final *f, const struct member *m, struct counts n)
-{
-	struct counts *known = &f->known[m - members], more = above(n, *known);
-
-	if (is_zero(more))
-		return;
-	add(known, more);
-	usage_amend(f->unique, more.rx_bytes, more.tx_bytes);
-	acct_queue_amend(f->key,
-	    &(struct rad_moved){ more.rx_bytes, more.rx_packets, more.tx_bytes, more.tx_packets });
-}
-
-static void
-hear_final(const struct member *m, const struct cl_count *c)
-{
-	struct final *f = final_place(c->unique, true);
-	uint32_t bit = (uint32_t)1 << (m - members);
-
-	if (!f)
-		return;
-	amend(f, m, told_counts(c));
-	if (!(f->answered & bit) && f->left && --f->left == 0) {
-		acct_queue_release(f->key);
-		f->until_ms = 0;
-	}
-	f->answered |= bit;
-}
-
+/* Also of one that has ended. */
 static void
 hear_final_list(const struct repl_count *c)
 {
-	struct final *f = final_place(c->unique, true);
 	const struct member *m;
 	unsigned int i;
 
-	for (i = 0; f && i < c->n; i++)
+	if (!clfinal_has(c->unique))
+		return;
+	for (i = 0; i < c->n; i++)
 		if (c->member[i].incarnation != cluster_incarnation() &&
 		    (m = member_of(c->member[i].incarnation)))
-			amend(f, m, listed_counts(&c->member[i]));
-}
-
-/* After many have ended at once. */
-static void
-trim_finals(void)
-{
-	if (!finals_until_ms || finals_until_ms > loop_now_ms())
-		return;
-	finals_until_ms = 0;
-	shm_trim(finals, FINALS * sizeof(*finals), 0);
+			clfinal_heard_of(
+			    (unsigned int)(m - members), c->unique, listed_counts(&c->member[i]));
 }
 
 /* --- messages --- */
@@ -671,7 +477,7 @@ on_count(uint32_t from, struct rd fields)
 		if (repl_get_count(&rec, &record))
 			clcount_merge(&record);
 	while (clmsg_next_count(&fields, &c)) {
-		hear_final(m, &c);
+		clfinal_heard((unsigned int)(m - members), c.unique, told_counts(&c));
 		if (is_ours(c.session, c.unique))
 			hear(m, &c);
 	}
@@ -684,7 +490,7 @@ static void
 tell_parked(const struct cl_count *asked_for)
 {
 	const struct row *p = parked_of(asked_for->unique);
-	struct counts n = p->unique == asked_for->unique ? p->n : (struct counts){ 0 };
+	struct clsum n = p->unique == asked_for->unique ? p->n : (struct clsum){ 0 };
 
 	put(&(struct cl_count){ .session = asked_for->session,
 	    .unique = asked_for->unique,
@@ -741,27 +547,27 @@ clcount_export(sess_id id, struct repl_count *c)
 }
 
 /* What of a sum is of nobody who is listed: of incarnations that are not known apart any more. */
-static struct counts
+static struct clsum
 of_nobody(const struct repl_count *c)
 {
-	struct counts sum = { c->rx_bytes, c->rx_packets, c->tx_bytes, c->tx_packets },
-		      listed = { 0 };
+	struct clsum sum = { c->rx_bytes, c->rx_packets, c->tx_bytes, c->tx_packets },
+		     listed = { 0 };
 	unsigned int i;
 
 	for (i = 0; i < c->n; i++)
-		add(&listed, listed_counts(&c->member[i]));
-	return above(sum, listed);
+		clsum_add(&listed, listed_counts(&c->member[i]));
+	return clsum_above(sum, listed);
 }
 
 /* We may have more of those in our sum, but not less than the other member has. */
 static void
 raise_rest(sess_id id, const struct repl_count *c)
 {
-	struct counts sum = { c->rx_bytes, c->rx_packets, c->tx_bytes, c->tx_packets };
-	struct counts more = lower(of_nobody(c), above(sum, total(id)));
+	struct clsum sum = { c->rx_bytes, c->rx_packets, c->tx_bytes, c->tx_packets };
+	struct clsum more = clsum_lower(of_nobody(c), clsum_above(sum, total(id)));
 
 	gain(id, more);
-	add(&row_of(others, id)->n, more);
+	clsum_add(&row_of(others, id)->n, more);
 }
 
 void
@@ -789,9 +595,7 @@ clcount_init(uint32_t max_sessions)
 	others = shm_map_parent("counters of other members", size);
 	told = shm_map_parent("counters told", size);
 	parked = shm_map_parent("counters of absent sessions", size);
-	finals = shm_map_parent("counters of ended sessions", FINALS * sizeof(*finals));
-	unanswered = shm_map_parent("sessions asked for", FINALS * sizeof(*unanswered));
-	asked.w = wr_init(asked.buf, sizeof(asked.buf));
+	clfinal_init();
 	open_message();
 	timer_init(&walk_timer, on_walk, 0);
 	timer_set(&walk_timer, MS(STEP_MS));

@@ -3,8 +3,11 @@
 #ifndef CLCOUNT_H
 #define CLCOUNT_H
 
+#include "clsum.h"
 #include "hook.h"
 #include "repl.h"
+
+enum { CLCOUNT_MEMBERS = REPL_MEMBERS - 1 }; /* places of others */
 
 /* Start-up only. */
 void clcount_init(uint32_t max_sessions);
@@ -25,13 +28,7 @@ void clcount_session(sess_id s, enum sess_event ev);
 void clcount_leave(void);
 void clcount_tell_last(void);
 
-/*
- * A session ends: the other members are asked for what they have counted, and what they say
- * goes into its Stop, the last record with this key. How many ms that is to wait for it.
- */
-uint32_t clcount_final(sess_id id, uint64_t key);
-
-/* In front of the changes that tell of the end: sends what was asked. */
-void clcount_flush(void);
+/* For clfinal.c: what a member, by its place, has told of a session. */
+struct clsum clcount_told(unsigned int member, sess_id id);
 
 #endif

@@ -8,12 +8,14 @@
  * Others of the group: clpeers.c, who else is there; clpost.c, the messages' way out and in;
  * clroutes.c, whether we draw traffic; clleave.c, a planned stop; clsame.c, settings that should be
  * alike; clwarn.c, what operators have to put right; clstatus.c, what people see; clcount.c, what
- * each member has counted; clshare.c, what is neither session nor tunnel.
+ * each member has counted; clfinal.c, the same of sessions that have ended; clshare.c, what is
+ * neither session nor tunnel.
  */
 #include "cluster.h"
 #include "acct_number.h"
 #include "change.h"
 #include "clcount.h"
+#include "clfinal.h"
 #include "clleave.h"
 #include "clpeers.h"
 #include "clpost.h"
@@ -547,7 +549,7 @@ cluster_start(void)
 void
 cluster_flush(void)
 {
-	clcount_flush();
+	clfinal_flush();
 	clstream_flush();
 	clsock_flush();
 }

@@ -16,6 +16,7 @@
 #include "bgp_route.h"
 #include "cli.h"
 #include "clcount.h"
+#include "clfinal.h"
 #include "cluster.h"
 #include "command.h"
 #include "config.h"
@@ -658,7 +659,7 @@ main(int argc, char **argv)
 	warn_of_settings();
 	cluster_on_role(on_role);
 	cluster_on_gone(on_gone);
-	acct_on_stop(clcount_final);
+	acct_on_stop(clfinal_begin);
 	cluster_start();
 	if (word >= 0)
 		detached(word); /* the starter goes, now that systemd knows us */

@@ -1305,7 +1305,7 @@ start(void)
 	loop_at_turn_end(cluster_flush);
 	udp_before_flush(cluster_flush);
 	loop_at_turn_end(udp_flush);
-	acct_on_stop(clcount_final);
+	acct_on_stop(clfinal_begin);
 	cluster_on_role(no_doubt);
 	cluster_start();
 }

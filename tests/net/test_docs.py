@@ -670,7 +670,7 @@ def test_cluster_has_all_of_a_session():
 
 # what the text says, with @ for each number in it, and where the code has these
 LIMITS = [
-    ("and repeated each @ ms for a second", "clcount.c AGAIN_MS"),
+    ("and repeated each @ ms for a second", "clfinal.c AGAIN_MS"),
     ("one of the last @ that were told as arrived", "acct_mark.c ARRIVED"),
     ("Messages are filled up to @ octets.", "clmsg.h CLMSG_PACKET"),
     ("of its own, of at most @, which IP fragments", "clmsg.h CLMSG_LARGEST"),

@@ -34,6 +34,7 @@ void *play_map(const char *what, size_t size);
 void play_trim(void *map, size_t size, size_t used);
 
 #include "clcount.c"
+#include "clfinal.c"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -72,10 +73,10 @@ static unsigned int n_queued, loss; /* percent */
 static uint64_t now_ms, next_incarnation;
 static struct cluster_sender sender;
 static uint32_t next_unique;
-static struct counts truth[UNIQUES];   /* by unique */
-static uint32_t current[IDS + 1];      /* unique of who has the id now */
-static struct counts amended[UNIQUES]; /* by key */
-static uint64_t used_up[2];	       /* so much more usage files have, up and down */
+static struct clsum truth[UNIQUES];   /* by unique */
+static uint32_t current[IDS + 1];     /* unique of who has the id now */
+static struct clsum amended[UNIQUES]; /* by key */
+static uint64_t used_up[2];	      /* so much more usage files have, up and down */
 static unsigned int released;
 
 /* --- what clcount.c stands on --- */
@@ -156,8 +157,8 @@ shm_trim(void *map, size_t size, size_t used)
 void
 acct_queue_amend(uint64_t key, const struct rad_moved *more)
 {
-	add(&amended[key], (struct counts){ more->in_bytes, more->in_packets, more->out_bytes,
-			       more->out_packets });
+	clsum_add(&amended[key],
+	    (struct clsum){ more->in_bytes, more->in_packets, more->out_bytes, more->out_packets });
 }
 
 void
@@ -389,13 +390,13 @@ new_session(sess_id id)
 static void
 move(sess_id id)
 {
-	struct counts n = { (uint64_t)rand() % 100000, 1 + (uint64_t)rand() % 100,
+	struct clsum n = { (uint64_t)rand() % 100000, 1 + (uint64_t)rand() % 100,
 		(uint64_t)rand() % 100000, 1 + (uint64_t)rand() % 100 };
 
 	if (!session_get(id) || session_get(id)->unique != current[id])
 		return;
 	gain(id, n);
-	add(&truth[current[id]], n);
+	clsum_add(&truth[current[id]], n);
 }
 
 /* Our word of a session's counters to a member, late or never. */
@@ -466,7 +467,7 @@ expect_truth(void)
 	for (i = 0; i < N; i++) {
 		enter(i);
 		for (id = 1; id <= IDS; id++) {
-			struct counts is = total(id);
+			struct clsum is = total(id);
 
 			assert_int_equal(session_get(id)->unique, current[id]);
 			assert_memory_equal(&is, &truth[current[id]], sizeof(is));
@@ -710,17 +711,17 @@ many_lives(void **state)
 	expect_truth();
 }
 
-static struct counts
-stop_of(uint32_t unique, struct counts so_far)
+static struct clsum
+stop_of(uint32_t unique, struct clsum so_far)
 {
-	add(&so_far, amended[unique]);
+	clsum_add(&so_far, amended[unique]);
 	return so_far;
 }
 
 static void
-expect_stop(uint32_t unique, struct counts so_far)
+expect_stop(uint32_t unique, struct clsum so_far)
 {
-	struct counts is = stop_of(unique, so_far);
+	struct clsum is = stop_of(unique, so_far);
 
 	assert_memory_equal(&is, &truth[unique], sizeof(is));
 }
@@ -729,7 +730,7 @@ expect_stop(uint32_t unique, struct counts so_far)
 static void
 a_stop_has_all(void **state)
 {
-	struct counts so_far;
+	struct clsum so_far;
 	unsigned int i;
 
 	(void)state;
@@ -742,8 +743,8 @@ a_stop_has_all(void **state)
 	drop(3);
 	enter(0);
 	so_far = total(3);
-	assert_int_equal(clcount_final(3, current[3]), FINAL_MS);
-	clcount_flush();
+	assert_int_equal(clfinal_begin(3, current[3]), FINAL_MS);
+	clfinal_flush();
 	drop(3);
 	deliver_all();
 	assert_int_equal(released, 1);
@@ -757,7 +758,7 @@ a_stop_has_all(void **state)
 static void
 a_stop_has_all_though_much_is_lost(void **state)
 {
-	struct counts so_far[IDS + 1];
+	struct clsum so_far[IDS + 1];
 	unsigned int i, before;
 	sess_id id;
 
@@ -775,9 +776,9 @@ a_stop_has_all_though_much_is_lost(void **state)
 	loss = 20;
 	for (id = 1; id <= IDS; id++) {
 		so_far[id] = total(id);
-		assert_int_equal(clcount_final(id, current[id]), FINAL_MS);
+		assert_int_equal(clfinal_begin(id, current[id]), FINAL_MS);
 	}
-	clcount_flush();
+	clfinal_flush();
 	for (id = 1; id <= IDS; id++)
 		drop(id);
 	for (i = 0; i < FINAL_MS / STEP_MS - 1; i++) {
@@ -800,7 +801,7 @@ a_stop_has_all_though_much_is_lost(void **state)
 static void
 many_stops(void **state)
 {
-	struct counts so_far[IDS + 1];
+	struct clsum so_far[IDS + 1];
 	unsigned int i;
 	sess_id id;
 
@@ -812,15 +813,15 @@ many_stops(void **state)
 			enter(i);
 			drop(id);
 			here->sessions[id].unique = 7 + (uint32_t)id * FINALS;
-			gain(id, (struct counts){ 10 * id, id, 100 * id, id });
+			gain(id, (struct clsum){ 10 * id, id, 100 * id, id });
 		}
 	}
 	enter(0);
 	for (id = 1; id <= IDS; id++) {
 		so_far[id] = total(id);
-		assert_int_equal(clcount_final(id, id), FINAL_MS);
+		assert_int_equal(clfinal_begin(id, id), FINAL_MS);
 	}
-	clcount_flush();
+	clfinal_flush();
 	deliver_all();
 	assert_int_equal(released, IDS);
 	for (id = 1; id <= IDS; id++)
@@ -855,7 +856,7 @@ old_figures(void **state)
 	on_count(0, rd_init(buf, wr_len(&w)));
 	on_count(0, rd_init(buf, wr_len(&w)));
 	assert_true(total(2).rx_bytes == 500 && total(2).rx_packets == 5);
-	assert_true(is_zero(own(2)));
+	assert_true(clsum_is_zero(own(2)));
 }
 
 int
