@@ -37,7 +37,7 @@ class Cli:
     PROMPT = re.compile(rb"(?:^|\n)([\w.-]+)((?:\([\w-]+\))?[>#] )$")
     IAC = re.compile(rb"\xff(?:[\xfb-\xfe].|\xfa.*?\xff\xf0|[^\xfa-\xfe])", re.S)
 
-    def __init__(self, sock, timeout=15):
+    def __init__(self, sock, timeout=30):
         self.sock = sock
         self.timeout = timeout
         self.raw = b""
@@ -45,14 +45,14 @@ class Cli:
     @classmethod
     def tcp(cls, ns, address="127.0.0.1", port=23):
         sock = ns.socket(socket.AF_INET, socket.SOCK_STREAM)
-        sock.settimeout(15)
+        sock.settimeout(30)
         sock.connect((address, port))
         return cls(sock)
 
     @classmethod
     def unix(cls, path):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.settimeout(15)
+        sock.settimeout(30)
         sock.connect(path)
         return cls(sock)
 
@@ -218,7 +218,7 @@ class Lns:
     def log(self):
         return self.process.output
 
-    def wait_log(self, pattern, start=0, timeout=15):
+    def wait_log(self, pattern, start=0, timeout=30):
         return self.process.wait_line(pattern, start, timeout)
 
     def check(self):
@@ -230,7 +230,7 @@ class Lns:
         complaint = SANITIZER.search(self.log)
         assert not complaint, self.log[complaint.start():][:4000]
 
-    def stop(self, number=signal.SIGTERM, timeout=15):
+    def stop(self, number=signal.SIGTERM, timeout=30):
         """End it; a crash, a sanitizer's report or an exit code is a failure."""
         if self._cli:
             self._cli.close()
@@ -293,10 +293,10 @@ class Lns:
         assert len(found) < 2, found
         return found[0] if found else None
 
-    def wait_session(self, user, timeout=15):
+    def wait_session(self, user, timeout=30):
         return wait_for(lambda: self.session(user), "a session of " + user, timeout)
 
-    def wait_gone(self, user, timeout=15):
+    def wait_gone(self, user, timeout=30):
         wait_for(lambda: self.session(user) is None, "the end of the session of " + user, timeout)
 
     def details(self, session):

@@ -108,7 +108,7 @@ class Trio:
         return len(masters) == 1 and all(s["up_to_date"] and s["term"] == masters[0]["term"] and
                                          len(s["peers"]) == len(shows) - 1 for s in shows)
 
-    def wait(self, timeout=15):
+    def wait(self, timeout=30):
         wait_for(self.settled, "one master, all others up to date", timeout)
         return self.master()
 
@@ -137,7 +137,7 @@ def held(member, user):
     return found and (found["SID"], found["TID"], found["IP"])
 
 
-def wait_all(trio, what, value, timeout=10):
+def wait_all(trio, what, value, timeout=30):
     wait_for(lambda: all(what(m) == value for m in trio.alive()), "%r on all" % (value,), timeout)
 
 

@@ -43,7 +43,7 @@ class Timeout(AssertionError):
     """What a test waited for did not happen."""
 
 
-def wait_for(predicate, what, timeout=15):
+def wait_for(predicate, what, timeout=30):
     """Ask predicate() until it yields something true, and return that."""
     end = time.monotonic() + timeout
     while True:
@@ -177,7 +177,7 @@ class Process:
     def output(self):
         return "\n".join(self.lines)
 
-    def wait_line(self, pattern, start=0, timeout=15):
+    def wait_line(self, pattern, start=0, timeout=30):
         """Wait for an output line that matches; yields the match."""
         end = time.monotonic() + timeout
         regex = re.compile(pattern)
@@ -202,7 +202,7 @@ class Process:
                     self._tell()
             return self.code is None
 
-    def wait(self, timeout=15):
+    def wait(self, timeout=30):
         """Wait for its end; yields the exit code (negative: a signal)."""
         end = time.monotonic() + timeout
         while self.alive():
@@ -231,11 +231,11 @@ class Process:
     def _tell(self):
         """Of one that crashed, or was killed by somebody else."""
         if -self.code in CRASHES and -self.code not in self.sent:
-            self.reader.join(5)
             self.fallen.append(self.obituary())
 
     def obituary(self, lines=60):
-        """How it ended, whether by us, and its last words."""
+        """How it ended, whether by us, and its last words, which may come behind its end."""
+        self.reader.join(5)
         how = "exit status %d" % self.code if self.code >= 0 else signal.Signals(-self.code).name
         return "\n".join(["%s (process %d) is gone: %s; signals that it got from here: %s; it said:" % (
             self.name, self.pid, how, " ".join(signal.Signals(n).name for n in self.sent) or "none"),
@@ -247,7 +247,7 @@ class Process:
                               check=False)
         return [line for line in said.stdout.splitlines() if "%s[%d]" % (self.name[:15], self.pid) in line]
 
-    def stop(self, number=signal.SIGTERM, timeout=15):
+    def stop(self, number=signal.SIGTERM, timeout=30):
         """Ask it to end and see that it does; yields the exit code."""
         if self.alive():
             self.send_signal(number)
@@ -274,7 +274,7 @@ class Sniffer:
             except BlockingIOError:
                 return got
 
-    def wait(self, predicate, timeout=10):
+    def wait(self, predicate, timeout=30):
         """The first packet that satisfies the predicate."""
         end = time.monotonic() + timeout
         while True:

@@ -192,7 +192,7 @@ class Lac:
         while self.pump():
             pass
 
-    def wait(self, predicate, what="an answer", timeout=10):
+    def wait(self, predicate, what="an answer", timeout=20):
         """Take packets until predicate() yields something true, and return that; resends what goes unacknowledged."""
         end = time.monotonic() + timeout
         while True:
@@ -298,11 +298,11 @@ class Tunnel:
         elif message.type == CDN and message.sid in self.sessions:
             self.sessions[message.sid].closed = message
 
-    def wait_acked(self, timeout=10):
+    def wait_acked(self, timeout=20):
         """Wait until all we sent is acknowledged."""
         self.lac.wait(lambda: not self.unacked, "an acknowledgement", timeout)
 
-    def expect(self, *kinds, sid=None, timeout=10):
+    def expect(self, *kinds, sid=None, timeout=20):
         """Wait for a message of one of the types; it leaves the inbox."""
         def find():
             for message in self.inbox:
@@ -608,7 +608,7 @@ class Session:
         assert not self.gone, "ended while IPCP was negotiated: %r" % self.closed
         return self
 
-    def wait_packet(self, predicate, timeout=10):
+    def wait_packet(self, predicate, timeout=20):
         """Wait for an IP packet; what came before it is dropped."""
         def find():
             while self.packets:

@@ -110,7 +110,7 @@ class Client:
     def send(self, data):
         self.sock.sendto(data, self.target)
 
-    def receive(self, data, timeout=5):
+    def receive(self, data, timeout=20):
         """The answer to that packet; None: silence."""
         self.sock.settimeout(timeout)
         try:

@@ -82,7 +82,7 @@ class Client:
     def send(self, data):
         self.sock.sendto(data, self.peer)
 
-    def receive(self, timeout=5.0):
+    def receive(self, timeout=20.0):
         self.sock.settimeout(timeout)
         try:
             data, source = self.sock.recvfrom(65536)
