@@ -357,7 +357,7 @@ class Site:
 
     # ------------------------------------------------------------------ the cluster as a whole
 
-    def start_members(self, members=None, timeout=20):
+    def start_members(self, members=None, timeout=40):
         for member in members or self.members:
             member.start()
         self.settle(timeout=timeout)
@@ -429,7 +429,7 @@ class Site:
         drawing = self.drawing()
         return self.routes() == ({m.outer for m in drawing}, {m.inner for m in drawing})
 
-    def settle(self, timeout=20):
+    def settle(self, timeout=40):
         try:
             return wait_for(self.settled, "a settled cluster", timeout)
         except Timeout:
@@ -442,13 +442,16 @@ class Radius(fakeradius.FakeRadius):
 
     def __init__(self, ns):
         self.accounts = collections.defaultdict(list)
+        self.packets = set()  # to tell what is repeated because our answer was not fast enough
         super().__init__(ns, CORE, 1812)
         self.answer = lambda server, request: [server.accept(request)]
         self.accounting = fakeradius.FakeRadius(ns, CORE, 1813)
         self.accounting.answer = self._account
 
     def _account(self, server, request):
-        if request.status in (fakeradius.START, fakeradius.STOP):
+        packet = request.source, request.raw
+        if request.status in (fakeradius.START, fakeradius.STOP) and packet not in self.packets:
+            self.packets.add(packet)
             self.accounts[request.get(fakeradius.ACCT_SESSION_ID)].append(request)
         return fakeradius.acknowledge(server, request)
 
@@ -477,8 +480,8 @@ class Radius(fakeradius.FakeRadius):
 class FastRadius:
     """The C one, for tens of thousands of sessions."""
 
-    def __init__(self, ns):
-        self.process = ns.start(os.path.join(TOOLS, "radresp"), "-l", CORE, "-s", "radsecret")
+    def __init__(self, ns, address=CORE):
+        self.process = ns.start(os.path.join(TOOLS, "radresp"), "-l", address, "-s", "radsecret")
         self.process.wait_line("ready")
 
     def close(self):
