@@ -21,7 +21,7 @@ def wait_error(member, pattern):
     """That it comes, and, many messages later, has come once."""
     wait_for(lambda: errors(member, pattern), "a line like %r; there are:\n%s" % (pattern, member.lns.log))
     before = member.counters()["cluster_received"]
-    wait_for(lambda: member.counters()["cluster_received"] > before + 30, "more messages")
+    wait_for(lambda: member.counters()["cluster_received"] > before + 30, "more messages", 60)
     line, = errors(member, pattern)
     return line
 
@@ -146,6 +146,7 @@ def test_another_format(trio):
                 sock.sendto(b"\x4c\x4e\x09" + bytes(60), (member.address, PORT))
             return member.counters()["cluster_other_format"] >= 100
         wait_for(many, "messages of another format")
+    wait_for(lambda: errors(member, "another version"), "the line")
     line, = errors(member, "another version")
     assert line.endswith("cluster: %s speaks another version of the protocol and is not heard: its release is too far from ours"
                          % (LINK % 9))
@@ -170,7 +171,7 @@ def test_own_address_at_another(trio):
     for m in one, other:
         wait_for(lambda: errors(m, "two members"), "the error; %s" % m.lns.log)
         before = m.show()["next_heartbeat"]
-        wait_for(lambda: m.show()["next_heartbeat"] > before + 20, "more heartbeats")
+        wait_for(lambda: m.show()["next_heartbeat"] > before + 20, "more heartbeats", 60)
         line, = errors(m, "two members")
         assert "cluster: %s is the address of two members" % one.address in line
         assert m.counters()["cluster_received"] == 0
@@ -227,7 +228,7 @@ def test_alike(trio):
             m.lns.set('set cluster_secret "%s"' % secret)
         trio.wait()
         before = one.counters()["cluster_received"]
-        wait_for(lambda: one.counters()["cluster_received"] > before + 120, "some rounds")
+        wait_for(lambda: one.counters()["cluster_received"] > before + 120, "some rounds", 120)
         for m in one, other:
             assert " has another " not in re.sub(".*another cluster_secret.*", "", m.lns.log)
             assert m.show()["peers"][0]["differs"] == ""

@@ -82,7 +82,7 @@ def differences(scene):
 def same_sessions(scene):
     """All members hold the sessions that are to last, and no others."""
     try:
-        wait_for(lambda: not differences(scene), "the same sessions", 10)
+        wait_for(lambda: not differences(scene), "the same sessions")
     except Timeout:
         raise AssertionError("master is %s; (should be, is): %s" % (scene.site.master, differences(scene))) from None
 
@@ -601,7 +601,7 @@ def carried(member):
 def same_counts(site):
     """All know the same octets of all sessions: which?"""
     try:
-        return wait_for(lambda: len({carried(m) for m in site.members}) == 1 and carried(site.master), "the same counts", 5)
+        return wait_for(lambda: len({carried(m) for m in site.members}) == 1 and carried(site.master), "the same counts")
     except Timeout:
         raise AssertionError("octets up and down: %s, master is %s" % (
             {str(m): carried(m) for m in site.members}, site.master)) from None

@@ -353,8 +353,12 @@ class Scene:
 
     def _see_untold(self):
         new = sum(step == TUNNEL[0] for _, (_, step, _, _, _) in self.of(UNTOLD))
-        have = {m: len(m.lns.tunnels("all")) for m in self.trio.members}
-        assert all(n == have[self.old] - new for m, n in have.items() if m is not self.old), "somebody was told: %s" % have
+
+
+        def nobody_was_told():
+            have = {m: len(m.lns.tunnels("all")) for m in self.trio.members}
+            return all(n == have[self.old] - new for m, n in have.items() if m is not self.old)
+        wait_for(nobody_was_told, "all tunnels at the others but %d" % new)
 
     def _discard(self):
         for caller, _ in self.of(LOST, UNTOLD, "asked"):
@@ -364,8 +368,10 @@ class Scene:
         threads = [threading.Thread(target=self._finish, args=(name,), daemon=True) for name in self.callers]
         for thread in threads:
             thread.start()
-        for thread in threads:
+        for name, thread in zip(self.callers, threads):
             thread.join(120)
+            if thread.is_alive():
+                self.errors[name] = Timeout("its call does not come to an end")
 
     def _finish(self, name):
         caller, (_, step, behind, _, _) = self.callers[name], MOMENTS[name]
@@ -427,7 +433,8 @@ def check_moment(scene, name):
     assert len({proof(r) for r in asked}) == 1, "another challenge"
     wait_for(lambda: user not in {s["Username"] for s in scene.new.lns.sessions()}, "its end")
     try:
-        wait_for(lambda: [sorted(records.values()) for records in dict(scene.heard.get(user, {})).values()] == [[START, STOP]], "its records", 5)
+        wait_for(lambda: [sorted(records.values()) for records in dict(scene.heard.get(user, {})).values()] == [[START, STOP]],
+                 "its records", 10)
     except Timeout:
         raise AssertionError("not one Start and one Stop: %s" % scene.heard.get(user)) from None
 

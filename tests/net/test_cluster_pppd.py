@@ -46,10 +46,12 @@ class Network:
 
 
 class Slow:
-    """In front of FreeRADIUS: asks it for the members, and lets them wait for the answer."""
+    """In front of FreeRADIUS: asks it for the members, and lets them wait for the answer, until `gate` is set and longer."""
 
     def __init__(self, ns):
         self.ns, self.delay, self.asked, self.heard = ns, 0, [], {}
+        self.gate = threading.Event()
+        self.gate.set()
         self.logins, self.books = (fakeradius.FakeRadius(ns, LAC, port) for port in (1812, 1813))
         self.logins.answer, self.books.answer = self._login, self._account
 
@@ -61,6 +63,7 @@ class Slow:
         return []
 
     def _pass_on(self, server, request):
+        self.gate.wait(60)
         with self.ns.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.settimeout(10)
             sock.sendto(request.raw, (SERVER, 1812))
@@ -73,6 +76,7 @@ class Slow:
         return fakeradius.acknowledge(server, request)
 
     def close(self):
+        self.gate.set()
         self.logins.close()
         self.books.close()
 
@@ -104,6 +108,7 @@ class Scene:
                 m.start()
         self.old = self.trio.wait()
         self.radius.delay = 0
+        self.radius.gate.set()
         self.through(self.old)
         return self
 
@@ -183,11 +188,13 @@ def test_in_lcp(scene):
 def test_asked(scene):
     """RADIUS has been asked, and has not answered yet."""
     scene.radius.delay = 1.5
+    scene.radius.gate.clear()
     users = ["%s%d" % (method, scene.number) for method in METHODS]
     calls = scene.dial()
     wait_for(lambda: set(users) <= set(scene.radius.asked), "a request about each")
     assert not any("authentication succeeded" in call.log for call in calls)
     scene.lose_master()
+    scene.radius.gate.set()
     finish(scene, calls)
 
 

@@ -86,6 +86,8 @@ def test_three_members(trio):
 def test_electing(trio):
     """Who has just started, and has heard nobody, looks for a master."""
     member, seen = trio.members[0], []
+    member.lns.settings["cluster_hb_timeout"] = 100  # it does so for two seconds: the most there is
+    member.lns.write_config()
 
     def look():
         try:
@@ -161,7 +163,7 @@ def test_two_masters(trio):
 def test_leaving(trio):
     """Who has been told to stop shows it while it forwards on."""
     for m in trio.members[:2]:
-        m.lns.settings["shutdown_drain"] = 30
+        m.lns.settings["shutdown_drain"] = 100
         m.lns.write_config()
         m.start()
     trio.wait()

@@ -140,7 +140,7 @@ def test_show_session_is_the_same_everywhere(scene):
         assert first["watched"]["intercepted"] and first["filtered"]["filter_in"] == "few"
         assert first["routed"]["routes"] == [BEHIND % 1 + "/24"] and first["timed"]["idle_timeout_seconds"] == 600
         for member in site.slaves:
-            assert shown(member) == first, str(member)
+            wait_for(lambda: shown(member) == first, "%s at %s" % (first, member))
         scene.depose()
         assert shown(site.master) == first
 
@@ -168,8 +168,10 @@ def test_routes_in_each_kernel(scene):
     """Addresses outside the pool and networks behind a user, on all members, also on one that came later."""
     scene.depose()
     for member in scene.site.members:
-        routes = member.ns.run("ip", "route", "show", "dev", "tun0")
-        assert BEHIND % 1 + "/24" in routes and OUTSIDE % 1 in routes, routes
+        def there():
+            routes = member.ns.run("ip", "route", "show", "dev", "tun0")
+            return BEHIND % 1 + "/24" in routes and OUTSIDE % 1 in routes
+        wait_for(there, "the routes at %s" % member)
 
 
 def blast(scene, user, count=200, port=PORT, pps=1000, size=200):
@@ -236,9 +238,9 @@ def test_counters_are_of_the_whole_cluster(scene, sink):
         assert scene.lac.do("ping session=%d to=%s count=10 size=100" % (scene.index(user), cluster.CORE))["received"] == "10"
         want = (before[0] + 310, before[1] + 300 * 200 + 10 * 100, before[2] + 10, before[3] + 10 * 100)
         wait_for(lambda: all(counts(m) == want for m in site.members),
-                 "%s; but %s" % (want, [counts(m) for m in site.members]), 5)
+                 "%s; but %s" % (want, [counts(m) for m in site.members]))
         scene.depose()
-        assert [counts(m) for m in site.members] == [want] * 3
+        wait_for(lambda: [counts(m) for m in site.members] == [want] * 3, "%s behind it" % (want, ))
 
 
 def end_of(radius, user, status, timeout=15):

@@ -62,6 +62,7 @@ def test_who_hears_nobody_ends_nothing_for_the_others(trio):
     joe = lac.tunnel().session().up("joe", "pw")
     wait_for(lambda: all(held(m, "joe") for m in trio.members), "joe on all")
     wait_for(lambda: list(trio.books.kinds().values()) == [[fakeradius.START]], "his Start")
+    wait_for(lambda: all(m.counters()["acct_queued"] == 0 for m in trio.members), "its answer, on all")
     isolate(trio, old, True)
     records_get_out(old, False)
     others = [m for m in trio.members if m is not old]
