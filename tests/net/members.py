@@ -9,12 +9,14 @@
 import json
 import signal
 
+import fakeradius
 from lns import Lns
 from netns import Namespace, wait_for
 
 LINK, OUTER = "10.13.0.%d", "10.11.0.%d"
 VIP, LAC = "10.99.0.1", "10.11.0.100"
 POOL = "10.9.0.0/24"
+RADIUS = {"primary_radius": LAC, "primary_radius_port": 1812, "radius_secret": "radsecret"}  # settings for Trio.serve()
 
 
 class Addresses:
@@ -72,13 +74,14 @@ class Trio:
     """Three members and a LAC that reaches the address they share through one of them."""
 
     def __init__(self, factory, settings=None, clock=False):
-        self.factory = factory
-        self.all = []
+        self.factory, self.settings, self.clock = factory, settings or {}, clock
+        self.all, self.servers, self.members = [], [], []
         self.switch, self.lac = self.new("switch"), self.new("lac")
         for ns in self.switch, self.lac:
             ns.ip("link add br0 type bridge forward_delay 0 mcast_snooping 0", "link set br0 up")
         self.lac.ip("addr add %s/24 dev br0" % LAC)
-        self.members = [Member(self, n, settings or {}, clock) for n in (1, 2, 3)]
+        for number in 1, 2, 3:
+            self.add(number)
 
     def new(self, name):
         self.all.append(Namespace(name))
@@ -87,9 +90,27 @@ class Trio:
     def folder(self, name):
         return self.factory.mktemp(name, numbered=True)
 
+    def add(self, number):
+        """A machine of this number; its daemon does not run yet."""
+        self.members.append(Member(self, number, self.settings, self.clock))
+        return self.members[-1]
+
+    def take_away(self, member):
+        """The machine of one that has ended."""
+        for ns in self.switch, self.lac:
+            ns.ip("link del m%d" % member.number)
+        self.members.remove(member)
+
     def through(self, member):
         """What the LAC sends goes to this member from now on."""
         self.lac.ip("route replace %s/32 via %s" % (VIP, OUTER % member.number))
+
+    def serve(self, port, answer):
+        """A RADIUS server of the LAC's address: as class FakeRadius, which asks answer() what to say."""
+        server = fakeradius.FakeRadius(self.lac, LAC, port)
+        server.answer = answer
+        self.servers.append(server)
+        return server
 
     def alive(self):
         return [m for m in self.members if m.alive()]
@@ -119,6 +140,8 @@ class Trio:
                     m.lns._check_log()
                     m.lns.process.kill()
         finally:
+            for server in self.servers:
+                server.close()
             for ns in reversed(self.all):
                 ns.close()
 

@@ -15,15 +15,14 @@ import pytest
 import fakeradius
 import pylac
 from fakeradius import START, STOP, USER_NAME, attribute
-from members import LAC, VIP, Network, Trio
+from members import RADIUS, VIP, Network, Trio, all_up
 from netns import Timeout, wait_for
 from test_cluster_login import SUCCESS, proof
 from test_dae import DISCONNECT, Client, request
 from test_l2tp import proxy_chap, proxy_lcp, proxy_pap
 
 TUNNEL_SECRET = "tunnelsecret"
-SETTINGS = {"primary_radius": LAC, "primary_radius_port": 1812, "radius_secret": "radsecret", "radius_accounting": True,
-            "radius_authtypes": "chap,pap,mschapv2", "l2tp_secret": TUNNEL_SECRET}
+SETTINGS = {**RADIUS, "radius_accounting": True, "radius_authtypes": "chap,pap,mschapv2", "l2tp_secret": TUNNEL_SECRET}
 AUTHS = {"pap": b"\xc0\x23", "chap": b"\xc2\x23\x05", "mschapv2": b"\xc2\x23\x81",
          "secret": b"\xc2\x23\x05"}  # in a tunnel both sides of which challenge the other
 HEARD, LOST, UNTOLD = "heard", "lost", "untold"
@@ -271,15 +270,11 @@ class Scene:
         self.clients, self.errors, self.asked, self.heard = [], {}, {}, {}
         self.mute = True  # for some
         self.cut = False  # what comes from the old master does not count
-        self.servers = []
         self.trio = Trio(factory, SETTINGS)
         try:
-            for port, answer in (1812, self._login), (1813, self._account):
-                self.servers.append(fakeradius.FakeRadius(self.trio.lac, LAC, port))
-                self.servers[-1].answer = answer
-            for m in self.trio.members:
-                m.start()
-            self.old = self.trio.wait()
+            self.trio.serve(1812, self._login)
+            self.trio.serve(1813, self._account)
+            self.old = all_up(self.trio)
             self.trio.through(self.trio.slaves()[0] if by_slave else self.old)
             self.callers = {name: Caller(self, name.replace(" ", "."), MOMENTS[name][4]) for name in moments_of(how)}
             self.clock = Caller(self, "clock")
@@ -410,7 +405,7 @@ class Scene:
             self.old.start()
 
     def close(self):
-        for one in [*self.clients, *(c.lac for c in getattr(self, "callers", {}).values()), *self.servers]:
+        for one in [*self.clients, *(c.lac for c in getattr(self, "callers", {}).values())]:
             one.close()
         self.trio.close()
 

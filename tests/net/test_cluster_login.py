@@ -4,14 +4,13 @@ import fakeradius
 import pylac
 import pytest
 from fakeradius import CHAP_CHALLENGE, CHAP_PASSWORD, VENDOR
+from members import RADIUS, Network, Trio, all_up
 from netns import wait_for
-from test_cluster import LAC, Network, Trio
 from test_l2tp import proxy_chap, proxy_lcp, proxy_pap
 from test_radius import microsoft
 
 USERS = 20
 SUCCESS = microsoft(26, b"\7S=" + b"0123456789ABCDEF" * 2 + b"01234567")  # for MS-CHAPv2
-RADIUS = {"primary_radius": LAC, "primary_radius_port": 1812, "radius_secret": "radsecret"}
 STRAYS = "radius_bad_id", "radius_bad_authenticator"
 
 
@@ -27,14 +26,10 @@ class Scene:
         self.trio = Trio(factory, dict(RADIUS, radius_authtypes=method))
         self.asked = {}
         self.mute = True
-        self.server = None
         self.lac = None
         try:
-            self.server = fakeradius.FakeRadius(self.trio.lac, LAC, 1812)
-            self.server.answer = self._answer
-            for m in self.trio.members:
-                m.start()
-            self.old = self.trio.wait()
+            self.server = self.trio.serve(1812, self._answer)
+            self.old = all_up(self.trio)
             self.trio.through(self.old)
             self.lac = pylac.Lac(Network(self.trio))
             self.tunnel = self.lac.tunnel()
@@ -64,8 +59,6 @@ class Scene:
     def close(self):
         if self.lac:
             self.lac.close()
-        if self.server:
-            self.server.close()
         self.trio.close()
 
 

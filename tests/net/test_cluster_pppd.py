@@ -14,16 +14,15 @@ import pytest
 import fakeradius
 from fakeradius import ACCT_SESSION_ID, START, STOP, USER_NAME
 from freeradius import FreeRadius
+from members import OUTER, RADIUS, VIP, Trio
 from netns import wait_for
-from test_cluster import LAC, OUTER, VIP, Trio
 from uml import Uml
 
 SERVER, GUEST = "10.11.0.99", "10.11.0.101"
 INSIDE = "10.99.0.2"  # an address that any member answers for
 METHODS = "pap", "chap", "mschap-v2"
 USERS = {"%s%d" % (method, n): ("secret", {}) for method in METHODS for n in range(10)}
-SETTINGS = {"primary_radius": LAC, "primary_radius_port": 1812, "radius_secret": "radsecret", "radius_accounting": True,
-            "radius_authtypes": "pap,chap,mschapv2", "peer_address": "10.9.255.1"}
+SETTINGS = {**RADIUS, "radius_accounting": True, "radius_authtypes": "pap,chap,mschapv2", "peer_address": "10.9.255.1"}
 
 
 class Network:
@@ -48,12 +47,12 @@ class Network:
 class Slow:
     """In front of FreeRADIUS: asks it for the members, and lets them wait for the answer, until `gate` is set and longer."""
 
-    def __init__(self, ns):
-        self.ns, self.delay, self.asked, self.heard = ns, 0, [], {}
+    def __init__(self, trio):
+        self.ns, self.delay, self.asked, self.heard = trio.lac, 0, [], {}
         self.gate = threading.Event()
         self.gate.set()
-        self.logins, self.books = (fakeradius.FakeRadius(ns, LAC, port) for port in (1812, 1813))
-        self.logins.answer, self.books.answer = self._login, self._account
+        trio.serve(1812, self._login)
+        trio.serve(1813, self._account)
 
     def _login(self, server, request):
         self.asked.append(request.get(USER_NAME).decode())
@@ -75,11 +74,6 @@ class Slow:
             ids.setdefault(request.get(ACCT_SESSION_ID), set()).add(request.status)
         return fakeradius.acknowledge(server, request)
 
-    def close(self):
-        self.gate.set()
-        self.logins.close()
-        self.books.close()
-
 
 class Scene:
     def __init__(self, factory):
@@ -88,8 +82,7 @@ class Scene:
         try:
             self.trio.lac.ip("addr add %s/24 dev br0" % SERVER)
             self.things.append(FreeRadius(self.trio.lac, factory.mktemp("radius"), USERS, SERVER))
-            self.radius = Slow(self.trio.lac)
-            self.things.append(self.radius)
+            self.radius = Slow(self.trio)
             self.guest = Uml(Network(self.trio), factory.mktemp("uml"))
             self.things.append(self.guest)
             self.guest.run("ip addr del %s/16 dev vec0; ip addr add %s/24 dev vec0; ip rule add to %s lookup 51 pref 999"

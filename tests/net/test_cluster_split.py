@@ -5,7 +5,7 @@ import time
 import fakeradius
 import pylac
 import pytest
-from members import LAC, VIP, Network, Trio, held
+from members import LAC, RADIUS, VIP, Network, Trio, all_up, held
 from netns import Timeout, wait_for
 from test_cluster_stops import Books
 
@@ -28,12 +28,6 @@ def plant(tmp_path_factory):
         plant.close()
 
 
-def start(trio):
-    for m in trio.members:
-        m.start()
-    return trio.wait()
-
-
 def masters(trio):
     return [m for m in trio.alive() if m.show()["status"] == "master"]
 
@@ -47,7 +41,7 @@ def test_masters_that_began_with_different_tables(plant):
     """The old master dies and the others have lost each other; one of them had not heard its last changes. It loses,
     and what it did itself is numbered as those changes were."""
     trio = plant({"cluster_hb_timeout": 50})
-    old = start(trio)
+    old = all_up(trio)
     behind, ahead = trio.slaves()
     trio.through(old)
     lac = pylac.Lac(Network(trio))
@@ -79,7 +73,7 @@ def test_masters_that_began_with_different_tables(plant):
 
 STEP = 12  # seconds; cluster_hb_timeout is longer, so that nobody thinks his loop stood still
 LONG = {"cluster_hb_timeout": 150, "hello_interval": 10, "echo_timeout": 10, "idle_echo_timeout": 60,
-        "radius_accounting": True, "primary_radius": LAC, "primary_radius_port": 1812, "radius_secret": "radsecret"}
+        "radius_accounting": True, **RADIUS}
 SECOND_LAC = "10.11.0.101"
 
 
@@ -113,12 +107,11 @@ class Side:
 def aged(plant):
     trio = plant(LONG, clock=True)
     trio.lac.ip("addr add %s/24 dev br0" % SECOND_LAC, "rule add from %s lookup 101" % SECOND_LAC)
-    trio.books = Books(trio.lac)
+    trio.books = Books(trio)
     for m in trio.members:
         m.lns.ahead = [0, 0]
-    start(trio)
+    all_up(trio)
     yield trio
-    trio.books.close()
 
 
 def answered(trio):

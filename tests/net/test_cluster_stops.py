@@ -3,7 +3,7 @@
 import fakeradius
 import pylac
 import pytest
-from members import LAC, VIP, Network, Trio, held
+from members import RADIUS, VIP, Network, Trio, held
 from netns import wait_for
 
 STEP = 12  # seconds; cluster_hb_timeout is longer, so that nobody thinks his loop stood still
@@ -12,9 +12,8 @@ STEP = 12  # seconds; cluster_hb_timeout is longer, so that nobody thinks his lo
 class Books:
     """Takes accounting records."""
 
-    def __init__(self, ns):
-        self.server = fakeradius.FakeRadius(ns, LAC, 1813)
-        self.server.answer = fakeradius.acknowledge
+    def __init__(self, trio):
+        self.server = trio.serve(1813, fakeradius.acknowledge)
 
     def kinds(self):
         """{Acct-Session-Id: kinds of its records}"""
@@ -24,22 +23,17 @@ class Books:
                 found.setdefault(r.get(fakeradius.ACCT_SESSION_ID), []).append(r.status)
         return found
 
-    def close(self):
-        self.server.close()
-
 
 @pytest.fixture
 def trio(tmp_path_factory):
-    plant = Trio(tmp_path_factory, {"cluster_hb_timeout": 150, "hello_interval": 10, "radius_accounting": True,
-                                    "primary_radius": LAC, "primary_radius_port": 1812, "radius_secret": "radsecret"})
-    plant.books = Books(plant.lac)
+    plant = Trio(tmp_path_factory, {"cluster_hb_timeout": 150, "hello_interval": 10, "radius_accounting": True, **RADIUS})
+    plant.books = Books(plant)
     try:
         for m in plant.members:
             m.lns.ahead = [0, 0]
             m.start()
         yield plant
     finally:
-        plant.books.close()
         plant.close()
 
 
