@@ -41,7 +41,7 @@ def moved_while_split(scene, victim):
         faults.run_on(1)
         victim.part()
         try:
-            wait_for(lambda: list(site.roles().values()).count("master") == 2, "two masters")
+            faults.two_masters(site)
             faults.run_on(3)
         finally:
             victim.rejoin()
