@@ -386,7 +386,7 @@ def test_quit_without_a_server(plant, wall):
     site.lns.step(100, wall=wall)
     assert site.lns.process.alive()
     site.lns.put_ahead(201, wall=0)
-    wait_for(lambda: not site.lns.process.alive(), "the end of the daemon", 5)
+    wait_for(lambda: not site.lns.process.alive(), "the end of the daemon")
     site.lns.stop()
     seen = len(site.server.requests)
     site.server.answer = acknowledge
@@ -570,9 +570,9 @@ def test_dead_server_is_not_asked(plant):
     wait_for(lambda: len([r for r in second.records if r.status == START]) == 3, "the records", 30)
     asked = len(first.requests)
     site.session("later")
-    wait_for(lambda: len([r for r in second.records if r.status == START]) == 4, "the record", 3)
+    wait_for(lambda: len([r for r in second.records if r.status == START]) == 4, "the record")
     assert len(first.requests) == asked
-    assert len(site.logins.access) == 4, "no login had to be repeated"
+    assert len({r.raw for r in site.logins.access}) == 4, "no login was asked about anew"
 
 
 @pytest.mark.san
@@ -620,7 +620,7 @@ def test_given_up_when_too_old(plant):
 @pytest.mark.san
 def test_restart_with_records_queued(plant):
     """A stop with unacknowledged records and sessions up: all arrive at the next start, and then Accounting-On."""
-    site = Site(plant)
+    site = Site(plant, clock=True)
     site.settle()
     site.server.answer = silent
     gone = site.session("gone")
@@ -632,8 +632,8 @@ def test_restart_with_records_queued(plant):
     site.lns.stop()
     assert spilled(site) > 0
     seen = len(site.server.requests)
-    time.sleep(2)
     site.server.answer = acknowledge
+    site.lns.ahead[1] += 100  # between two processes there is only the wall clock
     site.lns.start()
     site.settle()
     after = [r for r in site.records() if r in site.server.requests[seen:]]
@@ -645,7 +645,7 @@ def test_restart_with_records_queued(plant):
     (stop,) = [r for r in after if r.status == STOP and r.get(USER_NAME) == b"kept"]
     assert stop.number(TERMINATE_CAUSE) == NAS_REBOOT
     assert stop.number(INPUT_OCTETS) == 100
-    assert stop.number(DELAY_TIME) >= 2 and abs(stop.number(EVENT_TIMESTAMP) - began) <= 2
+    assert stop.number(DELAY_TIME) >= 100 and abs(stop.number(EVENT_TIMESTAMP) - began) <= 2
     assert spilled(site) == 0
     site.lns.stop()
     site.lns.start()

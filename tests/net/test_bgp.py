@@ -177,14 +177,14 @@ def test_frr_our_death(frr):
     """A router that helps those who restart keeps nothing of ours: we have promised no family."""
     daemon, router = frr(more=["bgp graceful-restart", "bgp graceful-restart stalepath-time 300"])
     daemon.process.kill()
-    wait_for(lambda: not router.routes(), "the end of the routes", 5)
+    wait_for(lambda: not router.routes(), "the end of the routes")
 
 
 def test_bird_our_death(site):
     daemon, router = site(bird=bird_conf(options="graceful restart; graceful restart time 300; long lived graceful restart;"))
     has(router, "10.9.0.0/24", "10.1.0.1/32")
     daemon.process.kill()
-    wait_for(lambda: not router.routes(), "the end of the routes", 5)
+    wait_for(lambda: not router.routes(), "the end of the routes")
 
 
 def test_frr_two_members(plant):

@@ -4,8 +4,6 @@ import re
 import signal
 import threading
 
-import pytest
-
 from lns import Cli
 from members import LINK, VIP, Trio
 from netns import wait_for

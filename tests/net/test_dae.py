@@ -491,7 +491,7 @@ def test_refused(site):
         first = change if code == COA else b""
         answer = client.ask(request(code, name, first, body))
         assert not answer.ack and answer.cause == cause, (body, answer.attributes)
-    time.sleep(1.2)
+    site.lns.step(5)
     assert site.runs("joe")
     answer = site.radclient("coa", 'User-Name = "joe"', "Framed-MTU = 1400")
     assert answer.cause == 401, answer.text
@@ -681,7 +681,7 @@ def test_intercepted_packets(plant):
     copies.bind((plant.network.CORE, 4000))
     assert site.radclient("coa", 'User-Name = "joe"', 'Cisco-AVPair = "intercept=%s:4000"' % plant.network.CORE).ack
     session.ping(plant.network.CORE2)
-    copies.settimeout(5)
+    copies.settimeout(20)
     seen = {packets.Ip(copies.recv(65536)).src for _ in range(2)}
     assert seen == {session.address, plant.network.CORE2}
     assert site.radclient("coa", 'User-Name = "joe"', 'Cisco-AVPair = "intercept=no"').ack

@@ -45,7 +45,7 @@ class Demo:
     def check_nothing_left(self):
         assert self.namespaces() == []
         assert os.listdir(self.folder) == []
-        wait_for(lambda: self.processes() == [], "the end of all processes", 5)
+        wait_for(lambda: self.processes() == [], "the end of all processes")
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_stopped(demo, number, at):
     """A signal to it alone, in the midst of a step."""
     demo.process.wait_line(at)
     demo.process.send_signal(number)
-    code = demo.process.wait(20)
+    code = demo.process.wait()
     assert code == (0 if number == signal.SIGINT else 128 + number), demo.process.output
     demo.check_nothing_left()
     assert "telnet" not in demo.process.output
@@ -90,7 +90,7 @@ def test_killed(demo):
     assert len(demo.processes()) >= 3
     demo.process.send_signal(signal.SIGKILL)
     demo.process.wait()
-    wait_for(lambda: demo.processes() == [], "the end of all processes", 5)
+    wait_for(lambda: demo.processes() == [], "the end of all processes")
 
 
 @pytest.mark.parametrize("script", ["exit 1", "exec sleep 1000"])
@@ -101,7 +101,7 @@ def test_daemon_that_does_not_start(tmp_path, script):
     daemon.chmod(0o755)
     (tmp_path / "tmp").mkdir()
     demo = Demo(tmp_path / "tmp", "-c", "import demo; demo.START_SEC = 0.5; demo.TOP = %r; demo.main()" % str(tmp_path))
-    assert demo.process.wait(20) == 1
+    assert demo.process.wait() == 1
     assert "l2tpns did not start" in demo.process.output
     demo.check_nothing_left()
 
@@ -122,7 +122,7 @@ def test_lac_ends_in_the_midst_of_a_command(how):
     else:
         lac.popen.stdin.close()
     try:
-        assert lac.wait(5) == 1
+        assert lac.wait() == 1
     finally:
         lac.kill()
         sink.close()

@@ -364,7 +364,7 @@ def down(maker, session, network, n, **kwargs):
 
 
 def expect_down(session, sent):
-    session.lac.wait(lambda: len(session.packets) >= len(sent), "%d packets" % len(sent), 2)
+    session.lac.wait(lambda: len(session.packets) >= len(sent), "%d packets" % len(sent))
     assert session.packets == [routed(p) for p in sent]
     session.packets.clear()
 

@@ -87,7 +87,7 @@ def test_multi_hostname(plant):
 
 def test_dump_speed(plant):
     """dump_speed logs the bandwidth each second, from when it is set until it is not."""
-    daemon = plant.lns(local_users=USERS)
+    daemon = plant.lns(local_users=USERS, clock=True)
     session = pylac.subscriber(plant.network)
     daemon.set("set dump_speed yes")
     for _ in range(5):
@@ -96,8 +96,10 @@ def test_dump_speed(plant):
     daemon.wait_log(line)
     wait_for(lambda: re.search(r"IN:[1-9]\d* OUT:[1-9]", daemon.log), "a line with packets")
     daemon.set("set dump_speed no")
+    daemon.step(2)  # a line that was on its way has come
     count = len(re.findall(line, daemon.log))
-    time.sleep(1.5)
+    daemon.step(2)
+    daemon.step(2)
     assert len(re.findall(line, daemon.log)) == count
     daemon.stop()
 

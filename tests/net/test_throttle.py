@@ -499,12 +499,12 @@ def test_columns(site, lns, lac):
     row = lns.session("user0")
     assert row["T"] == "Y"
     lac.do("ping session=0 to=%s size=100" % site.network.CORE)
-    time.sleep(0.1)
-    assert say(lns, "show tbf") == [
+    want = [
         TBF,
         "    1 %6s 307200    768      0 |     100       1      100        1        0        0" % row["SID"],
         "    2 %6s 204800    512      0 |     100       1      100        1        0        0" % row["SID"],
         "2 tbf entries used, 410 total"]
+    wait_for(lambda: say(lns, "show tbf") == want, "\n".join(want))
     lines = lns.run("show session " + row["SID"])
     at = lines.index("\tThrottled:\tYES (300kbps/200kbps)")
     assert lines[at + 1:at + 4] == [
