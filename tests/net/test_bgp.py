@@ -160,7 +160,7 @@ def test_frr_attributes(frr):
 def test_frr_password(frr):
     daemon, router = frr("password s3cret", more=["neighbor 10.2.0.1 password s3cret"])
     daemon.run("restart bgp")
-    wait_for(lambda: shown(daemon)[0]["times_established"] == 2, "the second time", 40)
+    wait_for(lambda: shown(daemon)[0]["times_established"] >= 2, "the second time", 40)
     daemon.stop()
 
 
@@ -282,7 +282,7 @@ def test_update_source_that_vanishes(plant):
     daemon.run("restart bgp")
     wait_for(lambda: "Cannot assign" in shown(daemon)[0]["last_error"], "the reason")
     lns.ip("addr add 10.2.0.50/32 dev core")
-    wait_for(lambda: shown(daemon)[0]["times_established"] == 2, "the second time", 40)
+    wait_for(lambda: shown(daemon)[0]["times_established"] >= 2, "the second time", 40)
     has(router, "10.9.0.0/24")
     daemon.stop()
 
@@ -423,7 +423,7 @@ def test_hold_time(site):
     router.process.send_signal(signal.SIGSTOP)
     wait_for(lambda: "sent Hold Timer Expired" in shown(daemon)[0]["last_error"], "the end of the hold time")
     router.process.send_signal(signal.SIGCONT)
-    wait_for(lambda: shown(daemon)[0]["times_established"] == 2, "the second time", 40)
+    wait_for(lambda: shown(daemon)[0]["times_established"] >= 2, "the second time", 40)
     has(router, "10.9.0.0/24")
 
 
@@ -467,7 +467,7 @@ def test_suspend(site):
     has(router, "10.9.0.0/24", "10.1.0.1/32")
     assert shown(daemon)[0]["times_established"] == 1
     daemon.run("restart bgp")
-    wait_for(lambda: shown(daemon)[0]["times_established"] == 2, "the second time")
+    wait_for(lambda: shown(daemon)[0]["times_established"] >= 2, "the second time")
     has(router, "10.9.0.0/24", "10.1.0.1/32")
 
 

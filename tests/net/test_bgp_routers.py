@@ -57,7 +57,7 @@ def check_signed(daemon, router, peer):
     router.wait_up(*peer, timeout=40)
     wait_for(lambda: set(router.routes()) == {"10.1.0.1/32", "10.9.0.0/24"}, "the routes")
     daemon.run("restart bgp")
-    wait_for(lambda: shown(daemon)[0]["times_established"] == 2 and router.up(*peer), "the second time", 40)
+    wait_for(lambda: shown(daemon)[0]["times_established"] > 1 and router.up(*peer), "the second time", 40)
     daemon.stop()
 
 
@@ -93,18 +93,18 @@ def test_old_frr(plant):
 
 def test_neighbours_with_policies_of_their_own(plant):
     """Three routers, two families, inside and outside of our AS: each has its own MED and communities, is suspended,
-    restarted and changed alone, and its death is nobody else's."""
+    restarted and changed alone, and its death is nobody else's. They do not connect, lest connections cross."""
     network = plant.network
     network.lns.ip("addr add %s/64 dev core nodad" % OURS6)
     network.core.ip("addr add %s/64 dev lns nodad" % THEIRS6)
     daemon = plant.lns(local_users=USERS, extra=bgp("med 5", "community 64512:1 64512:2") +
                        bgp("community none", "timers 3 9", peer="10.2.0.3", theirs=4200000002)[1:] +
                        bgp(peer=THEIRS6, theirs=64512)[1:])
-    first = plant.keep(Bird(network.core, plant.folder("bird"), bird_conf(options="strict bind;")))
+    first = plant.keep(Bird(network.core, plant.folder("bird"), bird_conf(options="strict bind; passive;")))
     second = plant.keep(Frr(network.core, plant.folder("frr"), frr_conf(
-        theirs=4200000002, more=["neighbor 10.2.0.1 update-source 10.2.0.3"]), address="10.2.0.3"))
+        theirs=4200000002, more=["neighbor 10.2.0.1 update-source 10.2.0.3", "neighbor 10.2.0.1 passive"]), address="10.2.0.3"))
     third = plant.keep(Bird(network.core, plant.folder("third"), bird_conf(
-        theirs=64512, local=THEIRS6, peer=OURS6, options="strict bind;"), router_id="10.2.0.4"))
+        theirs=64512, local=THEIRS6, peer=OURS6, options="strict bind; passive;"), router_id="10.2.0.4"))
     for router in first, third:
         router.wait_up(timeout=40)
         has(router, "10.1.0.1/32", "10.9.0.0/24")
@@ -126,13 +126,14 @@ def test_neighbours_with_policies_of_their_own(plant):
     wait_for(lambda: marks(third)[1] == "77", "the new MED")
     daemon.run("restart bgp 10.2.0.2")
     wait_for(lambda: shown(daemon, "10.2.0.2")[0]["times_established"] == 2 and first.up(), "his second time", 40)
+    has(first, "10.1.0.1/32", "10.9.0.0/24")
     assert marks(first)[1] == "5" and not second.routes() and second.up()
     daemon.run("no suspend bgp 10.2.0.3")
     wait_for(lambda: len(second.routes()) == 2, "his routes again")
     second.process.kill()
     wait_state(daemon, "Idle", "10.2.0.3")
-    assert [(one["times_established"], one["state"]) for one in shown(daemon)] == [
-        (2, "Established"), (1, "Idle"), (1, "Established")]
+    assert [(one["times_established"], one["state"] == "Established") for one in shown(daemon)] == [
+        (2, True), (1, False), (1, True)]
     daemon.stop()
 
 
