@@ -169,6 +169,7 @@ OBJS = \
 	radius.o \
 	reload.o \
 	repl.o \
+	repl_offer.o \
 	repl_state.o \
 	role.o \
 	resolve.o \

@@ -20,7 +20,6 @@
 #include "loop.h"
 #include "session.h"
 #include "shm.h"
-#include "timer.h"
 #include "usage.h"
 
 enum {

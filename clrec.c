@@ -19,6 +19,7 @@
 #include "counter.h"
 #include "ended.h"
 #include "log.h"
+#include "repl_offer.h"
 #include "repl_state.h"
 #include "session.h"
 #include "tunnel.h"

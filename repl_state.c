@@ -16,6 +16,8 @@
  * Adopting and yielding walk over all in batches, tunnels first. What happens to a session or a
  * tunnel before its turn goes through a door of hook.c, which wakes it.
  *
+ * What one master takes over of another is in repl_offer.c.
+ *
  * Owns the walk. Called by the cluster's engine, and by hook.c through two pointers.
  */
 #include "repl_state.h"
@@ -24,11 +26,8 @@
 #include "filter.h"
 #include "frame.h"
 #include "hook.h"
-#include "iptab.h"
 #include "loop.h"
-#include "policy.h"
-#include "role.h"
-#include "shm.h"
+#include "repl_offer.h"
 #include "timer.h"
 #include "tunnel.h"
 #include "udp.h"
@@ -51,7 +50,6 @@ static struct {
 
 static bool walking;
 static struct repl_session before; /* what is in a place, while a record is compared with it */
-static uint16_t *offered;	   /* our tunn_id for each of who steps down; 0: none of ours */
 
 /* --- records of what there is --- */
 
@@ -159,8 +157,8 @@ chan_export_new(tunn_id t, struct repl_chan *r)
 
 /* --- giving up one --- */
 
-static void
-yield_session(sess_id s)
+void
+repl_state_yield_session(sess_id s)
 {
 	if (!change_was_active(CHANGE_SESSION, s))
 		return;
@@ -168,8 +166,8 @@ yield_session(sess_id s)
 	change_set_active(CHANGE_SESSION, s, false);
 }
 
-static void
-yield_tunnel(tunn_id t)
+void
+repl_state_yield_tunnel(tunn_id t)
 {
 	if (!change_was_active(CHANGE_TUNNEL, t))
 		return;
@@ -184,7 +182,7 @@ drop_session(sess_id id)
 	const struct session *s = session_get(id);
 	uint8_t in = s->filter_in, out = s->filter_out;
 
-	yield_session(id);
+	repl_state_yield_session(id);
 	session_forwarding(id, false);
 	addr_unmirror(id);
 	hook_remove(id);
@@ -201,7 +199,7 @@ drop_tunnel(tunn_id t)
 
 	while ((s = session_first_of_tunnel(t)))
 		drop_session(s);
-	yield_tunnel(t);
+	repl_state_yield_tunnel(t);
 	hook_tunnel_member()->remove(t);
 	tunnel_free(t);
 }
@@ -262,9 +260,8 @@ set_last_seen(const struct repl_session *r)
 	f->last_data = r->age_ds < NEW_DS ? loop_now_ds() : 0;
 }
 
-/* -1: its place is not free, or its tunnel's ids are used otherwise. */
-static int
-place(const struct repl_session *r)
+int
+repl_state_place_session(const struct repl_session *r)
 {
 	bool anew = !session_export(r->id, &before), moves = anew || !same_addresses(r);
 	uint8_t in = 0, out = 0;
@@ -307,15 +304,15 @@ session_install(const struct repl_session *r)
 	if (!tunnel_get((tunn_id)r->rec.tunnel))
 		return INSTALL_EARLY;
 	make_way(r);
-	yield_session(r->id);
-	if (place(r) < 0)
+	repl_state_yield_session(r->id);
+	if (repl_state_place_session(r) < 0)
 		return INSTALL_REFUSED;
 	change_set_version(CHANGE_SESSION, r->id, r->version);
 	return INSTALL_DONE;
 }
 
-static int
-place_tunnel(const struct repl_tunnel *r)
+int
+repl_state_place_tunnel(const struct repl_tunnel *r)
 {
 	int local = udp_local_of(r->local_ip);
 	struct tunnel t = {
@@ -368,8 +365,8 @@ tunnel_install(const struct repl_tunnel *r)
 	if (r->version <= change_version(CHANGE_TUNNEL, r->id))
 		return INSTALL_OLD;
 	make_way_for_tunnel(r);
-	yield_tunnel((tunn_id)r->id);
-	if (place_tunnel(r) < 0)
+	repl_state_yield_tunnel((tunn_id)r->id);
+	if (repl_state_place_tunnel(r) < 0)
 		return INSTALL_REFUSED;
 	change_set_version(CHANGE_TUNNEL, r->id, r->version);
 	return INSTALL_DONE;
@@ -413,270 +410,25 @@ tunnel_remove(tunn_id id, uint64_t version)
 
 /* --- adopting --- */
 
-static void
-adopt_tunnel(tunn_id t)
+void
+repl_state_adopt_tunnel(tunn_id t)
 {
 	if (!tunnel_get(t) || change_is_active(CHANGE_TUNNEL, t))
 		return;
-	yield_tunnel(t);
+	repl_state_yield_tunnel(t);
 	change_set_active(CHANGE_TUNNEL, t, true);
 	hook_tunnel_member()->adopt(t);
 }
 
-/* Nothing ends a session in here: who has woken it goes on with it. */
-static void
-adopt_session(sess_id s)
+void
+repl_state_adopt_session(sess_id s)
 {
 	if (!session_get(s) || change_is_active(CHANGE_SESSION, s))
 		return;
-	adopt_tunnel((tunn_id)session_get(s)->tunnel);
-	yield_session(s);
+	repl_state_adopt_tunnel((tunn_id)session_get(s)->tunnel);
+	repl_state_yield_session(s);
 	change_set_active(CHANGE_SESSION, s, true);
 	hook_adopt(s);
-}
-
-/* --- offers --- */
-
-static bool
-is_same_tunnel(tunn_id t, const struct repl_tunnel *r)
-{
-	const struct tunnel *tun = tunnel_get(t);
-
-	return tun->peer_tid == r->peer_tid && tun->peer_ip == r->peer_ip;
-}
-
-void
-tunnel_match(const struct repl_tunnel *r)
-{
-	tunn_id same = tunnel_by_wire(r->wire_tid);
-
-	if (r->id == 0 || r->id > conf->max_tunnels)
-		return;
-	offered[r->id] = same && is_same_tunnel(same, r) ? (uint16_t)same : 0;
-}
-
-void
-tunnel_resync(const struct repl_tunnel *r)
-{
-	tunn_id t = r->id && r->id <= conf->max_tunnels ? offered[r->id] : 0;
-
-	if (!t || !tunnel_get(t))
-		return;
-	yield_tunnel(t);
-	adopt_tunnel(t);
-}
-
-/* The place for what is offered: of the same thing, its own one, or another; 0: none. */
-static uint32_t
-place_for(uint32_t same, uint32_t own, bool own_is_free, uint32_t other)
-{
-	return same ? same : own_is_free ? own : other;
-}
-
-/* The LAC's SCCRQ has come to us as well, and to him in vain. */
-static bool
-was_opened_here(const struct repl_tunnel *r)
-{
-	tunn_id t = tunnel_by_peer(r->peer_ip, r->peer_port, r->peer_tid);
-
-	return t && r->state == TUNNEL_OPENING && tunnel_get(t)->wire_tid != r->wire_tid;
-}
-
-enum install
-tunnel_offer(const struct repl_tunnel *r)
-{
-	tunn_id same = tunnel_by_wire(r->wire_tid);
-	struct repl_tunnel copy = *r;
-
-	if (r->id == 0 || r->id > conf->max_tunnels || r->wire_tid == 0 || r->state == TUNNEL_FREE)
-		return INSTALL_REFUSED;
-	if (r->state == TUNNEL_DIEING)
-		return INSTALL_OLD; /* it may live on here: he heard nobody, perhaps */
-	offered[r->id] = 0;
-	if ((same && !is_same_tunnel(same, r)) || was_opened_here(r))
-		return INSTALL_OLD;
-	copy.id = place_for(same, r->id, tunnel_get((tunn_id)r->id) == NULL, tunnel_free_place());
-	if (!copy.id)
-		return INSTALL_REFUSED;
-	yield_tunnel((tunn_id)copy.id);
-	if (place_tunnel(&copy) < 0)
-		return INSTALL_REFUSED;
-	offered[r->id] = (uint16_t)copy.id;
-	change_mark(CHANGE_TUNNEL, copy.id);
-	adopt_tunnel((tunn_id)copy.id);
-	return INSTALL_DONE;
-}
-
-/*
- * The address of the younger of two sessions is the other's: he gets another one, of which IPCP
- * tells him since the session does not forward when it is adopted; or the session ends, when only
- * this address would do.
- */
-static void
-leave_address(sess_id s, uint32_t old, bool up)
-{
-	const struct sess_end end = {
-		.cause = TERM_NAS_REQUEST,
-		.result = 3, /* RFC 2661 4.4.2: administrative reasons */
-		.message = "its address is an older session's",
-	};
-	bool replaced;
-
-	yield_session(s);
-	session_forwarding(s, false);
-	replaced = addr_replace(s, old, up);
-	adopt_session(s);
-	slog(session_get(s), LOG_WARNING,
-	    "address %s is an older session's of another master: now %s", ip4_text(old),
-	    replaced ? "another one" : "none");
-	if (!replaced)
-		hook_close(s, &end);
-}
-
-/* True: what is offered may have its address. Else it is an older session's of ours. */
-static bool
-settle_address(const struct repl_session *r)
-{
-	sess_id owner = r->rec.ip4 && !r->rec.down ? iptab_exact(r->rec.ip4, 32) : 0;
-
-	if (!owner || owner == r->id)
-		return true;
-	if (session_age(session_get(owner)) >= r->age_ds / 10)
-		return false;
-	session_export(owner, &before);
-	leave_address(owner, r->rec.ip4, before.ppp.announced);
-	return true;
-}
-
-/* Length of the route in a note when another session has it; 0: it has not, or it is none. */
-static uint8_t
-anothers_route(const struct note *n, sess_id s)
-{
-	struct note_route route;
-	sess_id owner;
-
-	if (n->kind != NOTE_ROUTE)
-		return 0;
-	memcpy(&route, n->data, sizeof(route));
-	owner = iptab_exact(route.addr, route.len);
-	return owner && owner != s ? route.len : 0;
-}
-
-/* Routes that are another session's here: what is offered waits for them, but does not for one of a
- * single address (addr.c). */
-static void
-wait_for_routes(struct repl_session *r)
-{
-	uint16_t pos = 0, at = 0, kept = 0;
-	struct note n;
-	uint8_t len;
-
-	for (; repl_next_note(r, &pos, &n); at = pos) {
-		len = anothers_route(&n, r->id);
-		if (len == 32)
-			continue;
-		if (len)
-			r->notes[at] = NOTE_WAITS;
-		memmove(r->notes + kept, r->notes + at, pos - (size_t)at);
-		kept = (uint16_t)(kept + pos - at);
-	}
-	r->notes_len = kept;
-}
-
-/*
- * A LAC has one call by an id of its. Of two that are known by it each master may have one: the
- * LAC's is the later one, or that which is open. True: that is `other`, of ours.
- */
-static bool
-is_outdated(const struct repl_session *r, sess_id other)
-{
-	const struct session *s = session_get(other);
-
-	if (r->rec.state != s->state)
-		return r->rec.state == SESS_OPENING;
-	return r->age_ds >= loop_now_ds() - s->began_ds;
-}
-
-static void
-end_outdated(sess_id s)
-{
-	static const struct sess_end end = {
-		.cause = TERM_LOST_CARRIER,
-		.message = "the LAC uses the id again",
-	};
-
-	hook_session_down(s, &end);
-	hook_session(s, SESS_EV_GONE);
-	session_free(s);
-}
-
-/* What is offered under the id and tunnel it has here; false: there is nothing to take. */
-static bool
-here(const struct repl_session *r, struct repl_session *copy)
-{
-	tunn_id t = r->rec.tunnel <= conf->max_tunnels ? offered[r->rec.tunnel] : 0;
-	sess_id same, other;
-
-	if (!t || !tunnel_get(t))
-		return false;
-	*copy = *r;
-	copy->rec.tunnel = t;
-	same = session_by_wire(tunnel_get(t)->wire_tid, r->rec.wire_sid);
-	if (same && session_get(same)->unique != r->rec.unique)
-		return false;
-	other = session_by_peer(t, r->rec.peer_sid);
-	if (other && other != same) {
-		if (is_outdated(r, other))
-			return false;
-		end_outdated(other);
-	}
-	copy->id = place_for(same, r->id, session_get(r->id) == NULL, session_free_place());
-	return copy->id != 0;
-}
-
-enum install
-session_offer(const struct repl_session *r)
-{
-	static struct repl_session copy;
-	bool keeps;
-
-	if (r->id == 0 || r->id > conf->max_sessions || r->rec.state == SESS_FREE)
-		return INSTALL_REFUSED;
-	if (r->rec.down || r->rec.state == SESS_CLOSING || !here(r, &copy))
-		return INSTALL_OLD;
-	keeps = settle_address(&copy);
-	if (!keeps) {
-		copy.rec.ip4 = 0;
-		copy.on = 0;
-	}
-	wait_for_routes(&copy);
-	yield_session(copy.id);
-	if (place(&copy) < 0)
-		return INSTALL_REFUSED;
-	change_mark(CHANGE_SESSION, copy.id);
-	if (keeps)
-		adopt_session(copy.id);
-	else
-		leave_address(copy.id, r->rec.ip4, r->ppp.announced);
-	return INSTALL_DONE;
-}
-
-enum install
-session_ended_elsewhere(const struct repl_ended *r)
-{
-	static const struct sess_end end = {
-		.cause = TERM_LOST_CARRIER,
-		.elsewhere = true,
-		.message = "at another master",
-	};
-	sess_id id = session_by_unique(r->unique);
-
-	if (!id || id != session_by_wire(r->wire_tid, r->wire_sid))
-		return INSTALL_OLD;
-	hook_session_down(id, &end);
-	hook_session(id, SESS_EV_GONE);
-	session_free(id);
-	return INSTALL_DONE;
 }
 
 /* --- the walk --- */
@@ -697,8 +449,8 @@ static void
 on_walk(uint32_t unused)
 {
 	(void)unused;
-	walking = walk.yields ? !walk_batch(yield_tunnel, yield_session)
-			      : !walk_batch(adopt_tunnel, adopt_session);
+	walking = walk.yields ? !walk_batch(repl_state_yield_tunnel, repl_state_yield_session)
+			      : !walk_batch(repl_state_adopt_tunnel, repl_state_adopt_session);
 	if (walking) {
 		timer_set(&walk.timer, MS(TIMER_TICK_MS));
 		return;
@@ -716,8 +468,8 @@ begin_walk(bool yields, void (*done)(void))
 	walk.t = walk.s = 1;
 	walk.done = done;
 	timer_stop(&walk.timer);
-	hook_wake_session = yields ? NULL : adopt_session;
-	hook_wake_tunnel = yields ? NULL : adopt_tunnel;
+	hook_wake_session = yields ? NULL : repl_state_adopt_session;
+	hook_wake_tunnel = yields ? NULL : repl_state_adopt_tunnel;
 	on_walk(0);
 }
 
@@ -725,7 +477,7 @@ void
 repl_state_adopt(void (*done)(void))
 {
 	change_new_mastership();
-	memset(offered, 0, (conf->max_tunnels + (size_t)1) * sizeof(*offered));
+	repl_offer_begin();
 	hook_role(true);
 	begin_walk(false, done);
 }
@@ -747,6 +499,5 @@ void
 repl_state_init(void)
 {
 	timer_init(&walk.timer, on_walk, 0);
-	offered =
-	    shm_map_private("tunnels offered", (conf->max_tunnels + (size_t)1) * sizeof(*offered));
+	repl_offer_init();
 }

@@ -49,30 +49,6 @@ enum install chan_install(const struct repl_chan *r);
 enum install session_remove(sess_id id, uint64_t version);
 enum install tunnel_remove(tunn_id id, uint64_t version);
 
-/*
- * --- on a master that gets an OFFER of one that steps down ---
- *
- * Whether it is news is the caller's to know: versions of two masters cannot be compared. Taken
- * under another id when the place is not free, marked as changed, and adopted. INSTALL_OLD: another
- * of ours has the wire id. On a conflict of addresses the older session keeps it and the other one
- * gets another, or ends when its address was not the pool's. Tunnels come before their sessions.
- */
-
-enum install session_offer(const struct repl_session *r);
-enum install tunnel_offer(const struct repl_tunnel *r);
-
-/* Which of ours each of his tunnels is, in front of its sessions, whether or not it is taken. A
- * session whose tunnel is none of ours is not taken, whatever else has the tunnel's id here. */
-void tunnel_match(const struct repl_tunnel *r);
-
-/* Both of us went on with this one: the peer may have spoken with the other, so the numbers of the
- * control channel are found again as behind a takeover. */
-void tunnel_resync(const struct repl_tunnel *r);
-
-/* He has ended it, with a Stop: it goes without one, and without a word to the peer. INSTALL_OLD:
- * we have no such session. */
-enum install session_ended_elsewhere(const struct repl_ended *r);
-
 /* --- the role. role_set() comes first. --- */
 
 /*
@@ -90,5 +66,19 @@ void repl_state_yield(void (*done)(void));
 
 /* No walk is under way. */
 bool repl_state_settled(void);
+
+/* --- for repl_offer.c: the steps of all this, of one --- */
+
+/* -1: its place is not free, or its tunnel's ids are used otherwise. */
+int repl_state_place_session(const struct repl_session *r);
+int repl_state_place_tunnel(const struct repl_tunnel *r);
+
+/* From active to passive, silently. */
+void repl_state_yield_session(sess_id s);
+void repl_state_yield_tunnel(tunn_id t);
+
+/* And back. Nothing ends a session in here: who has woken it goes on with it. */
+void repl_state_adopt_session(sess_id s);
+void repl_state_adopt_tunnel(tunn_id t);
 
 #endif

@@ -21,6 +21,7 @@
 #include "l2tp_chan.h"
 #include "loop.h"
 #include "ppp.h"
+#include "repl_offer.h"
 #include "repl_state.h"
 #include "radius.h"
 #include "role.h"
