@@ -90,12 +90,6 @@ cp_put(struct wr *w, uint8_t type, const void *val, size_t len)
 }
 
 void
-cp_put_flag(struct wr *w, uint8_t type)
-{
-	cp_put(w, type, NULL, 0);
-}
-
-void
 cp_put_u16(struct wr *w, uint8_t type, uint16_t v)
 {
 	const uint8_t val[2] = { (uint8_t)(v >> 8), (uint8_t)v };

@@ -74,7 +74,6 @@ size_t cp_end(struct wr *w);
 
 /* Options. cp_put_be32 takes network order. */
 void cp_put(struct wr *w, uint8_t type, const void *val, size_t len);
-void cp_put_flag(struct wr *w, uint8_t type);
 void cp_put_u16(struct wr *w, uint8_t type, uint16_t v);
 void cp_put_u32(struct wr *w, uint8_t type, uint32_t v);
 void cp_put_be32(struct wr *w, uint8_t type, uint32_t v);

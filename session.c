@@ -682,8 +682,9 @@ session_drop_scratch(sess_id id)
 		WRITE(id, note_free(&s->scratch));
 }
 
-uint16_t
-session_mtu(const struct session *s)
+/* The session MTU: the least of our tun's, the peer's MRU and Framed-MTU. */
+static uint16_t
+mtu_of(const struct session *s)
 {
 	uint16_t mtu = MIN(config_mru(), s->peer_mru);
 
@@ -718,7 +719,7 @@ session_forwarding(sess_id id, bool on)
 	f->peer_port = htons(t->peer_port);
 	f->peer_tid = htons(t->peer_tid);
 	f->peer_sid = htons(s->peer_sid);
-	f->mtu = session_mtu(s);
+	f->mtu = mtu_of(s);
 	f->ip4 = s->ip4;
 	f->tunnel = (uint16_t)s->tunnel;
 	f->local = t->local;

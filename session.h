@@ -281,9 +281,6 @@ int session_replace_notes(sess_id id, uint8_t kind, const struct note *with, uns
 /* Forgets the notes that only PPP needs (struct session, scratch). */
 void session_drop_scratch(sess_id id);
 
-/* The session MTU: the least of our tun's, the peer's MRU and Framed-MTU. */
-uint16_t session_mtu(const struct session *s);
-
 /* Works out the fast part afresh from session and tunnel, and sets or clears SF_ON. */
 void session_forwarding(sess_id id, bool on);
 

@@ -226,23 +226,3 @@ cksum_fold(uint32_t sum)
 		sum = (sum & 0xffff) + (sum >> 16);
 	return (uint16_t)~sum;
 }
-
-void *
-xmalloc(size_t size)
-{
-	void *p = calloc(1, size);
-
-	if (!p)
-		fatal("no memory for %zu octets", size);
-	return p;
-}
-
-char *
-xstrdup(const char *s)
-{
-	char *copy = strdup(s);
-
-	if (!copy)
-		fatal("no memory");
-	return copy;
-}

@@ -42,12 +42,8 @@ bool str_copy_n(char *to, size_t size, const void *from, size_t len);
 /* Whole number in base 10 within min..max; false otherwise. */
 bool parse_uint(const char *text, uint64_t min, uint64_t max, uint64_t *value);
 
-/* Internet checksum (RFC 1071) over `n` octets, going on from `sum`; fold gives the final 16 bits. */
+/* Internet checksum (RFC 1071) over `n` octets, going on from `sum`; fold gives its 16 bits. */
 uint32_t cksum_add(uint32_t sum, const void *data, size_t n);
 uint16_t cksum_fold(uint32_t sum);
-
-/* malloc for start-up only: ends the process when there is none. */
-void *xmalloc(size_t size);
-char *xstrdup(const char *s);
 
 #endif

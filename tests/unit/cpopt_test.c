@@ -77,8 +77,8 @@ the_same_written(void **state)
 	cp_put_u16(&w, 1, 1500);
 	cp_put(&w, 3, "\xc2\x23\x05", 3);
 	cp_put_u32(&w, 5, 0x12345678);
-	cp_put_flag(&w, 7);
-	cp_put_flag(&w, 8);
+	cp_put(&w, 7, NULL, 0);
+	cp_put(&w, 8, NULL, 0);
 	assert_int_equal(cp_end(&w), sizeof(request));
 	assert_memory_equal(buf, request, sizeof(request));
 }

@@ -173,18 +173,6 @@ checksums(void **state)
 	}
 }
 
-static void
-start_up_memory(void **state)
-{
-	char *p = xmalloc(16), *copy = xstrdup("text");
-
-	(void)state;
-	assert_int_equal(p[0] | p[15], 0);
-	assert_string_equal(copy, "text");
-	free(p);
-	free(copy);
-}
-
 int
 main(void)
 {
@@ -197,7 +185,6 @@ main(void)
 		cmocka_unit_test(strings),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(checksums),
-		cmocka_unit_test(start_up_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
