@@ -31,6 +31,7 @@ static struct {
 	const char *auth_text;
 	uint16_t cdn_result, cdn_error;
 	const char *cdn_text;
+	const char *lcp_text;
 } job;
 
 static struct tunnel_profile *tunnel_profiles;
@@ -211,6 +212,8 @@ note_failure(const struct session *s)
 	job.by_why[s->why <= WHY_PPP ? s->why : WHY_NONE]++;
 	if (s->why == WHY_AUTH)
 		job.auth_text = s->text;
+	if (s->why == WHY_LCP)
+		job.lcp_text = s->text;
 	if (s->why == WHY_CDN) {
 		job.cdn_result = s->result;
 		job.cdn_error = s->error;
@@ -344,7 +347,8 @@ report_job(struct run *r, uint32_t first)
 	if (job.by_why[WHY_TUNNEL])
 		cmd_reply(r, "tunnel_lost=%u", job.by_why[WHY_TUNNEL]);
 	if (job.by_why[WHY_LCP])
-		cmd_reply(r, "lcp_terminated=%u", job.by_why[WHY_LCP]);
+		cmd_reply(r, "lcp_terminated=%u lcp_text=\"%s\"", job.by_why[WHY_LCP],
+		    job.lcp_text ? job.lcp_text : "");
 	if (job.failed + job.no_room)
 		cmd_fail(r, "%u of %u sessions failed", job.failed + job.no_room, job.want);
 }

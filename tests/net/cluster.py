@@ -558,6 +558,9 @@ class Load:
         self.up.received, self.up.corrupt = int(sunk["packets"]), int(sunk["corrupt"] + sunk["wrong_source"])
 
 
+Bad = collections.namedtuple("Bad", "answer closed failed")  # what the LAC says of a round; and of each call that failed
+
+
 class Churn:
     """A LAC whose calls come and go without end, so that there are always control messages in flight."""
 
@@ -589,9 +592,10 @@ class Churn:
         self.made += self.calls
         if answer["ok"]:
             wait_for(self._pass, "an echo through each new call", 60)  # only then is a call up for the LNS, too
+        failed = [] if answer["ok"] else [one for one in self.lac.items("list session=all") if one["state"] != "up"]
         closed = self.lac.do("close session=all", 120)
         if not answer["ok"] or not closed["ok"]:
-            self.bad.append((answer, closed))
+            self.bad.append(Bad(answer, closed, failed))
         self.lac.do("forget")
 
     def _pass(self):

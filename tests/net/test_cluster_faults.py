@@ -129,8 +129,8 @@ class Trial:
         for direction in self.load.up, self.load.down:
             assert direction.corrupt == 0
             assert direction.gap <= self.gap, str(direction)
-        assert sum(int(answer.get("failed", 0)) for answer, _ in self.churn.bad) <= self.failing, self.churn.bad[:3]
-        assert all(closed["ok"] for _, closed in self.churn.bad), self.churn.bad[:3]
+        assert sum(int(bad.answer.get("failed", 0)) for bad in self.churn.bad) <= self.failing, self.churn.bad[:3]
+        assert all(bad.closed["ok"] for bad in self.churn.bad), self.churn.bad[:3]
         assert max(self.watch.by_router.longest.values(), default=0) <= OBEY, self.watch.by_router.longest
         assert max(self.watch.by_rule.longest.values(), default=0) <= SETTLE, self.watch.by_rule.longest
         count = lac.do("count")
