@@ -49,8 +49,10 @@ enum {
 	FIRST_RETRY_SEC = 1,
 	LONGEST_RETRY_SEC = 8,
 	SPLIT_RETRIES = 3, /* while he may be heard by others: time is left when they are back */
-	GAP_SEC = 4,   /* in which a peer has repeated what was not acknowledged (1, 2 s behind) */
-	DOUBT_SEC = 8, /* the same where that is less likely the reason (1, 2, 4 s behind) */
+	GAP_DS = 25, /* for so long a peer has repeated what was not acknowledged (1, 2 s behind) */
+	DOUBT_DS = 65, /* the same where that is less likely the reason (1, 2, 4 s behind) */
+	LATE_DS = 20,  /* a repetition may be */
+	OVER_DS = 300, /* behind which there is none */
 };
 
 /* A queued message, out or ahead of its turn in. */
@@ -58,7 +60,8 @@ struct cell {
 	uint32_t next; /* cell id; 0: last */
 	uint16_t ns;
 	uint16_t len;
-	uint16_t wire_sid; /* of one that came in */
+	uint16_t wire_sid;	    /* of one that came in */
+	uint32_t first_ds, last_ds; /* of one that came in: when, and when last */
 	uint8_t data[];
 };
 
@@ -420,7 +423,7 @@ static void
 watch_gap(struct chan *c)
 {
 	if (c->early && (c->nr_lags || doubt) && !timer_running(&c->gap))
-		timer_set(&c->gap, SEC(c->nr_lags ? GAP_SEC : DOUBT_SEC));
+		timer_set(&c->gap, SEC(1));
 }
 
 /*
@@ -436,6 +439,7 @@ keep_early(tunn_id t, const struct l2tp_hdr *h, struct rd avps)
 	struct cell *m;
 
 	if (*link && early_get(*link)->ns == h->ns) {
+		early_get(*link)->last_ds = loop_now_ds();
 		COUNT(control_duplicate);
 		return;
 	}
@@ -449,6 +453,7 @@ keep_early(tunn_id t, const struct l2tp_hdr *h, struct rd avps)
 	memcpy(m->data, avps.pos, m->len);
 	m->ns = h->ns;
 	m->wire_sid = h->wire_sid;
+	m->first_ds = m->last_ds = loop_now_ds();
 	m->next = *link;
 	if (!m->next)
 		c->early_tail = id;
@@ -516,6 +521,44 @@ number_queue(struct chan *c)
 		c->ns = ns;
 }
 
+/*
+ * The peer repeats it to us, each time after twice as long, so it is not acknowledged. One that he
+ * should have repeated and has not was acknowledged by another master, as what is missing was.
+ */
+static bool
+is_repeated(const struct chan *c, const struct cell *m)
+{
+	uint32_t for_ds = m->last_ds - m->first_ds;
+
+	return for_ds >= (c->nr_lags ? GAP_DS : DOUBT_DS) &&
+	       loop_now_ds() - m->last_ds <= for_ds + LATE_DS;
+}
+
+static void
+drop_first_early(struct chan *c)
+{
+	uint32_t id = c->early;
+
+	c->early = early_get(id)->next;
+	c->n_early--;
+	idset_give(&early_pool.ids, id);
+}
+
+/* The first that is repeated is the peer's next. False: there is none yet. */
+static bool
+find_next(struct chan *c)
+{
+	uint32_t id = c->early;
+
+	while (id && !is_repeated(c, early_get(id)))
+		id = early_get(id)->next;
+	while (id && c->early != id)
+		drop_first_early(c);
+	while (!id && c->early && loop_now_ds() - early_get(c->early)->last_ds > OVER_DS)
+		drop_first_early(c);
+	return id != 0;
+}
+
 /* The peer had the time to repeat what is missing: it had been acknowledged. */
 static void
 on_gap(uint32_t t)
@@ -524,6 +567,10 @@ on_gap(uint32_t t)
 
 	if (!tunnel_get(t) || !c->early || !(c->nr_lags || doubt) || !role_is_master())
 		return;
+	if (!find_next(c)) {
+		watch_gap(c);
+		return;
+	}
 	tlog(tunnel_get(t), LOG_INFO, "the peer's messages up to %u had another master",
 	    early_get(c->early)->ns);
 	c->nr_lags = false;
