@@ -295,11 +295,17 @@ waits(enum cp_state state)
 	return state >= CP_CLOSING && state <= CP_ACK_SENT;
 }
 
+uint8_t
+cp_full_tries(void)
+{
+	return (uint8_t)MIN(conf->ppp_max_configure, UINT8_MAX);
+}
+
 static void
 set_counters(struct cp *cp, unsigned int actions)
 {
 	if (actions & IRC)
-		cp->tries = (uint8_t)MIN(conf->ppp_max_configure, UINT8_MAX);
+		cp->tries = cp_full_tries();
 	if (actions & IRT)
 		cp->tries = MAX_TERMINATE;
 	if (actions & ZRC)

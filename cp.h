@@ -93,6 +93,9 @@ void cp_set_opened(const struct cp_proto *p, sess_id s);
 /* From the protocol's timer callback. */
 void cp_timeout(const struct cp_proto *p, sess_id s);
 
+/* The restart counter for Configure-Requests at its full height. */
+uint8_t cp_full_tries(void);
+
 /* An identifier for a packet of our own accord: each has another (RFC 1661 5). */
 uint8_t cp_new_id(struct cp *cp);
 
