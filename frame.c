@@ -142,6 +142,12 @@ frame_keep_early(sess_id s, struct rd frame)
 	COUNT(rx_early_frames);
 }
 
+bool
+frame_has_early(sess_id s)
+{
+	return numbers[s].early != 0;
+}
+
 void
 frame_replay_early(sess_id s)
 {
@@ -156,16 +162,23 @@ frame_replay_early(sess_id s)
 	}
 }
 
-static void
-forget(sess_id s)
+void
+frame_drop_early(sess_id s)
 {
 	uint16_t id = numbers[s].early, next;
 
-	numbers[s] = (struct numbers){ 0 };
+	numbers[s].early = 0;
 	for (; id; id = next) {
 		next = cells[id].next;
 		idset_give(&cell_ids, id);
 	}
+}
+
+static void
+forget(sess_id s)
+{
+	frame_drop_early(s);
+	numbers[s] = (struct numbers){ 0 };
 }
 
 void

@@ -29,8 +29,10 @@ bool frame_in_sequence(sess_id s, uint16_t ns);
  */
 void frame_keep_early(sess_id s, struct rd frame);
 
-/* Gives the kept frames to hook_frame() in order, and forgets them. */
+/* Whether there are any; gives them to hook_frame() in order, and forgets them; or only forgets. */
+bool frame_has_early(sess_id s);
 void frame_replay_early(sess_id s);
+void frame_drop_early(sess_id s);
 
 /* A new master goes on with the numbers of a session that wants them. */
 extern const struct hook_member frame_member;

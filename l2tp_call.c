@@ -21,6 +21,7 @@
 #include "l2tp_chan.h"
 #include "l2tp_say.h"
 #include "ll.h"
+#include "loop.h"
 #include "note.h"
 #include "role.h"
 #include "shm.h"
@@ -33,9 +34,9 @@
 
 enum {
 	MSG_MAX = 1400,
-	OPEN_SEC = 60,	    /* for the LAC to go on with a call it began */
-	OPEN_MORE_SEC = 10, /* the same each time it cannot, for messages that are late */
+	OPEN_SEC = 60, /* for the LAC to go on with a call it began */
 	OPEN_LONGEST_SEC = 300,
+	ICCN_SEC = 5,	    /* between two looks; in which a LAC has repeated itself */
 	SET_UP_MOST = 2048, /* calls in set-up at a time */
 	SET_UP_SEC = 2,	    /* one that takes longer waits for something else than us */
 };
@@ -45,8 +46,11 @@ struct call {
 	struct timer timer;  /* for the set-up, then for the ICCN */
 	struct id_link link; /* in its tunnel's `waiting` */
 	bool waits;
-	bool counted; /* in set_up */
-	bool carried; /* in its carrier's sessions */
+	bool counted;	   /* in set_up */
+	bool carried;	   /* in its carrier's sessions */
+	bool shared;	   /* another master may have had its ICCN */
+	bool late;	   /* went on without that, which may still come */
+	uint32_t since_ds; /* the ICCN is awaited */
 };
 
 /* What the calls of a tunnel have together. */
@@ -136,6 +140,7 @@ send_icrp(sess_id s)
 
 	set_up++;
 	calls[s].counted = true;
+	calls[s].since_ds = loop_now_ds();
 	timer_set(&calls[s].timer, SEC(SET_UP_SEC));
 	ctl_begin(&w, CTL_ICRP);
 	l2tp_say_id(sess->tunnel, &w, AVP_ASSIGNED_SESSION_ID, sess->wire_sid);
@@ -262,16 +267,62 @@ l2tp_call_reconfigure(void)
 
 /* --- timers --- */
 
+/* What the ICCN begins. */
+static void
+open_call(sess_id s)
+{
+	session_set_state(s, SESS_OPEN);
+	session_forwarding(s, false);
+	hook_call_up(s);
+}
+
+/* He speaks PPP, so the LAC has said its ICCN; and it does not say it again, so another master had
+ * it. */
+static bool
+has_had_iccn(sess_id s)
+{
+	return calls[s].shared && frame_has_early(s) && l2tp_chan_settled(session_get(s)->tunnel);
+}
+
+/* What he has said over and over is said again: answered all at once it would begin anew each time.
+ */
+static void
+go_on_without_iccn(sess_id s)
+{
+	frame_drop_early(s);
+	slog(session_get(s), LOG_INFO, "the ICCN was another master's");
+	calls[s].late = true;
+	open_call(s);
+}
+
+/* What the LAC says may go to another master: it is silent here since the call began. */
+static bool
+is_elsewhere(const struct session *sess)
+{
+	uint32_t silence_ds = loop_now_ds() - tunnel_get((tunn_id)sess->tunnel)->last_packet;
+
+	return role_is_split() && silence_ds >= (loop_now_ds() - sess->began_ds) / 2;
+}
+
 /*
  * Neither our ICRP nor the ICCN can overtake what is in front of them: a call is not given up
  * while its tunnel waits for lost messages, as one over a bad link does for minutes when all
  * its calls come at once.
  */
+static bool
+may_come(sess_id s)
+{
+	const struct session *sess = session_get(s);
+
+	return loop_seconds_since(calls[s].since_ds) < OPEN_SEC || is_elsewhere(sess) ||
+	       (session_age(sess) < OPEN_LONGEST_SEC && !l2tp_chan_settled(sess->tunnel));
+}
+
 static void
 on_call_timeout(uint32_t s)
 {
 	const struct session *sess = session_get(s);
-	struct sess_end end = {
+	const struct sess_end end = {
 		.cause = TERM_LOST_CARRIER,
 		.result = CDN_NOT_IN_TIME,
 		.message = "no ICCN came",
@@ -279,8 +330,11 @@ on_call_timeout(uint32_t s)
 
 	if (!sess || sess->state != SESS_OPENING)
 		return;
-	if (session_age(sess) < OPEN_LONGEST_SEC && !l2tp_chan_settled(sess->tunnel))
-		timer_set(&calls[s].timer, SEC(OPEN_MORE_SEC));
+	calls[s].shared = calls[s].shared || role_is_split();
+	if (has_had_iccn(s))
+		go_on_without_iccn(s);
+	else if (may_come(s))
+		timer_set(&calls[s].timer, SEC(ICCN_SEC));
 	else
 		l2tp_call_end(s, &end, true);
 }
@@ -294,7 +348,7 @@ on_call_timer(uint32_t s)
 		on_call_timeout(s);
 		return;
 	}
-	timer_set(&calls[s].timer, SEC(OPEN_SEC - SET_UP_SEC));
+	timer_set(&calls[s].timer, SEC(ICCN_SEC));
 	set_up_over(s);
 }
 
@@ -325,6 +379,7 @@ l2tp_call_request(tunn_id t, const struct ctl_msg *msg)
 		l2tp_call_refuse(t, msg, CDN_NO_FACILITY, 0, "no room for more sessions");
 		return;
 	}
+	calls[s].shared = calls[s].late = false;
 	carry(s);
 	avp_text(called, sizeof(called), &msg->called);
 	avp_text(calling, sizeof(calling), &msg->calling);
@@ -345,13 +400,19 @@ keep_proxy_avp(sess_id s, const struct ctl_msg *msg, uint16_t type, const struct
 }
 
 static void
+set_speeds(sess_id s, const struct ctl_msg *msg)
+{
+	session_set_speeds(
+	    s, msg->tx_speed, CTL_HAS(msg, AVP_RX_CONNECT_SPEED) ? msg->rx_speed : msg->tx_speed);
+}
+
+static void
 take_iccn(sess_id s, const struct ctl_msg *msg)
 {
 	uint8_t numbers[3] = { (uint8_t)(msg->proxy_type >> 8), (uint8_t)msg->proxy_type,
 		msg->proxy_id };
 
-	session_set_speeds(
-	    s, msg->tx_speed, CTL_HAS(msg, AVP_RX_CONNECT_SPEED) ? msg->rx_speed : msg->tx_speed);
+	set_speeds(s, msg);
 	session_set_sequencing(s, CTL_HAS(msg, AVP_SEQUENCING_REQUIRED));
 	keep_proxy_avp(s, msg, AVP_INITIAL_RECEIVED_LCP, &msg->initial_rx_lcp);
 	keep_proxy_avp(s, msg, AVP_LAST_SENT_LCP, &msg->last_tx_lcp);
@@ -361,9 +422,7 @@ take_iccn(sess_id s, const struct ctl_msg *msg)
 	keep_proxy_avp(s, msg, AVP_PROXY_AUTHEN_RESPONSE, &msg->proxy_response);
 	if (CTL_HAS(msg, AVP_PROXY_AUTHEN_TYPE) && CTL_HAS(msg, AVP_PROXY_AUTHEN_ID))
 		session_add_note(s, NOTE_PROXY, AVP_PROXY_AUTHEN_TYPE, numbers, sizeof(numbers));
-	session_set_state(s, SESS_OPEN);
-	session_forwarding(s, false);
-	hook_call_up(s);
+	open_call(s);
 	frame_replay_early(s);
 }
 
@@ -449,6 +508,11 @@ l2tp_call_event(sess_id s, const struct ctl_msg *msg)
 		fn(s, msg);
 		return;
 	}
+	if (msg->type == CTL_ICCN && calls[s].late) {
+		calls[s].late = false;
+		set_speeds(s, msg);
+		return;
+	}
 	COUNT(control_unexpected);
 	slog_limit(sess, LOG_WARNING, "%s in the wrong state", ctl_type_name(msg->type));
 	if (sess->state != SESS_CLOSING) /* RFC 2661 7.4.2: clean up */
@@ -476,11 +540,14 @@ l2tp_call_adopt(sess_id s)
 	const struct session *sess = session_get(s);
 
 	timer_init(&calls[s].timer, on_call_timer, s);
+	calls[s].shared = true;
+	calls[s].late = false;
+	calls[s].since_ds = loop_now_ds();
 	carry(s);
 	if (sess->state != SESS_OPENING)
 		return;
 	if (sess->answered)
-		timer_set(&calls[s].timer, SEC(OPEN_SEC));
+		timer_set(&calls[s].timer, SEC(ICCN_SEC));
 	else
 		answer_call((tunn_id)sess->tunnel, s);
 }
