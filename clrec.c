@@ -169,7 +169,8 @@ may_take_session(const struct repl_session *r)
 	sess_id ours = session_by_unique(r->rec.unique);
 
 	if (ours)
-		return change_version(CHANGE_SESSION, ours) <= clstream_base();
+		return change_version(CHANGE_SESSION, ours) <= clstream_base() ||
+		       session_came_up_there(r, ours);
 	return !ended_has(r->rec.unique);
 }
 
@@ -225,7 +226,10 @@ take_session(const struct repl_record *rec)
 {
 	if (!repl_get_session(rec, &session))
 		return INSTALL_REFUSED;
-	return may_take_session(&session) ? session_offer(&session) : INSTALL_OLD;
+	if (may_take_session(&session))
+		return session_offer(&session);
+	session_agree(&session);
+	return INSTALL_OLD;
 }
 
 static enum install

@@ -254,6 +254,30 @@ session_offer(const struct repl_session *r)
 	return INSTALL_DONE;
 }
 
+bool
+session_came_up_there(const struct repl_session *r, sess_id ours)
+{
+	const struct session *s = session_get(ours);
+
+	return r->on && !s->down && s->phase < PPP_NETWORK;
+}
+
+void
+session_agree(const struct repl_session *r)
+{
+	sess_id id = session_by_unique(r->rec.unique);
+	const struct session *s = session_get(id);
+
+	if (!s || s->down || s->state != SESS_OPEN || !s->ip4 || !r->rec.ip4 ||
+	    s->ip4 == r->rec.ip4)
+		return;
+	slog(s, LOG_WARNING, "address %s of another master is %s here: IPCP begins again",
+	    ip4_text(r->rec.ip4), ip4_text(s->ip4));
+	repl_state_yield_session(id);
+	session_forwarding(id, false);
+	repl_state_adopt_session(id);
+}
+
 enum install
 session_ended_elsewhere(const struct repl_ended *r)
 {

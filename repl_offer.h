@@ -23,6 +23,14 @@ void repl_offer_begin(void);
 enum install session_offer(const struct repl_session *r);
 enum install tunnel_offer(const struct repl_tunnel *r);
 
+/* He has served it, and we, in whose place `ours` it is, have got no further than its login: the LAC
+ * was with him. */
+bool session_came_up_there(const struct repl_session *r, sess_id ours);
+
+/* One that is not taken since we have gone on with it as well: the peer may believe what the other
+ * master has told him. What he has to know otherwise he is told again. */
+void session_agree(const struct repl_session *r);
+
 /* Which of ours each of his tunnels is, in front of its sessions, whether or not it is taken. A
  * session whose tunnel is none of ours is not taken, whatever else has the tunnel's id here. */
 void tunnel_match(const struct repl_tunnel *r);

@@ -35,13 +35,13 @@ static struct slot {
 
 static struct session shown;
 static struct tunnel shown_tunnel;
-static unsigned int counts, accts, chans, matches, resyncs, ends, refusals;
+static unsigned int counts, accts, chans, matches, resyncs, ends, refusals, agreements;
 static struct {
 	enum change_kind kind;
 	uint32_t id, unique;
 } offers[64];
 static unsigned int n_offers;
-static bool refuses, in_sync, no_tunnel;
+static bool refuses, in_sync, no_tunnel, came_up_there;
 static bool met[CHANGE_KINDS][PLACES + 1];
 static uint64_t master_age_ms;
 
@@ -156,6 +156,20 @@ enum install
 session_offer(const struct repl_session *r)
 {
 	return offer(CHANGE_SESSION, r->id, r->rec.unique);
+}
+
+bool
+session_came_up_there(const struct repl_session *r, sess_id ours)
+{
+	assert_int_equal(slots[CHANGE_SESSION][ours].unique, r->rec.unique);
+	return came_up_there;
+}
+
+void
+session_agree(const struct repl_session *r)
+{
+	(void)r;
+	agreements++;
 }
 
 enum install
@@ -308,8 +322,8 @@ begin(void **state)
 		change_set_version(CHANGE_SESSION, id, 0);
 		change_set_version(CHANGE_TUNNEL, id, 0);
 	}
-	counts = accts = chans = matches = resyncs = ends = refusals = n_offers = 0;
-	refuses = in_sync = no_tunnel = false;
+	counts = accts = chans = matches = resyncs = ends = refusals = agreements = n_offers = 0;
+	refuses = in_sync = no_tunnel = came_up_there = false;
 	master_age_ms = 10000;
 	empty();
 	return 0;
@@ -526,6 +540,11 @@ sessions_of_an_offer(void **state)
 	change_set_version(CHANGE_SESSION, 1, BASE + 1);
 	say_session(1, BASE + 5, 11, 50000);
 	expect_offer(false); /* here too */
+	assert_int_equal(agreements, 1);
+	came_up_there = true;
+	say_session(1, BASE + 5, 11, 50000);
+	expect_offer(true); /* here too, but no further than its login */
+	came_up_there = false;
 	say_session(1, BASE + 5, 12, 50);
 	expect_offer(true); /* another one: it gets another place */
 	slots[CHANGE_SESSION][5].unique = 12;
