@@ -157,7 +157,9 @@ auth_timeout(uint32_t s)
 
 	if (!sess || sess->phase != PPP_AUTHENTICATE || p->asked || !role_is_master())
 		return;
-	if (p->auth_sent < CHALLENGE_TRIES)
+	if (ppp_is_elsewhere(s))
+		timer_set(&p->auth, SEC(conf->ppp_restart_time));
+	else if (p->auth_sent < CHALLENGE_TRIES)
 		send_challenge(s);
 	else
 		ppp_end(s, PPP_END_CHALLENGE);

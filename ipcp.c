@@ -23,7 +23,7 @@ ipcp_cp(sess_id s)
 static void
 ipcp_timeout(uint32_t s)
 {
-	cp_timeout(&ipcp_proto, s);
+	ppp_timeout(&ipcp_proto, s);
 }
 
 static void

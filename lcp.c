@@ -34,7 +34,7 @@ lcp_cp(sess_id s)
 static void
 lcp_timeout(uint32_t s)
 {
-	cp_timeout(&lcp_proto, s);
+	ppp_timeout(&lcp_proto, s);
 }
 
 /* The proto now asked for. */

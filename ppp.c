@@ -21,7 +21,12 @@
 #include "tunnel.h"
 #include "util.h"
 
-enum { LOGIN_SEC = 60, LOOK_SEC = 60, SPREAD_DS = 100 };
+enum {
+	LOGIN_SEC = 60,
+	LOOK_SEC = 60,
+	SPREAD_DS = 100,
+	REPEAT_DS = 40, /* in which a peer who is not answered has repeated himself */
+};
 
 static struct ppp *ppps;
 
@@ -175,10 +180,34 @@ ppp_session(sess_id s, enum sess_event ev)
 
 /* --- frames --- */
 
+/*
+ * He speaks IP where a PAP request is awaited: another master has let him in, and could not tell
+ * us. It takes LCP for him to say again who he is.
+ */
+static bool
+was_let_in_elsewhere(sess_id s, uint16_t protocol)
+{
+	const struct session *sess = session_get(s);
+
+	return protocol == PPP_IPCP && role_is_split() && sess->phase == PPP_AUTHENTICATE &&
+	       sess->auth == AUTH_PAP && !ppps[s].asked;
+}
+
+static void
+begin_again(sess_id s)
+{
+	slog(session_get(s), LOG_INFO, "the peer was let in by another master: LCP begins again");
+	ppp_set_phase(s, PPP_ESTABLISH);
+	session_drop_scratch(s); /* what the LAC had negotiated, too */
+	lcp_start(s);
+}
+
 static void
 network_frame(sess_id s, uint16_t protocol, struct rd data)
 {
-	if (session_get(s)->phase != PPP_NETWORK) /* RFC 1661 3.5: silently discarded */
+	if (was_let_in_elsewhere(s, protocol))
+		begin_again(s);
+	else if (session_get(s)->phase != PPP_NETWORK) /* RFC 1661 3.5: silently discarded */
 		COUNT(ppp_unexpected);
 	else if (protocol == PPP_IPCP)
 		cp_input(&ipcp_proto, s, data);
@@ -274,6 +303,23 @@ lac_speaks(sess_id s)
 	return loop_now_ds() - t->last_packet < silence_ds(s) / 2;
 }
 
+bool
+ppp_is_elsewhere(sess_id s)
+{
+	return role_is_split() && silence_ds(s) >= REPEAT_DS && !lac_speaks(s);
+}
+
+void
+ppp_timeout(const struct cp_proto *p, sess_id s)
+{
+	struct cp *cp = p->cp(s);
+
+	if (session_get(s) && cp->state >= CP_REQ_SENT && ppp_is_elsewhere(s))
+		timer_set(&cp->restart, SEC(conf->ppp_restart_time));
+	else
+		cp_timeout(p, s);
+}
+
 struct sess_end
 ppp_why(sess_id s, enum ppp_end why, const char *message)
 {
@@ -363,6 +409,10 @@ on_watch(uint32_t s)
 
 	if (!sess || sess->state != SESS_OPEN || !role_is_master())
 		return;
+	if (!is_served(s) && ppp_is_elsewhere(s)) {
+		timer_set(&p->watch, SEC(LOGIN_SEC));
+		return;
+	}
 	if (!is_served(s)) {
 		end_timed(s, sess->phase == PPP_NETWORK	       ? PPP_END_SLOW_IPCP
 			     : sess->phase == PPP_AUTHENTICATE ? PPP_END_SLOW_AUTH

@@ -100,6 +100,13 @@ void ppp_end(sess_id s, enum ppp_end why);
 /* The door to a phase; what is in hand stops, the new phase's things start. */
 void ppp_set_phase(sess_id s, enum ppp_phase phase);
 
+/* The peer's frames may go to another master, who serves him: what we said would only disturb that,
+ * and his silence is no end. */
+bool ppp_is_elsewhere(sess_id s);
+
+/* For the timer callbacks of LCP and IPCP. */
+void ppp_timeout(const struct cp_proto *p, sess_id s);
+
 /* LCP is open: authentication, or at once the network phase. */
 void ppp_established(sess_id s);
 

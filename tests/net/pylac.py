@@ -408,6 +408,7 @@ class Session:
         self.seq = 0
         self.answering = True  # follow PPP negotiation by ourselves
         self.ident = 0
+        self.requests = {}  # protocol: identifier of the last Configure-Request
         self.mru = None
         self.wanted_address = "0.0.0.0"
         self.ask_dns = []  # of 129 and 131, RFC 1877
@@ -455,6 +456,8 @@ class Session:
         """A packet of LCP, IPCP, PAP...; yields its identifier."""
         if ident is None:
             self.ident = ident = self.ident % 255 + 1
+        if code == CONF_REQ:
+            self.requests[protocol] = ident
         self.send_frame(protocol, struct.pack("!BBH", code, ident, 4 + len(data)) + data)
         return ident
 
@@ -501,7 +504,7 @@ class Session:
                 self.ipcp_sent = self.ipcp_peer = False
                 self.lcp_request()
             self.lcp_peer = True
-        elif code == CONF_ACK:
+        elif code == CONF_ACK and ident == self.requests.get(LCP):  # RFC 1661 5.2: of the last one only
             self.lcp_sent = True
         elif code in (CONF_NAK, CONF_REJ):
             if 1 in options(body):
@@ -542,7 +545,7 @@ class Session:
                 self.ipcp_sent = False
                 self.ipcp_request()
             self.ipcp_peer = True
-        elif code == CONF_ACK:
+        elif code == CONF_ACK and ident == self.requests.get(IPCP):
             got = options(body)
             self.address = socket.inet_ntoa(got[3])
             self.ipcp_sent = True
