@@ -15,10 +15,10 @@
  * Under a cluster a slave's channels are passive: closed, with numbers and queue as the master
  * tells them. A new master sends the queue anew, but its numbers may lag behind what the old
  * one has told the peer. So the peer's first packet counts: what it acknowledges, we have sent;
- * and when a message of its stays missing, though it has had the time to repeat it, the old
- * master has had that. When the members have lost each other there may be two masters, and the
- * routers turn a peer from the one to the other and back: then this holds for all channels at all
- * times, with more patience.
+ * and when a message of its stays missing, and it repeats a later one instead, the old master
+ * has had all in front of that. When the members have lost each other there may be two masters, and
+ * the routers turn a peer from the one to the other and back: then this holds for all channels at
+ * all times, with more patience.
  *
  * Called by l2tp.c, which gets back what arrived through struct chan_events.
  */

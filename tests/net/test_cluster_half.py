@@ -12,8 +12,7 @@ import time
 import pytest
 
 import fakeradius
-import pylac
-from members import LAC, VIP, Network, Trio
+from members import LAC, VIP, Trio
 from netns import wait_for
 from test_cluster_flight import CALL, HEARD, LIFE, LINK, LOGIN, LOST, TUNNEL, Caller
 from test_cluster_split import STEP, masters
