@@ -129,6 +129,15 @@ class Trio:
         return len(masters) == 1 and all(s["up_to_date"] and s["term"] == masters[0]["term"] and
                                          len(s["peers"]) == len(shows) - 1 for s in shows)
 
+    def step(self, seconds, members=None):
+        """The clocks of all are put ahead, together, for they tell each other how long ago things were. Each has sent a
+        heartbeat since when this returns: who has not between two steps is missed."""
+        members = members or self.alive()
+        beats = {m: m.show()["next_heartbeat"] for m in members}
+        for m in members:
+            m.lns.put_ahead(seconds)
+        wait_for(lambda: all(m.show()["next_heartbeat"] > n + 1 for m, n in beats.items()), "heartbeats of all")
+
     def wait(self, timeout=30):
         wait_for(self.settled, "one master, all others up to date", timeout)
         return self.master()

@@ -109,8 +109,7 @@ def test_renumbered(trio, who):
     for _ in range(0, 120, 4):
         if trio.settled():
             break
-        for m in trio.members:
-            m.lns.step(4)
+        trio.step(4)
     good(trio, victim)
 
 

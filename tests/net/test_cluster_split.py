@@ -123,8 +123,7 @@ def pass_by(trio, seconds, *sides):
     """So much time passes for all members, a step each, while the LACs answer."""
     for _ in range(0, seconds, STEP):
         answered(trio)
-        for m in trio.alive():
-            m.lns.step(STEP)
+        trio.step(STEP)
         for side in sides:
             side.listen()
 

@@ -61,8 +61,7 @@ def test_who_hears_nobody_ends_nothing_for_the_others(trio):
     records_get_out(old, False)
     others = [m for m in trio.members if m is not old]
     while not any(m.show()["status"] == "master" for m in others):
-        for m in others:
-            m.lns.step(STEP)
+        trio.step(STEP, others)
     trio.through(next(m for m in trio.members if m is not old and m.show()["status"] == "master"))
     joe.ping("10.99.0.1")
     ages = 0
