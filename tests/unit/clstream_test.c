@@ -16,6 +16,7 @@
 #include "session.h"
 #include "timer.h"
 #include "tunnel.h"
+#include "tests/unit/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +27,6 @@
 
 enum { SESSIONS = 60000, TUNNELS = 100, SENT_MOST = 20000, MASTER = 0x0100000a, JOE = 0x0200000a };
 
-static uint64_t now_ms = 100000;
 static void (*on_change)(uint32_t from, struct rd fields);
 static void (*on_resend)(uint32_t from, struct rd fields);
 
@@ -43,18 +43,6 @@ static size_t long_record;
 static uint32_t got[SESSIONS + 1]; /* how often a record of it was applied */
 
 /* --- stand-ins --- */
-
-uint64_t
-loop_now_ms(void)
-{
-	return now_ms;
-}
-
-uint32_t
-loop_now_ds(void)
-{
-	return (uint32_t)(now_ms / 100);
-}
 
 time_t
 loop_time(void)

@@ -21,6 +21,7 @@ uint32_t play_session_highest(void);
 uint32_t play_tunnel_highest(void);
 
 #include "clsync.c"
+#include "tests/unit/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -55,21 +56,8 @@ static struct sent {
 	uint8_t *fields;
 } sent[QUEUE];
 static unsigned int n_sent;
-static uint64_t now_ms = 100000;
 
 /* --- stand-ins --- */
-
-uint64_t
-loop_now_ms(void)
-{
-	return now_ms;
-}
-
-uint32_t
-loop_now_ds(void)
-{
-	return (uint32_t)(now_ms / 100);
-}
 
 time_t
 loop_time(void)

@@ -12,6 +12,7 @@
 #include "timer.h"
 #include "tunnel.h"
 #include "udp.h"
+#include "tests/unit/clock.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -20,7 +21,7 @@
 
 #include <cmocka.h>
 
-enum { SENT_MAX = 4096, LACS = 40, PEER_TID = 7, START_MS = 1000000 };
+enum { SENT_MAX = 4096, LACS = 40, PEER_TID = 7 };
 
 /* What left, in order. */
 static struct {
@@ -32,20 +33,7 @@ static unsigned int n_sent;
 
 static uint16_t delivered[SENT_MAX]; /* first octets of what l2tp.c would get */
 static unsigned int n_delivered, n_dead, n_drained;
-static uint64_t now_ms = START_MS;
 static tunn_id t;
-
-uint64_t
-loop_now_ms(void)
-{
-	return now_ms;
-}
-
-uint32_t
-loop_now_ds(void)
-{
-	return (uint32_t)(now_ms / 100);
-}
 
 time_t
 loop_time(void)

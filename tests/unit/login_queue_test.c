@@ -12,6 +12,7 @@
 #include "session.h"
 #include "timer.h"
 #include "tunnel.h"
+#include "tests/unit/clock.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -24,7 +25,6 @@
 
 enum { SESSIONS = 80000, TUNNELS = 4, FIRST_WINDOW = 64, POOL = 65536 };
 
-static uint64_t now_ms = 1000000;
 static uint32_t busy_ms;
 static unsigned int slots = RADIUS_SLOTS;
 static bool configured = true;
@@ -39,22 +39,10 @@ static unsigned int n_results, n_busy, n_nobody;
 static char last_user[64], last_password[64], last_challenge[64];
 static uint8_t last_id;
 
-uint64_t
-loop_now_ms(void)
-{
-	return now_ms;
-}
-
 uint32_t
 loop_busy_ms(void)
 {
 	return busy_ms;
-}
-
-uint32_t
-loop_now_ds(void)
-{
-	return (uint32_t)(now_ms / 100);
 }
 
 time_t

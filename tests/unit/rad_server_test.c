@@ -7,6 +7,7 @@
 #include "loop.h"
 #include "timer.h"
 #include "util.h"
+#include "tests/unit/clock.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>
@@ -19,7 +20,6 @@ enum { A = 1, B, C, D, PRIMARY = 101, SECONDARY, MANY = 900 };
 
 static struct config config;
 const struct config *conf = &config;
-static uint64_t now_ms = 1000000;
 static config_apply_fn apply;
 
 /* The probes that were sent: to whom, and when. */
@@ -29,18 +29,6 @@ static struct {
 } probed[1000];
 static unsigned int n_probed;
 static bool can_probe;
-
-uint64_t
-loop_now_ms(void)
-{
-	return now_ms;
-}
-
-uint32_t
-loop_now_ds(void)
-{
-	return (uint32_t)(now_ms / 100);
-}
 
 unsigned int
 config_radius_port(int server)

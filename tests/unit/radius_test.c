@@ -14,6 +14,7 @@
 #include "timer.h"
 #include "tunnel.h"
 #include "udp.h"
+#include "tests/unit/clock.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -36,7 +37,6 @@ enum fault { FINE, BAD_AUTHENTICATOR, BAD_MA, NO_MA, WRONG_ID, CUT, ODD_CODE, ST
 static struct config config;
 const struct config *conf = &config;
 static struct session session = { .user = "fred" };
-static uint64_t now_ms = 1000000;
 static int server_fd[2], stranger_fd;
 static unsigned int server_port[2];
 static uint16_t *table;
@@ -91,18 +91,6 @@ void
 loop_del(int fd)
 {
 	watched[fd].fn = NULL;
-}
-
-uint64_t
-loop_now_ms(void)
-{
-	return now_ms;
-}
-
-uint32_t
-loop_now_ds(void)
-{
-	return (uint32_t)(now_ms / 100);
 }
 
 const struct session *

@@ -10,6 +10,7 @@
 #include "session.h"
 #include "tunnel.h"
 #include "udp.h"
+#include "tests/unit/clock.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,21 +24,8 @@ enum { SESSIONS = 100, CELLS = 60, PEER_SID = 77 };
 
 static struct config config;
 const struct config *conf = &config;
-static uint64_t now_ms = 5000000;
 static time_t wall = 1700000000;
 static tunn_id tunnel;
-
-uint64_t
-loop_now_ms(void)
-{
-	return now_ms;
-}
-
-uint32_t
-loop_now_ds(void)
-{
-	return (uint32_t)(now_ms / 100);
-}
 
 time_t
 loop_time(void)
