@@ -6,6 +6,8 @@
 #include "net.h"
 #include "tunnel.h"
 
+enum { HELLO_MS = 45000 }; /* more than all repetitions take */
+
 static bool
 set_frozen(struct run *r, bool on)
 {
@@ -108,6 +110,7 @@ queue_empty(void *arg_)
 	return !t->chan.queued || t->state == T_CLOSED;
 }
 
+/* As long as the channel goes on: a peer that takes over may need some of its repetitions. */
 bool
 cmd_hello(struct run *r)
 {
@@ -118,7 +121,7 @@ cmd_hello(struct run *r)
 	for (i = first; i <= last; i++)
 		tunnel_hello(&tunnels[i]);
 	for (i = first; i <= last; i++) {
-		if (!net_until(queue_empty, &tunnels[i], 10000) || tunnels[i].state == T_CLOSED)
+		if (!net_until(queue_empty, &tunnels[i], HELLO_MS) || tunnels[i].state == T_CLOSED)
 			return cmd_fail(r, "tunnel %u: no answer", i);
 	}
 	return true;

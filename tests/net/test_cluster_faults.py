@@ -138,7 +138,8 @@ class Trial:
         site.settle()
         assert scene.held() == scene.before
         same_sessions(scene)
-        assert lac.do("hello tunnel=all", 60)["ok"]
+        said = lac.do("hello tunnel=all", 60)
+        assert said["ok"], said
         got = lac.do("ping session=all to=%s count=1" % cluster.CORE)
         assert got["received"] == str(scene.sessions), got
         assert lac.do("stats")["violations"] == "0"
