@@ -731,6 +731,7 @@ l2tp_chan_install(tunn_id t, const struct chan_state *st)
 {
 	struct chan *c = &chans[t];
 
+	drop_early(c);
 	while (c->head && (int16_t)(cell_get(c->head)->ns - st->acked) < 0)
 		drop_first(c);
 	drop_from(c, st->ns);
@@ -787,6 +788,7 @@ l2tp_chan_adopt(tunn_id t)
 	c->open = c->opens;
 	c->opens = false;
 	c->lags = c->nr_lags = true;
+	watch_gap(c); /* what came ahead of its turn is still there, when we were master just now */
 	if (c->open)
 		pump(t);
 }
@@ -798,7 +800,6 @@ l2tp_chan_yield(tunn_id t)
 
 	timer_stop(&c->retry);
 	timer_stop(&c->gap);
-	drop_early(c);
 	c->opens = c->open;
 	c->open = c->ack_due = false;
 	c->unsent = c->untold = 0; /* records of the next master may free the messages */

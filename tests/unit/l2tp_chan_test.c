@@ -618,6 +618,27 @@ two_masters(void **state)
 	l2tp_chan_doubt(false);
 }
 
+/* Both masters agree about the tunnel, while a message of the peer's waits for one that it will not
+ * say again: what is known of its repetitions is not forgotten. */
+static void
+masters_that_agree(void **state)
+{
+	(void)state;
+	l2tp_chan_yield(t);
+	l2tp_chan_adopt(t);
+	hear(t, 1, 0, 2);
+	pass(1000);
+	hear(t, 1, 0, 2);
+	pass(1500);
+	assert_int_equal(n_delivered, 0);
+	l2tp_chan_yield(t);
+	l2tp_chan_adopt(t);
+	pass(500);
+	hear(t, 1, 0, 2);
+	pass(1500);
+	assert_int_equal(n_delivered, 1);
+}
+
 int
 main(void)
 {
@@ -641,6 +662,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(changing_masters, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(masters_that_die_untold, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(two_masters, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(masters_that_agree, set_up, tear_down),
 	};
 
 	config_init();
